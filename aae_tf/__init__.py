@@ -1,0 +1,49 @@
+"""Adversarial autoencoders (Makhzani et al., 2016, arXiv 1511.05644) for TensorFlow and Keras.
+
+    import aae_tf
+    run = aae_tf.train()                 # recipe "gaussian" on 5,000 embedded MNIST digits
+    run.model.sample(64, seed=0)         # new images
+    run.evaluate(); run.figures(); run.export("saved_models/gaussian")
+
+Importing this package is quick: TensorFlow is loaded when a name that needs it is first used.
+"""
+
+import importlib
+
+from aae_tf._version import __version__
+from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.recipes import OptimizerSettings, Recipe, recipes
+
+_LAZY = {
+    "train": "aae_tf.api",
+    "Run": "aae_tf.runs",
+    "load_run": "aae_tf.runs",
+    **{
+        name: "aae_tf.models"
+        for name in ("AdversarialAutoencoder", "LatentModel", "AdversarialGame", "Phase")
+    },
+}
+_MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "serving", "training")
+
+__all__ = [
+    "InputError",
+    "NonFiniteLossError",
+    "OptimizerSettings",
+    "Recipe",
+    "__version__",
+    "recipes",
+    *_LAZY,
+    *_MODULES,
+]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _MODULES:
+        return importlib.import_module(f"aae_tf.{name}")
+    raise AttributeError(f"module 'aae_tf' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted(__all__)

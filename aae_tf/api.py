@@ -1,0 +1,225 @@
+"""`train()`: from a recipe and data to a `Run`."""
+
+import itertools
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from aae_tf import data, models, priors, reporting, runs
+from aae_tf.backend import tf
+from aae_tf.errors import InputError
+from aae_tf.recipes import get_recipe
+from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training.progress import ProgressDisplay, show
+from aae_tf.training.records import HistoryFile, TensorBoardEvents
+
+
+def train(
+    recipe="gaussian",
+    dataset=None,
+    *,
+    out_dir=None,
+    prior=None,
+    model=None,
+    callbacks=(),
+    strategy=None,
+    jit_compile=True,
+    progress=True,
+    **options,
+):
+    """Train a recipe's model, measure it, draw it and export it.
+
+    Args:
+        recipe: a recipe's name (see `aae_tf.recipes`) or a `Recipe`.
+        dataset: a dataset's name, a folder of images, an array [N, H, W(, C)] (uint8, or float in [0, 1]),
+            (images, labels), or a `tf.data.Dataset`; by default the recipe's.
+        out_dir: the run directory. Training again into it resumes; by default `runs/<recipe>`, or `runs/<recipe>-2`
+            and so on where that holds another run.
+        prior: an `aae_tf.priors.Prior`, a tfp distribution or a function (n, seed), in place of the recipe's prior.
+        model: a `LatentModel` in place of the recipe's (its networks are then yours).
+        callbacks: `keras.callbacks.Callback` objects.
+        strategy: a `tf.distribute.Strategy`; the batch size is over all its replicas.
+        jit_compile: compile the training steps with XLA.
+        progress: show progress and results on stderr.
+        **options: fields of the recipe to change: `epochs=5`, `seed=1`, `widths=(500, 500)`,
+            `reconstruction={"learning_rate": 0.02}`.
+
+    Returns:
+        A `Run`, its directory holding recipe.json, history.csv, checkpoints, TensorBoard events, evaluation.json,
+        figures, model.keras and saved_model.
+
+    Raises:
+        InputError: anything that cannot be used, before training starts.
+        NonFiniteLossError: a loss became NaN or infinite; the last good checkpoint is kept.
+    """
+    console = Console(stderr=True, quiet=not progress)
+    recipe, dataset = _resolve(recipe, dataset, prior, options)
+    policy = dtype_policy(recipe.precision)
+    strategy = strategy or tf.distribute.get_strategy()
+    with strategy.scope():
+        if model is None:
+            model = _make_model(recipe, dataset, prior, policy)
+        _build(model, dataset)
+    trainer, rates = None, _rates(recipe, model)
+    trainer_options = {
+        "batch_size": recipe.batch_size,
+        "seed": recipe.seed,
+        "order": recipe.order,
+        "weight_average": recipe.weight_average,
+        "rates": rates,
+        "jit_compile": jit_compile,
+        "strategy": strategy,
+    }
+    with strategy.scope():
+        optimizers = {
+            phase.name: make_optimizer(getattr(recipe, phase.kind), policy) for phase in model.phases()
+        }
+    trainer = Trainer(model, dataset.train, optimizers, **trainer_options)
+    out_dir = _open_directory(out_dir, recipe, dataset, policy)
+    trainer.checkpoint_folder = out_dir / "checkpoints"
+    return _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+
+
+def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
+    done = trainer.restore()
+    run = runs.Run(recipe, trainer.model, out_dir, trainer.history, dataset)
+    if done >= recipe.epochs and (out_dir / "model.keras").exists():
+        console.print(f"{out_dir} is finished: {done} epochs. Nothing to train.", highlight=False)
+    elif done:
+        console.print(f"{out_dir}: going on after epoch {done}", highlight=False)
+    else:
+        console.print(f"{recipe.name} on {dataset.source} → {out_dir}", highlight=False, soft_wrap=True)
+    if done < recipe.epochs:
+        for stale in (out_dir / "model.keras", out_dir / "evaluation.json"):
+            stale.unlink(missing_ok=True)  # of a shorter run that is now being made longer
+        _fit(out_dir, recipe, dataset, trainer, callbacks, console)
+    if trainer.average:
+        trainer.average.apply()
+    _finish(run, console)
+    return run
+
+
+def _fit(out_dir, recipe, dataset, trainer, callbacks, console):
+    display = ProgressDisplay(recipe.batch_size, console)
+    own = [
+        display,
+        HistoryFile(out_dir / "history.csv", trainer.history),
+        TensorBoardEvents(out_dir / "events"),
+    ]
+    try:
+        trainer.fit(
+            recipe.epochs,
+            [*own, *callbacks],
+            lambda: reporting.validation_error(trainer.model, dataset.validation),
+        )
+    finally:
+        display.close()
+
+
+def _finish(run, console):
+    """Write whatever a finished run's directory still lacks."""
+    out_dir = run.out_dir
+    if not (out_dir / "history.csv").exists():
+        HistoryFile(out_dir / "history.csv", run.history).on_epoch_end(len(run.history))
+    if (out_dir / "model.keras").exists() and (out_dir / "evaluation.json").exists():
+        return
+    console.print("measuring, drawing and exporting", highlight=False)
+    report = run.evaluate()
+    run.figures()
+    exported = run.export()
+    run.save_model()
+    values = {name: measure["value"] for name, measure in report["measures"].items()}
+    console.print(show(values), highlight=False, soft_wrap=True)
+    console.print(
+        f"figures in {out_dir / 'figures'}, SavedModel in {exported}", highlight=False, soft_wrap=True
+    )
+
+
+def _resolve(recipe, dataset, prior, options):
+    """Return the recipe with its options, and the loaded `Dataset`."""
+    recipe = get_recipe(recipe).with_options(**options)
+    if isinstance(dataset, str | Path):
+        recipe = recipe.with_options(dataset=str(dataset))
+    elif dataset is not None:
+        recipe = recipe.with_options(dataset="own")
+    elif recipe.dataset == "own":
+        raise InputError(f"recipe '{recipe.name}' is for own data; pass dataset=...")
+    if prior is not None:
+        recipe = recipe.with_options(prior="own")
+    elif recipe.prior == "own":
+        raise InputError("prior 'own' needs the object: train(prior=...)")
+    return recipe, data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
+
+
+def _make_model(recipe, dataset, prior, policy):
+    if prior is None:
+        prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std, recipe.components)
+    prior = priors.as_prior(prior, recipe.latent_dim)
+    return models.model_class(recipe.model).from_recipe(recipe, dataset.image_shape, prior, policy)
+
+
+def _build(model, dataset):
+    shape = (None, *dataset.image_shape)
+    if model.built and tuple(model.get_build_config()["input_shape"][1:]) != shape[1:]:
+        raise InputError(
+            f"the model is built for images of shape {model.get_build_config()['input_shape'][1:]}, "
+            f"the data has {shape[1:]}"
+        )
+    model.build(shape)
+    if isinstance(dataset.train, data.Split):
+        model.image_scale.adapt(dataset.train.images)
+    else:
+        model.image_scale.adapt(dataset.validation.images)
+
+
+def _rates(recipe, model):
+    """Return the function from an epoch to each scheduled phase's learning rate, or None if all are constant."""
+    settings = {phase.name: getattr(recipe, phase.kind) for phase in model.phases()}
+    scheduled = {name: each for name, each in settings.items() if each.schedule != "constant"}
+    if not scheduled:
+        return None
+    return lambda epoch: {name: learning_rate(each, epoch, recipe.epochs) for name, each in scheduled.items()}
+
+
+def _open_directory(out_dir, recipe, dataset, policy):
+    """Return the run directory, made and recorded; one that holds another run is refused (or, unnamed, passed)."""
+    chosen = Path(out_dir) if out_dir is not None else _free_directory(recipe, dataset)
+    record = runs.read_record(chosen)
+    if record is not None:
+        found = runs.differences(recipe, record)
+        if found:
+            raise InputError(
+                f"'{chosen}' holds a run of another recipe ({'; '.join(found[:3])}); use another out_dir"
+            )
+        runs.check_same_data(chosen, record, dataset)
+        if record["precision"] != policy:
+            raise InputError(f"'{chosen}' was trained in {record['precision']}, not {policy}; set precision")
+    try:
+        (chosen / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if not os.access(chosen, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+        done = checkpoints.latest_epoch(chosen / "checkpoints")
+        if record is None and any(path.name != "checkpoints" for path in chosen.iterdir()):
+            raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
+        if record is None or recipe.epochs >= record["recipe"]["epochs"]:
+            runs.write_record(chosen, recipe, dataset, policy)
+        elif done > recipe.epochs:
+            raise InputError(
+                f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir"
+            )
+    except OSError as error:
+        raise InputError(f"cannot write to '{chosen}': {error.strerror or error}") from None
+    return chosen
+
+
+def _free_directory(recipe, dataset):
+    base = Path("runs") / recipe.name
+    for number in itertools.count(1):
+        path = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        record = runs.read_record(path)
+        if record is None and not (path.exists() and any(path.iterdir())):
+            return path
+        if record is not None and not runs.differences(recipe, record):
+            if record["data"]["fingerprint"] == dataset.fingerprint():
+                return path

@@ -1,0 +1,141 @@
+"""The `aae-tf` command: train, measure, draw and export from a shell.
+
+Exit codes: 0 done; 1 training failed; 2 bad input, said in one line; 130 interrupted (the same command resumes).
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from aae_tf.errors import InputError, NonFiniteLossError
+
+app = typer.Typer(
+    help="Adversarial autoencoders: train, measure, draw and serve them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Prepare datasets.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+RunDirectory = Annotated[str, typer.Argument(metavar="RUN", help="A run directory.")]
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="The experiment; 'aae-tf recipes' lists them.")] = "gaussian",
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            help="mnist_5k, a TFDS name, a folder of images or an .npz file; by default the recipe's."
+        ),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="Change any field of the recipe; repeat as needed."
+        ),
+    ] = None,
+):
+    """Train a recipe: pictures, numbers and a servable model at the end."""
+    changes = dict(_split_option(option) for option in options or [])
+    changes.update({name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None})
+    from aae_tf.recipes import get_recipe
+
+    get_recipe(recipe).with_options(**changes)  # refuse what cannot be before TensorFlow is loaded
+    from aae_tf.api import train as train_recipe
+
+    run = train_recipe(recipe, dataset, out_dir=out, **changes)
+    typer.echo(run.out_dir)
+
+
+@app.command()
+def recipes():
+    """List the recipes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from aae_tf.recipes import recipes as known
+
+    table = Table("recipe", "what it shows", "model", "dataset", "epochs", box=None)
+    for recipe in known().values():
+        table.add_row(recipe.name, recipe.summary, recipe.model, recipe.dataset, str(recipe.epochs))
+    Console().print(table)
+
+
+@app.command()
+def evaluate(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help="The data again.")] = None):
+    """Measure a run on its test images, and write evaluation.json."""
+    from rich.console import Console
+    from rich.table import Table
+
+    report = _load(run, dataset).evaluate()
+    table = Table("measure", "value", "yardstick", "unit", "n", box=None)
+    for name, measure in report["measures"].items():
+        yardstick = (
+            f"{measure['yardstick']:.4g} ({measure['yardstick_is']})" if "yardstick" in measure else ""
+        )
+        table.add_row(name, f"{measure['value']:.4g}", yardstick, measure["unit"], f"{measure['n']:,}")
+    Console().print(table)
+
+
+@app.command()
+def figures(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help="The data again.")] = None):
+    """Draw a run's figures."""
+    loaded = _load(run, dataset)
+    for name in loaded.figures():
+        typer.echo(loaded.out_dir / "figures" / f"{name}.png")
+
+
+@app.command()
+def export(run: RunDirectory, dest: Annotated[str, typer.Argument(help="Folder of the served model.")]):
+    """Write a run's model as a SavedModel, DEST/<next version>."""
+    typer.echo(_load(run, None).export(dest))
+
+
+@data_app.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="TFDS name, for example mnist.")],
+    folder: Annotated[
+        str | None, typer.Option("--from", help="Folder of the original files; no network is needed then.")
+    ] = None,
+):
+    """Prepare a TFDS dataset (into TFDS_DATA_DIR, or TFDS's own folder)."""
+    from aae_tf.data import prepare as prepare_dataset
+
+    typer.echo(prepare_dataset(name, folder))
+
+
+def _load(run, dataset):
+    from aae_tf.runs import load_run
+
+    return load_run(run, dataset)
+
+
+def _split_option(option):
+    name, equals, value = option.partition("=")
+    if not equals or not name:
+        raise InputError(f"--set {option} cannot be read; accepted: --set field=value")
+    return name.strip(), value.strip()
+
+
+def main(arguments=None):
+    """Run the command and exit; bad input is one line and exit code 2, never a traceback."""
+    try:
+        app(arguments)
+    except InputError as error:
+        _fail(error, 2)
+    except NonFiniteLossError as error:
+        _fail(error, 1)
+    except KeyboardInterrupt:
+        print("interrupted; the same command resumes from the last checkpoint", file=sys.stderr)
+        sys.exit(130)
+
+
+def _fail(error, code):
+    print(f"error: {error}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,47 @@
+"""The errors that speak to a user: what was given, what is accepted, what to do."""
+
+
+class InputError(ValueError):
+    """An argument, option, dataset or directory that cannot be used; raised before any long work starts."""
+
+
+class NonFiniteLossError(ArithmeticError):
+    """A phase's loss became NaN or infinite; the last good checkpoint is kept.
+
+    Attributes:
+        phase: name of the phase.
+        epoch: epoch, counted from 1.
+        step: step within the epoch, counted from 1.
+    """
+
+    def __init__(self, phase, epoch, step, advice=""):
+        self.phase, self.epoch, self.step = phase, epoch, step
+        super().__init__(
+            f"the loss of phase '{phase}' is not finite at epoch {epoch}, step {step}; "
+            f"lower that phase's learning rate (for example --set {advice}) or use float32. "
+            "The last good checkpoint is kept."
+        )
+
+
+def check_choice(what, given, accepted):
+    """Return `given` if it is one of `accepted`.
+
+    Args:
+        what: what the value names, for the message ("recipe", "dataset").
+        given: the value.
+        accepted: iterable of accepted values.
+
+    Returns:
+        `given`.
+
+    Raises:
+        InputError: it is not; the message lists what is accepted and the closest match.
+    """
+    accepted = list(accepted)
+    if given in accepted:
+        return given
+    import difflib
+
+    close = difflib.get_close_matches(str(given), map(str, accepted), n=1)
+    hint = f" Did you mean '{close[0]}'?" if close else ""
+    raise InputError(f"unknown {what} '{given}'; accepted: {', '.join(map(str, accepted))}.{hint}")

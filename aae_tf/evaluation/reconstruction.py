@@ -1,0 +1,21 @@
+"""How well images come back from their codes."""
+
+import numpy as np
+
+
+def reconstruction_error(images, outputs):
+    """Return each image's reconstruction error.
+
+    Args:
+        images: float or uint8 [N, H, W, C]; uint8 is scaled to [0, 1].
+        outputs: float [N, H, W, C] in [0, 1].
+
+    Returns:
+        float64 array [N]: squared error averaged over the image's pixels and channels.
+    """
+    errors = np.empty(len(images))
+    for start in range(0, len(images), 1000):
+        part = slice(start, start + 1000)
+        target = np.asarray(images[part], "float64") / (255.0 if images.dtype == np.uint8 else 1.0)
+        errors[part] = ((target - outputs[part]) ** 2).mean(axis=(1, 2, 3))
+    return errors

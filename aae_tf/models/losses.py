@@ -1,0 +1,60 @@
+"""Losses: reconstruction errors, and adversarial losses in generator/discriminator pairs named after their papers."""
+
+from aae_tf.backend import keras, tf
+
+
+def squared_error(images, outputs):
+    """Half the squared error summed over pixels, mean over the batch: the paper's Euclidean cost (§3).
+
+    Args:
+        images: float32 [N, H, W, C], the target.
+        outputs: float32 [N, H, W, C].
+
+    Returns:
+        Scalar float32, at least 0.
+    """
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(images - outputs), [1, 2, 3]))
+
+
+def mean_squared_error(images, outputs):
+    """Squared error averaged over pixels and batch; arguments and result as for `squared_error`."""
+    return tf.reduce_mean(tf.square(images - outputs))
+
+
+def binary_crossentropy(images, outputs):
+    """Bernoulli negative log-likelihood in nats, summed over pixels, mean over the batch; images in [0, 1]."""
+    return tf.reduce_mean(
+        tf.reduce_sum(keras.losses.binary_crossentropy(images[..., None], outputs[..., None]), [1, 2, 3])
+    )
+
+
+RECONSTRUCTION = {loss.__name__: loss for loss in (squared_error, mean_squared_error, binary_crossentropy)}
+
+
+def non_saturating_discriminator(real, fake):
+    """-½ E[log D(real)] - ½ E[log(1 - D(fake))] on logits [N]; ln 2 = 0.693 where D cannot tell.
+
+    Reference: Goodfellow et al., 2014, arXiv 1406.2661.
+    """
+    return 0.5 * tf.reduce_mean(tf.nn.softplus(-real)) + 0.5 * tf.reduce_mean(tf.nn.softplus(fake))
+
+
+def non_saturating_generator(fake):
+    """-E[log D(fake)] on logits [N]. Reference: Goodfellow et al., 2014, arXiv 1406.2661, section 3."""
+    return tf.reduce_mean(tf.nn.softplus(-fake))
+
+
+def least_squares_discriminator(real, fake):
+    """½ E[(D(real) - 1)²] + ½ E[D(fake)²] on outputs [N]. Reference: Mao et al., 2017, arXiv 1611.04076."""
+    return 0.5 * tf.reduce_mean(tf.square(real - 1.0)) + 0.5 * tf.reduce_mean(tf.square(fake))
+
+
+def least_squares_generator(fake):
+    """½ E[(D(fake) - 1)²] on outputs [N]. Reference: Mao et al., 2017, arXiv 1611.04076."""
+    return 0.5 * tf.reduce_mean(tf.square(fake - 1.0))
+
+
+ADVERSARIAL = {
+    "non_saturating": (non_saturating_discriminator, non_saturating_generator),
+    "least_squares": (least_squares_discriminator, least_squares_generator),
+}

@@ -1,0 +1,152 @@
+"""Encoders: a body that turns images into features, and a head for each code (q(z|x), q(y|x)).
+
+Any Keras model from images to features can be the body; any Keras model from images to codes can be the whole
+encoder of a model (it is wrapped as a body whose output is the code z).
+"""
+
+from aae_tf.backend import keras, tf
+from aae_tf.networks.chain import Chain
+from aae_tf.networks.layers import hidden, initializer, seeds
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class MLPBody(Chain):
+    """Images to features by dense layers (the paper's networks: two of 1000 ReLU).
+
+    Args:
+        widths: units of each layer.
+        activation: Keras name.
+        batch_norm: normalise before each activation.
+        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
+        seed: seed of the initializers.
+
+    Call arguments:
+        images: float [N, H, W, C]; training: bool. Returns float [N, widths[-1]].
+    """
+
+    def __init__(
+        self,
+        widths=(1000, 1000),
+        activation="relu",
+        batch_norm=False,
+        kernel_initializer="glorot_uniform",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(widths, activation, batch_norm, kernel_initializer, seed, **kwargs)
+        self.chain = [keras.layers.Flatten(dtype=self.dtype_policy), *self.dense(self.widths, seed)]
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class ConvolutionalBody(Chain):
+    """Images to features by convolutions of stride 2, then dense layers.
+
+    Args:
+        filters: filters of each 4x4 convolution.
+        widths: units of each dense layer after them.
+        activation: Keras name.
+        batch_norm: normalise before each activation.
+        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
+        seed: seed of the initializers.
+
+    Call arguments:
+        images: float [N, H, W, C]; training: bool. Returns float [N, widths[-1]].
+    """
+
+    def __init__(
+        self,
+        filters=(32, 64, 128),
+        widths=(256,),
+        activation="relu",
+        batch_norm=False,
+        kernel_initializer="glorot_uniform",
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(widths, activation, batch_norm, kernel_initializer, seed, **kwargs)
+        self.filters = tuple(filters)
+        *conv_seeds, dense_seed = seeds(seed, len(self.filters) + 1)
+        layers = []
+        for count, conv_seed in zip(self.filters, conv_seeds, strict=True):
+            start = initializer(kernel_initializer, conv_seed)
+            conv = keras.layers.Conv2D(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy)
+            layers += hidden(conv, activation, batch_norm, self.dtype_policy)
+        flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+        self.chain = [*layers, flatten, *self.dense(self.widths, dense_seed)]
+
+    def get_config(self):
+        """Return the arguments that make this network again."""
+        return {**super().get_config(), "filters": self.filters}
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class Encoder(keras.Model):
+    """q(·|x): a body and one head for each code.
+
+    Args:
+        body: Keras model from images [N, H, W, C] to features [N, F] (or to the code, without heads).
+        heads: dict of code name to a posterior layer; None: the body's output is the code 'z'.
+        input_noise: standard deviation of Gaussian noise added to the images when a seed is given.
+        input_dropout: share of image values set to 0 (the others scaled up) when a seed is given.
+
+    Call arguments:
+        images: float [N, H, W, C] in the networks' scale; training: bool;
+        seed: int32 [2] for random codes and input noise, None for representatives of q.
+        Returns a dict of code name to float32 [N, dim].
+    """
+
+    def __init__(self, body, heads=None, input_noise=0.0, input_dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.body, self.heads = body, heads
+        self.input_noise, self.input_dropout = input_noise, input_dropout
+
+    def features(self, images, training=False, seed=None):
+        """Return the body's features [N, F] of (with a seed: corrupted) images."""
+        if seed is not None and self.input_dropout:
+            drop = tf.random.experimental.stateless_fold_in(seed, 1)
+            images = tf.nn.experimental.stateless_dropout(images, self.input_dropout, drop)
+        if seed is not None and self.input_noise:
+            blur = tf.random.experimental.stateless_fold_in(seed, 2)
+            noise = tf.random.stateless_normal(tf.shape(images), blur, dtype=images.dtype)
+            images = images + tf.cast(self.input_noise, images.dtype) * noise
+        return self.body(images, training=training)
+
+    def call(self, images, training=False, seed=None):
+        """Return the codes by name."""
+        features = self.features(images, training, seed)
+        if self.heads is None:
+            return {"z": tf.cast(features, tf.float32)}
+        codes = {}
+        for position, (name, head) in enumerate(self.heads.items()):
+            draw = None if seed is None else tf.random.experimental.stateless_fold_in(seed, 3 + position)
+            codes[name] = head(features, seed=draw)
+        return codes
+
+    def build(self, input_shape):
+        """Build the body, then each head on its features."""
+        features = self.body(tf.zeros((1, *input_shape[1:]))).shape
+        for head in (self.heads or {}).values():
+            if not head.built:
+                head.build(features)
+        self.built = True
+
+    def get_config(self):
+        """Return the arguments that make this encoder again, body and heads included."""
+        serialize = keras.saving.serialize_keras_object
+        heads = None if self.heads is None else {name: serialize(head) for name, head in self.heads.items()}
+        noise = {"input_noise": self.input_noise, "input_dropout": self.input_dropout}
+        return {**super().get_config(), "body": serialize(self.body), "heads": heads, **noise}
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the encoder that `get_config` describes."""
+        restore = keras.saving.deserialize_keras_object
+        config = dict(config, body=restore(config["body"]))
+        if config["heads"] is not None:
+            config["heads"] = {name: restore(head) for name, head in config["heads"].items()}
+        return cls(**config)
+
+
+def as_encoder(network):
+    """Return `network` if it is an `Encoder`, else an `Encoder` around a Keras model from images to codes."""
+    return network if isinstance(network, Encoder) else Encoder(network)

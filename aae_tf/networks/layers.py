@@ -1,0 +1,109 @@
+"""What several networks share: initializers with explicit seeds, hidden layers, the scale of images."""
+
+import numpy as np
+
+from aae_tf.backend import keras, tf
+from aae_tf.errors import InputError, check_choice
+
+
+def initializer(name, seed):
+    """Return a Keras initializer with its own seed.
+
+    Args:
+        name: a Keras initializer's name, or 'normal' for the paper's N(0, 0.01).
+        seed: int; the same seed gives the same weights.
+
+    Raises:
+        InputError: Keras has no initializer of that name.
+    """
+    if name == "normal":
+        return keras.initializers.RandomNormal(0.0, 0.01, seed=seed)
+    try:
+        found = keras.initializers.get(name)
+    except ValueError:
+        raise InputError(
+            f"unknown initializer '{name}'; accepted: 'normal' or a Keras initializer's name"
+        ) from None
+    config = found.get_config()
+    return type(found).from_config({**config, "seed": seed} if "seed" in config else config)
+
+
+def seeds(seed, count):
+    """Return `count` ints that depend on `seed` alone, for the initializers of a network's layers."""
+    return [int(word) & 0x7FFFFFFF for word in np.random.SeedSequence(seed).generate_state(count)]
+
+
+def hidden(layer, activation, batch_norm, dtype):
+    """Return the layers [layer, batch normalisation if asked, activation] of one hidden stage.
+
+    Raises:
+        InputError: Keras has no activation of that name.
+    """
+    try:
+        activate = keras.layers.Activation(activation, dtype=dtype)
+    except ValueError:
+        raise InputError(f"unknown activation '{activation}'; accepted: a Keras activation's name") from None
+    norm = [keras.layers.BatchNormalization(dtype=dtype)] if batch_norm else []
+    return [layer, *norm, activate]
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class ImageScale(keras.layers.Layer):
+    """What the networks see of an image in [0, 1]: (image - shift) / spread, per dimension or for all.
+
+    Args:
+        kind: 'unit' (as is), 'signed' ([-1, 1]) or 'standardized' (after `adapt`, mean 0 and variance 1 in each
+            dimension of the training set).
+
+    Call arguments:
+        images: float32 [N, H, W, C] in [0, 1]. Returns float32 of the same shape.
+    """
+
+    def __init__(self, kind="unit", **kwargs):
+        super().__init__(**kwargs)
+        self.kind = check_choice("image_scale", kind, ("unit", "signed", "standardized"))
+
+    def build(self, input_shape):
+        """Make the two constants; per dimension where the kind is 'standardized'."""
+        shape = tuple(input_shape[1:]) if self.kind == "standardized" else ()
+        start = 0.5 if self.kind == "signed" else None
+        constant = keras.initializers.Constant
+        self.shift = self.add_weight(
+            name="shift", shape=shape, initializer=constant(start or 0.0), trainable=False
+        )
+        self.spread = self.add_weight(
+            name="spread", shape=shape, initializer=constant(start or 1.0), trainable=False
+        )
+
+    def adapt(self, images):
+        """Take mean and standard deviation of each dimension from uint8 or float images [N, H, W, C].
+
+        Dimensions that hardly vary (std under 0.1 of the mean std) get that floor, so that border pixels that are
+        set once in thousands of images do not dominate the error.
+        """
+        if self.kind != "standardized":
+            return
+        scale = 255.0 if images.dtype == np.uint8 else 1.0
+        mean = images.mean(0, dtype=np.float64) / scale
+        chunks = np.array_split(images, max(1, len(images) // 1000))
+        square = sum(((chunk / scale) ** 2).sum(0) for chunk in chunks) / len(images)
+        std = np.sqrt(np.maximum(square - mean**2, 0))
+        self.shift.assign(mean)
+        self.spread.assign(np.maximum(std, 0.1 * std.mean() + 1e-6))
+
+    def call(self, images):
+        """Return images in the networks' scale."""
+        return (images - self.shift) / self.spread
+
+    def invert(self, outputs):
+        """Return images in [0, 1], float32, from what the decoder gave in the networks' scale."""
+        return tf.clip_by_value(outputs * self.spread + self.shift, 0.0, 1.0)
+
+    @property
+    def output_activation(self):
+        """The decoder's output activation that fits this scale."""
+        return {"unit": "sigmoid", "signed": "tanh", "standardized": "linear"}[self.kind]
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "kind": self.kind}

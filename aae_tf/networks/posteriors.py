@@ -1,0 +1,142 @@
+"""Posteriors q(z|x): how a code is drawn from the encoder's features (paper §2).
+
+Each is a Keras layer called as `posterior(features, seed=None)`. With a seed the code is a sample of q(z|x);
+without one it is that distribution's representative (the mean, or the image of zero noise), which is what
+evaluation and serving use. Codes are float32 whatever the dtype policy of the body.
+"""
+
+from aae_tf.backend import keras, tf
+from aae_tf.errors import check_choice
+from aae_tf.networks.layers import initializer, seeds
+
+
+class _Posterior(keras.layers.Layer):
+    """A head on the encoder's features; subclasses define `build` and `call`."""
+
+    def __init__(self, dim, kernel_initializer="glorot_uniform", seed=0, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.dim, self.kernel_initializer, self.seed = dim, kernel_initializer, seed
+
+    def _dense(self, units, seed, name, activation=None):
+        start = initializer(self.kernel_initializer, seed)
+        return keras.layers.Dense(
+            units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name
+        )
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        own = {"dim": self.dim, "kernel_initializer": self.kernel_initializer, "seed": self.seed}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class DeterministicPosterior(_Posterior):
+    """z = f(x): a linear layer. The only randomness of q(z) is then that of the data.
+
+    Args:
+        dim: dimension of the code.
+        kernel_initializer: Keras name or 'normal'.
+        seed: seed of the initializer.
+
+    Call arguments:
+        features: float [N, F]; seed: ignored. Returns float32 [N, dim].
+    """
+
+    def build(self, input_shape):
+        """Make the linear layer."""
+        self.code = self._dense(self.dim, self.seed, "code")
+        self.code.build(input_shape)
+
+    def call(self, features, seed=None):
+        """Return codes."""
+        return self.code(features)
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class GaussianPosterior(_Posterior):
+    """z ~ N(mu(x), diag sigma(x)²), sampled by reparameterization (Kingma and Welling, arXiv 1312.6114).
+
+    Args:
+        dim: dimension of the code.
+        kernel_initializer: Keras name or 'normal'.
+        seed: seed of the initializers.
+
+    Call arguments:
+        features: float [N, F]; seed: int32 [2] or None for the mean. Returns float32 [N, dim].
+    """
+
+    def build(self, input_shape):
+        """Make the layers of mean and log-variance."""
+        first, second = seeds(self.seed, 2)
+        self.mean = self._dense(self.dim, first, "mean")
+        self.log_variance = self._dense(self.dim, second, "log_variance")
+        self.mean.build(input_shape)
+        self.log_variance.build(input_shape)
+
+    def parameters(self, features):
+        """Return mean and log-variance of q(z|x), each float32 [N, dim]; the latter held within [-10, 10]."""
+        return self.mean(features), 10.0 * tf.tanh(self.log_variance(features) / 10.0)
+
+    def call(self, features, seed=None):
+        """Return sampled codes, or means without a seed."""
+        mean, log_variance = self.parameters(features)
+        if seed is None:
+            return mean
+        return mean + tf.exp(0.5 * log_variance) * tf.random.stateless_normal(tf.shape(mean), seed)
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class UniversalPosterior(_Posterior):
+    """z = f(x, eta), eta ~ N(0, I): the universal approximator posterior of §2.
+
+    The noise joins the body's features before one more hidden layer, so q(z|x) can take any shape.
+
+    Args:
+        dim: dimension of the code.
+        noise_dim: dimension of eta.
+        units: units of the hidden layer over features and noise.
+        kernel_initializer: Keras name or 'normal'.
+        seed: seed of the initializers.
+
+    Call arguments:
+        features: float [N, F]; seed: int32 [2] or None for eta = 0. Returns float32 [N, dim].
+    """
+
+    def __init__(self, dim, noise_dim=16, units=256, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.noise_dim, self.units = noise_dim, units
+
+    def build(self, input_shape):
+        """Make the hidden and the linear layer."""
+        first, second = seeds(self.seed, 2)
+        self.mix = self._dense(self.units, first, "mix", activation="relu")
+        self.code = self._dense(self.dim, second, "code")
+        self.mix.build((None, input_shape[-1] + self.noise_dim))
+        self.code.build((None, self.units))
+
+    def call(self, features, seed=None):
+        """Return codes for one draw of the noise."""
+        shape = [tf.shape(features)[0], self.noise_dim]
+        noise = tf.zeros(shape) if seed is None else tf.random.stateless_normal(shape, seed)
+        return self.code(self.mix(tf.concat([tf.cast(features, tf.float32), noise], -1)))
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "noise_dim": self.noise_dim, "units": self.units}
+
+
+POSTERIORS = {
+    "deterministic": DeterministicPosterior,
+    "gaussian": GaussianPosterior,
+    "universal": UniversalPosterior,
+}
+
+
+def posterior(kind, dim, **kwargs):
+    """Return the posterior that recipes call `kind`: 'deterministic', 'gaussian' or 'universal'.
+
+    Raises:
+        InputError: no posterior has that name.
+    """
+    return POSTERIORS[check_choice("posterior", kind, POSTERIORS)](dim, **kwargs)

@@ -1,0 +1,206 @@
+"""Run directories and the `Run` that stands for one: what was trained, by which numbers, and what came out."""
+
+import json
+import os
+from pathlib import Path
+
+from aae_tf import _version, data, reporting
+from aae_tf.backend import keras, tf
+from aae_tf.errors import InputError
+from aae_tf.recipes import Recipe
+from aae_tf.serving import export
+from aae_tf.training import checkpoints
+
+
+class Run:
+    """A trained model with its recipe, data, history and directory.
+
+    Attributes:
+        recipe: the `Recipe` it was trained by.
+        model: the trained Keras model (with averaged weights, where the recipe keeps an average).
+        out_dir: Path of the run directory.
+        history: list of dicts, one an epoch: each phase's mean loss, the validation error, seconds.
+        data: the `Dataset`, or None for a loaded run of own data that was not given again.
+    """
+
+    def __init__(self, recipe, model, out_dir, history, dataset=None):
+        self.recipe, self.model, self.out_dir, self.history = recipe, model, Path(out_dir), history
+        self.data = dataset
+
+    def __repr__(self):
+        return f"Run({self.recipe.name!r}, {len(self.history)} epochs, out_dir={str(self.out_dir)!r})"
+
+    def evaluate(self, split="test"):
+        """Measure the model on held-out images and write evaluation.json.
+
+        Args:
+            split: 'test' to report, 'validation' to choose (which is not written).
+
+        Returns:
+            dict with 'split', 'seed', 'source' and 'measures': name to {'value', 'yardstick', 'unit', 'n', ...}.
+
+        Raises:
+            InputError: an unknown split, or no data (see `load_run`).
+        """
+        held_out = {"test": "test", "validation": "validation"}.get(split)
+        if held_out is None:
+            raise InputError(f"unknown split '{split}'; accepted: test, validation")
+        dataset = self._data()
+        measures = reporting.measure(self.model, getattr(dataset, held_out), self.recipe.seed)
+        report = {
+            "recipe": self.recipe.name,
+            "source": dataset.source,
+            "split": split,
+            "seed": self.recipe.seed,
+            "epochs": len(self.history),
+            "measures": measures,
+        }
+        if split == "test":
+            checkpoints.write_json(self.out_dir / "evaluation.json", report)
+        return report
+
+    def figures(self):
+        """Draw the recipe's figures and write them to `figures/*.png`.
+
+        Returns:
+            dict of figure name to `matplotlib.figure.Figure`.
+
+        Raises:
+            InputError: no data (see `load_run`).
+        """
+        drawn = reporting.draw(self.model, self._data(), self.history, self.recipe.seed)
+        folder = self.out_dir / "figures"
+        folder.mkdir(exist_ok=True)
+        for name, figure in drawn.items():
+            checkpoints.write_beside(
+                folder / f"{name}.png",
+                lambda file, figure=figure: figure.savefig(file, format="png", dpi=150),
+            )
+        return drawn
+
+    def export(self, dest=None):
+        """Write a SavedModel to `dest/<version>/`; see `aae_tf.serving.export`.
+
+        Args:
+            dest: folder of the served model; by default `saved_model` in the run directory.
+
+        Returns:
+            Path of the new version.
+        """
+        return export(self.model, self.out_dir / "saved_model" if dest is None else dest)
+
+    def save_model(self):
+        """Write model.keras, whole or not at all."""
+        final = self.out_dir / "model.keras"
+        partial = final.with_name(f".model.partial-{os.getpid()}.keras")
+        try:
+            self.model.save(partial)
+            os.replace(partial, final)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _data(self):
+        if self.data is None:
+            raise InputError(
+                f"'{self.out_dir}' was trained on own data, which it does not keep; "
+                "give it again: load_run(out_dir, dataset=...)"
+            )
+        return self.data
+
+
+def load_run(out_dir, dataset=None):
+    """Return the finished run in a directory.
+
+    Args:
+        out_dir: the run directory.
+        dataset: the data, where it was a user's own arrays or tf.data (others are found again by name or path).
+
+    Raises:
+        InputError: no run there, one that is not finished, or other data than it was trained on.
+    """
+    out_dir = Path(out_dir)
+    record = read_record(out_dir)
+    if record is None:
+        raise InputError(
+            f"'{out_dir}' holds no run (no recipe.json); accepted: a directory written by train()"
+        )
+    recipe = Recipe.from_dict(record["recipe"])
+    if not (out_dir / "model.keras").exists():
+        done = checkpoints.latest_epoch(out_dir / "checkpoints")
+        raise InputError(
+            f"the run in '{out_dir}' is not finished ({done} of {recipe.epochs} epochs); train into it again to resume"
+        )
+    if dataset is not None or recipe.dataset != "own":
+        dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
+        check_same_data(out_dir, record, dataset)
+    model = keras.models.load_model(out_dir / "model.keras")
+    return Run(recipe, model, out_dir, read_history(out_dir), dataset)
+
+
+def read_history(out_dir):
+    """Return history.csv of a run directory as a list of dicts, one an epoch."""
+    import csv
+
+    with open(Path(out_dir) / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value}
+        for row in rows
+    ]
+
+
+def read_record(out_dir):
+    """Return recipe.json of a run directory as a dict, or None if there is none.
+
+    Raises:
+        InputError: the file is not what `write_record` wrote.
+    """
+    path = Path(out_dir) / "recipe.json"
+    if not path.exists():
+        return None
+    try:
+        record = json.loads(path.read_text())
+        Recipe.from_dict(record["recipe"])
+        return record
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"'{path}' cannot be read ({error}); use another out_dir") from None
+
+
+def write_record(out_dir, recipe, dataset, policy):
+    """Write recipe.json: everything needed to repeat the run."""
+    record = {
+        "recipe": recipe.to_dict(),
+        "data": {
+            "source": dataset.source,
+            "fingerprint": dataset.fingerprint(),
+            "image_shape": list(dataset.image_shape),
+            "class_names": list(dataset.class_names),
+            "sizes": [len(dataset.train), len(dataset.validation), len(dataset.test)],
+        },
+        "precision": policy,
+        "versions": {
+            "aae_tf": _version.__version__,
+            "tensorflow": tf.__version__,
+            "keras": keras.__version__,
+        },
+    }
+    checkpoints.write_json(Path(out_dir) / "recipe.json", record)
+
+
+def differences(recipe, record):
+    """Return the fields in which a recipe differs from a record's, epochs apart, as 'field: theirs, not ours'."""
+    theirs, ours = record["recipe"], json.loads(json.dumps(recipe.to_dict()))
+    return [
+        f"{name}: {theirs.get(name)!r} there, {ours[name]!r} now"
+        for name in ours
+        if name not in ("epochs", "summary") and theirs.get(name) != ours[name]
+    ]
+
+
+def check_same_data(out_dir, record, dataset):
+    """Raise InputError unless `dataset` is the data a run was trained on."""
+    if record["data"]["fingerprint"] != dataset.fingerprint():
+        raise InputError(
+            f"the run in '{out_dir}' was trained on other images ({record['data']['source']}); "
+            "give those, or use another out_dir"
+        )

@@ -1,0 +1,43 @@
+"""Optimizers from a recipe's settings, and the learning rate of each epoch.
+
+Rates change between epochs and are a function of the epoch alone, so a resumed run has the rates it would have had.
+"""
+
+import math
+
+from aae_tf.backend import keras
+
+
+def make_optimizer(settings, policy="float32"):
+    """Return a Keras optimizer.
+
+    Args:
+        settings: an `aae_tf.recipes.OptimizerSettings`.
+        policy: dtype policy of the networks; 'mixed_float16' gets dynamic loss scaling.
+    """
+    if settings.name == "sgd":
+        optimizer = keras.optimizers.SGD(settings.learning_rate, settings.momentum)
+    else:
+        maker = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[settings.name]
+        optimizer = maker(settings.learning_rate, beta_1=settings.momentum)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
+
+
+def learning_rate(settings, epoch, epochs):
+    """Return the learning rate of an epoch.
+
+    Args:
+        settings: an `OptimizerSettings`.
+        epoch: counted from 0.
+        epochs: of the whole run, for 'cosine'.
+    """
+    if settings.schedule == "cosine":
+        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
+    if settings.schedule == "steps":
+        return settings.learning_rate * 0.1 ** sum(epoch >= drop for drop in settings.drops)
+    return settings.learning_rate
+
+
+def set_learning_rate(optimizer, rate):
+    """Set the rate of a Keras optimizer, whether or not it is wrapped for loss scaling."""
+    getattr(optimizer, "inner_optimizer", optimizer).learning_rate = rate

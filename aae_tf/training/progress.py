@@ -1,0 +1,79 @@
+"""What a user sees of a training: a live line of progress in a terminal or notebook, plain lines elsewhere."""
+
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from aae_tf.backend import keras
+
+PLAIN_SECONDS = 5.0
+
+
+def show(losses):
+    """Return losses by name as text, without the timing."""
+    return "  ".join(f"{name} {value:.4g}" for name, value in losses.items() if name != "seconds")
+
+
+class ProgressDisplay(keras.callbacks.Callback):
+    """Shows epoch, each phase's loss by name, images a second and time left.
+
+    Args:
+        batch_size: images a step.
+        console: a `rich.console.Console`; by default one on stderr.
+    """
+
+    def __init__(self, batch_size, console=None):
+        super().__init__()
+        self.batch_size = batch_size
+        self.console = console or Console(stderr=True)
+        self.live = None
+
+    def on_train_begin(self, logs=None):
+        """Start the display."""
+        self.epoch, self.steps, self.started, self.printed, self.seen = 0, self.params["steps"], None, 0.0, 0
+        if self.console.is_terminal or self.console.is_jupyter:
+            columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+            self.live = Progress(*columns, console=self.console, transient=True)
+            self.live.start()
+            self.task = self.live.add_task("compiling", total=self.params["epochs"] * self.steps)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Take note of the epoch."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Update rate, losses and time left; the first call, which compiles, does not count for the rate."""
+        now = time.monotonic()
+        position = self.epoch * self.steps + batch + 1
+        if self.started is None:
+            self.started, self.start = now, position
+            return
+        self.rate = (position - self.start) * self.batch_size / max(now - self.started, 1e-6)
+        if self.live:
+            text = f"epoch {self.epoch + 1}/{self.params['epochs']}  {show(logs)}  {self.rate:,.0f} images/s"
+            self.live.update(self.task, completed=position, description=text)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Without a terminal: print a line now and then, and for the last epoch."""
+        now = time.monotonic()
+        last = epoch + 1 == self.params["epochs"]
+        if self.live or (now - self.printed < PLAIN_SECONDS and not last):
+            return
+        self.printed = now
+        left = ""
+        if self.started is not None and getattr(self, "rate", 0):
+            steps_left = (self.params["epochs"] - epoch - 1) * self.steps
+            left = f"  {self.rate:,.0f} images/s  {steps_left * self.batch_size / self.rate:.0f} s left"
+        line = f"epoch {epoch + 1}/{self.params['epochs']}  {show(logs)}{left}"
+        self.console.print(line, highlight=False, soft_wrap=True)
+
+    def on_train_end(self, logs=None):
+        """Stop the display."""
+        self.close()
+
+    def close(self):
+        """Stop the live display, also when training ends by an error."""
+        if self.live:
+            self.live.stop()
+            self.live = None

@@ -1,0 +1,56 @@
+"""What a training writes down: history.csv and TensorBoard events."""
+
+import csv
+import io
+
+from aae_tf.backend import keras, tf
+from aae_tf.training.checkpoints import write_beside
+
+
+class HistoryFile(keras.callbacks.Callback):
+    """Rewrites history.csv after each epoch, whole or not at all.
+
+    Args:
+        path: the file.
+        history: the trainer's list of rows (dicts), which grows as it trains.
+    """
+
+    def __init__(self, path, history):
+        super().__init__()
+        self.path, self.history = path, history
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write all rows."""
+        names = list(dict.fromkeys(name for row in self.history for name in row))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.history)
+        write_beside(self.path, lambda file: file.write(text.getvalue().encode()))
+
+
+class TensorBoardEvents(keras.callbacks.Callback):
+    """Writes each number of each epoch as a TensorBoard scalar.
+
+    Args:
+        folder: folder of the event files.
+    """
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = str(folder)
+
+    def on_train_begin(self, logs=None):
+        """Open an event file."""
+        self.writer = tf.summary.create_file_writer(self.folder)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the epoch's numbers."""
+        with self.writer.as_default():
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(name, value, step=epoch + 1)
+        self.writer.flush()
+
+    def on_train_end(self, logs=None):
+        """Close the event file."""
+        self.writer.close()

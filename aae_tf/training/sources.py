@@ -1,0 +1,115 @@
+"""Where a training step's images come from: memory, or a stream read a stretch at a time.
+
+Both give the loop the same thing: *stretches*, each a block of uint8 images on the device and, for every step, the
+rows of that block which make its batch. In memory the block is the whole training set, and the rows are a shuffle
+that depends on (seed, epoch) alone.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aae_tf.backend import tf
+from aae_tf.errors import InputError
+
+
+class Stretch(NamedTuple):
+    """Some steps of an epoch, ready for one compiled call.
+
+    Attributes:
+        images: uint8 [M, H, W, C].
+        labels: int32 [M], -1 for unlabelled.
+        labelled: int32 [L], rows of the block that have labels (at least one row; row 0 if none has).
+        rows: int32 [S, batch], rows of the block for each step of the block.
+        offset: step of the epoch that rows[0] belongs to.
+        first: first step of the epoch to run.
+        count: how many.
+    """
+
+    images: Any
+    labels: Any
+    labelled: Any
+    rows: Any
+    offset: int
+    first: int
+    count: int
+
+
+class InMemory:
+    """A `Split`, held on the device as uint8.
+
+    Args:
+        split: `aae_tf.data.Split`.
+        batch_size: images a step.
+        seed: seed of the shuffles.
+
+    Raises:
+        InputError: fewer images than a batch.
+    """
+
+    def __init__(self, split, batch_size, seed):
+        self.steps = _steps(len(split), batch_size)
+        self.batch_size, self.seed, self.count = batch_size, seed, len(split)
+        labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
+        self.images, self.labels = tf.constant(split.images), tf.constant(labels)
+        self.labelled = tf.constant(_labelled(labels))
+
+    def stretches(self, epoch, length):
+        """Yield the stretches of an epoch (counted from 0); `length()` says how many steps the next should have."""
+        order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
+        rows = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
+        rows = tf.constant(rows, tf.int32)
+        first = 0
+        while first < self.steps:
+            count = min(length(), self.steps - first)
+            yield Stretch(self.images, self.labels, self.labelled, rows, 0, first, count)
+            first += count
+
+
+class Streamed:
+    """A `Stream`, read through tf.data while the device trains on the stretch before.
+
+    Args:
+        stream: `aae_tf.data.Stream`.
+        batch_size: images a step.
+        steps_per_stretch: batches read at a time.
+
+    Raises:
+        InputError: fewer images than a batch.
+    """
+
+    def __init__(self, stream, batch_size, steps_per_stretch=20):
+        self.steps = _steps(len(stream), batch_size)
+        self.batch_size = batch_size
+        self.block = min(steps_per_stretch, self.steps)
+        self.blocks = (
+            stream.dataset.take(self.steps * batch_size)
+            .batch(self.block * batch_size)
+            .prefetch(tf.data.AUTOTUNE)
+        )
+
+    def stretches(self, epoch, length):
+        """Yield the stretches of an epoch; their length is the block's."""
+        size = self.block * self.batch_size
+        rows = tf.reshape(tf.range(size), [self.block, self.batch_size])
+        for number, element in enumerate(self.blocks):
+            images, labels = element["image"], element["label"]
+            count = len(images) // self.batch_size
+            missing = size - len(images)
+            images = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
+            labels = tf.pad(labels, [[0, missing]], constant_values=-1)
+            first = number * self.block
+            yield Stretch(images, labels, tf.range(size), rows, first, first, count)
+
+
+def _labelled(labels):
+    rows = np.flatnonzero(labels >= 0).astype(np.int32)
+    return rows if len(rows) else np.zeros(1, np.int32)
+
+
+def _steps(count, batch_size):
+    if count < batch_size:
+        raise InputError(
+            f"batch_size {batch_size} is larger than the {count} training images; use batch_size={count} or smaller"
+        )
+    return count // batch_size
