@@ -18,10 +18,7 @@ _LAZY = {
     "train": "aae_tf.api",
     "Run": "aae_tf.runs",
     "load_run": "aae_tf.runs",
-    **{
-        name: "aae_tf.models"
-        for name in ("AdversarialAutoencoder", "LatentModel", "AdversarialGame", "Phase")
-    },
+    **{name: "aae_tf.models" for name in ("AdversarialAutoencoder", "LatentModel", "AdversarialGame", "Phase")},
 }
 _MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "serving", "training")
 

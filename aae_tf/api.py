@@ -58,24 +58,24 @@ def train(
     policy = dtype_policy(recipe.precision)
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
-        if model is None:
-            model = _make_model(recipe, dataset, prior, policy)
-        _build(model, dataset)
-    trainer, rates = None, _rates(recipe, model)
-    trainer_options = {
-        "batch_size": recipe.batch_size,
-        "seed": recipe.seed,
-        "order": recipe.order,
-        "weight_average": recipe.weight_average,
-        "rates": rates,
-        "jit_compile": jit_compile,
-        "strategy": strategy,
-    }
-    with strategy.scope():
-        optimizers = {
-            phase.name: make_optimizer(getattr(recipe, phase.kind), policy) for phase in model.phases()
-        }
-    trainer = Trainer(model, dataset.train, optimizers, **trainer_options)
+        model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
+        settings = {phase.name: getattr(recipe, phase.kind) for phase in model.phases()}
+        trainer = Trainer(
+            model,
+            dataset.train,
+            {name: make_optimizer(each, policy) for name, each in settings.items()},
+            batch_size=recipe.batch_size,
+            seed=recipe.seed,
+            order=recipe.order,
+            weight_average=recipe.weight_average,
+            rates=lambda epoch: {
+                name: learning_rate(each, epoch, recipe.epochs)
+                for name, each in settings.items()
+                if each.schedule != "constant"
+            },
+            jit_compile=jit_compile,
+            strategy=strategy,
+        )
     out_dir = _open_directory(out_dir, recipe, dataset, policy)
     trainer.checkpoint_folder = out_dir / "checkpoints"
     return _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
@@ -131,9 +131,7 @@ def _finish(run, console):
     run.save_model()
     values = {name: measure["value"] for name, measure in report["measures"].items()}
     console.print(show(values), highlight=False, soft_wrap=True)
-    console.print(
-        f"figures in {out_dir / 'figures'}, SavedModel in {exported}", highlight=False, soft_wrap=True
-    )
+    console.print(f"figures in {out_dir / 'figures'}, SavedModel in {exported}", highlight=False, soft_wrap=True)
 
 
 def _resolve(recipe, dataset, prior, options):
@@ -160,6 +158,7 @@ def _make_model(recipe, dataset, prior, policy):
 
 
 def _build(model, dataset):
+    """Return the model, built for the dataset's images, its image scale adapted to them."""
     shape = (None, *dataset.image_shape)
     if model.built and tuple(model.get_build_config()["input_shape"][1:]) != shape[1:]:
         raise InputError(
@@ -167,19 +166,9 @@ def _build(model, dataset):
             f"the data has {shape[1:]}"
         )
     model.build(shape)
-    if isinstance(dataset.train, data.Split):
-        model.image_scale.adapt(dataset.train.images)
-    else:
-        model.image_scale.adapt(dataset.validation.images)
-
-
-def _rates(recipe, model):
-    """Return the function from an epoch to each scheduled phase's learning rate, or None if all are constant."""
-    settings = {phase.name: getattr(recipe, phase.kind) for phase in model.phases()}
-    scheduled = {name: each for name, each in settings.items() if each.schedule != "constant"}
-    if not scheduled:
-        return None
-    return lambda epoch: {name: learning_rate(each, epoch, recipe.epochs) for name, each in scheduled.items()}
+    streamed = not isinstance(dataset.train, data.Split)
+    model.image_scale.adapt((dataset.validation if streamed else dataset.train).images)
+    return model
 
 
 def _open_directory(out_dir, recipe, dataset, policy):
@@ -189,9 +178,7 @@ def _open_directory(out_dir, recipe, dataset, policy):
     if record is not None:
         found = runs.differences(recipe, record)
         if found:
-            raise InputError(
-                f"'{chosen}' holds a run of another recipe ({'; '.join(found[:3])}); use another out_dir"
-            )
+            raise InputError(f"'{chosen}' holds a run of another recipe ({'; '.join(found[:3])}); use another out_dir")
         runs.check_same_data(chosen, record, dataset)
         if record["precision"] != policy:
             raise InputError(f"'{chosen}' was trained in {record['precision']}, not {policy}; set precision")
@@ -199,27 +186,28 @@ def _open_directory(out_dir, recipe, dataset, policy):
         (chosen / "checkpoints").mkdir(parents=True, exist_ok=True)
         if not os.access(chosen, os.W_OK):
             raise PermissionError(13, "Permission denied")
-        done = checkpoints.latest_epoch(chosen / "checkpoints")
         if record is None and any(path.name != "checkpoints" for path in chosen.iterdir()):
             raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
-        if record is None or recipe.epochs >= record["recipe"]["epochs"]:
-            runs.write_record(chosen, recipe, dataset, policy)
-        elif done > recipe.epochs:
-            raise InputError(
-                f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir"
-            )
+        done = checkpoints.latest_epoch(chosen / "checkpoints")
+        if done > recipe.epochs:
+            raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
+        runs.write_record(chosen, recipe, dataset, policy)
     except OSError as error:
         raise InputError(f"cannot write to '{chosen}': {error.strerror or error}") from None
     return chosen
 
 
 def _free_directory(recipe, dataset):
-    base = Path("runs") / recipe.name
+    """Return the first of runs/NAME, runs/NAME-2, ... that is empty or holds this very run."""
     for number in itertools.count(1):
-        path = base if number == 1 else base.with_name(f"{base.name}-{number}")
+        path = Path("runs") / (recipe.name if number == 1 else f"{recipe.name}-{number}")
         record = runs.read_record(path)
-        if record is None and not (path.exists() and any(path.iterdir())):
-            return path
-        if record is not None and not runs.differences(recipe, record):
-            if record["data"]["fingerprint"] == dataset.fingerprint():
+        if record is None:
+            if not path.exists() or not any(path.iterdir()):
                 return path
+        elif (
+            not runs.differences(recipe, record)
+            and record["data"]["fingerprint"] == dataset.fingerprint()
+            and checkpoints.latest_epoch(path / "checkpoints") <= recipe.epochs
+        ):
+            return path

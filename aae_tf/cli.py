@@ -27,18 +27,14 @@ def train(
     recipe: Annotated[str, typer.Argument(help="The experiment; 'aae-tf recipes' lists them.")] = "gaussian",
     dataset: Annotated[
         str | None,
-        typer.Option(
-            help="mnist_5k, a TFDS name, a folder of images or an .npz file; by default the recipe's."
-        ),
+        typer.Option(help="mnist_5k, a TFDS name, a folder of images or an .npz file; by default the recipe's."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
     options: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="FIELD=VALUE", help="Change any field of the recipe; repeat as needed."
-        ),
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change any field of the recipe; repeat as needed."),
     ] = None,
 ):
     """Train a recipe: pictures, numbers and a servable model at the end."""
@@ -76,9 +72,7 @@ def evaluate(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help
     report = _load(run, dataset).evaluate()
     table = Table("measure", "value", "yardstick", "unit", "n", box=None)
     for name, measure in report["measures"].items():
-        yardstick = (
-            f"{measure['yardstick']:.4g} ({measure['yardstick_is']})" if "yardstick" in measure else ""
-        )
+        yardstick = f"{measure['yardstick']:.4g} ({measure['yardstick_is']})" if "yardstick" in measure else ""
         table.add_row(name, f"{measure['value']:.4g}", yardstick, measure["unit"], f"{measure['n']:,}")
     Console().print(table)
 

@@ -60,9 +60,7 @@ class Prior:
         Raises:
             InputError: labels were given to a prior without classes.
         """
-        raise InputError(
-            f"{type(self).__name__} does not say how to sample; define sample(n, seed, labels=None)"
-        )
+        raise InputError(f"{type(self).__name__} does not say how to sample; define sample(n, seed, labels=None)")
 
     def log_prob(self, z):
         """Return the log-density in nats, float32 [...], of codes z, float32 [..., dim].
@@ -198,9 +196,7 @@ class PetalMixture(Prior):
 
     def get_config(self):
         """Return the arguments that make this prior again."""
-        return {
-            name: getattr(self, name) for name in ("components", "radius", "radial_std", "tangential_std")
-        }
+        return {name: getattr(self, name) for name in ("components", "radius", "radial_std", "tangential_std")}
 
 
 @keras.saving.register_keras_serializable("aae_tf")

@@ -124,9 +124,7 @@ class Recipe(_Checked):
     input_dropout: float = _number(0.0, 0.0, 0.99)
     discriminator_noise: float = _number(0.0, 0.0)
     image_scale: str = _choice("unit", "unit", "signed", "standardized")
-    reconstruction_loss: str = _choice(
-        "squared_error", "squared_error", "mean_squared_error", "binary_crossentropy"
-    )
+    reconstruction_loss: str = _choice("squared_error", "squared_error", "mean_squared_error", "binary_crossentropy")
     adversarial_loss: str = _choice("non_saturating", "non_saturating", "least_squares")
     order: str = _choice("alternating", "alternating", "simultaneous")
     precision: str = _choice("auto", "auto", "float32", "mixed_bfloat16", "mixed_float16")
@@ -180,9 +178,7 @@ _TYPES = typing.get_type_hints(Recipe)
 def _with_option(settings, name, value):
     head, _, rest = name.partition(".")
     fields = typing.get_type_hints(type(settings))
-    check_choice(
-        "option", head, sorted(set(fields) - {"name", "summary", "model"}) + ["name"] * bool(rest == "")
-    )
+    check_choice("option", head, sorted(set(fields) - {"name", "summary", "model"}) + ["name"] * bool(rest == ""))
     if head == "name" and isinstance(settings, Recipe):
         raise InputError("a recipe's name cannot be set; pass the recipe's name as the first argument")
     current = getattr(settings, head)
@@ -220,9 +216,7 @@ def _read(name, kind, value):
             return value
         raise ValueError
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
-        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}.get(
-            kind, kind
-        )
+        wanted = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}.get(kind, kind)
         if typing.get_origin(kind) is tuple:
             wanted = "whole numbers separated by commas"
         raise InputError(f"{name}={value!r} cannot be read; accepted: {wanted}") from None

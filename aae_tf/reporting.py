@@ -114,9 +114,7 @@ def _manifold(model, side=20):
     prior = model.prior
     if prior.dim != 2 or isinstance(prior, Gaussian):
         # along the first two dimensions: equal steps of the prior's percentiles (Gaussian), others at 0
-        std = (
-            prior.std if isinstance(prior, Gaussian) else float(np.std(prior.sample(10_000, 0).numpy()[:, 0]))
-        )
+        std = prior.std if isinstance(prior, Gaussian) else float(np.std(prior.sample(10_000, 0).numpy()[:, 0]))
         codes = figures.percentile_codes(side, prior.dim, std)
         title = f"decoded at equal steps of the prior's percentiles (std {std:g})"
         return figures.manifold(model.decode(codes), side, title)

@@ -121,9 +121,7 @@ def load_run(out_dir, dataset=None):
     out_dir = Path(out_dir)
     record = read_record(out_dir)
     if record is None:
-        raise InputError(
-            f"'{out_dir}' holds no run (no recipe.json); accepted: a directory written by train()"
-        )
+        raise InputError(f"'{out_dir}' holds no run (no recipe.json); accepted: a directory written by train()")
     recipe = Recipe.from_dict(record["recipe"])
     if not (out_dir / "model.keras").exists():
         done = checkpoints.latest_epoch(out_dir / "checkpoints")
@@ -144,8 +142,7 @@ def read_history(out_dir):
     with open(Path(out_dir) / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     return [
-        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value}
-        for row in rows
+        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value} for row in rows
     ]
 
 

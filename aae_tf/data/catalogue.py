@@ -35,9 +35,7 @@ def load_named(name, image_size=0):
         builder.download_and_prepare()
     features = builder.info.features
     if "image" not in features:
-        raise InputError(
-            f"'{name}' has no images (its features: {', '.join(features)}); pass an image dataset"
-        )
+        raise InputError(f"'{name}' has no images (its features: {', '.join(features)}); pass an image dataset")
     splits = builder.info.splits
     train = _read(builder, "train", image_size)
     held_out = 10_000 if len(train) >= 50_000 else max(1, len(train) // 10)
@@ -83,9 +81,7 @@ def prepare(name, folder=None):
         raise InputError(f"'{folder}' is not a folder; pass the folder of {name}'s original files")
     missing = _missing_files(builder, folder)
     if missing:
-        raise InputError(
-            f"'{folder}' lacks {', '.join(missing)}: {name}'s original files, named as published"
-        )
+        raise InputError(f"'{folder}' lacks {', '.join(missing)}: {name}'s original files, named as published")
     config = tfds.download.DownloadConfig(manual_dir=folder)
     try:
         builder.download_and_prepare(download_config=config)

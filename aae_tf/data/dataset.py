@@ -122,14 +122,12 @@ def check_images(images, what="images"):
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int((~np.isfinite(images)).sum())
         raise InputError(f"{what} hold {bad} NaN or infinite values; clean them first")
-    top, kind = (
-        (1.0, "float in [0, 1]") if np.issubdtype(images.dtype, np.floating) else (255, "whole in 0..255")
-    )
+    top, kind = (1.0, "float in [0, 1]") if np.issubdtype(images.dtype, np.floating) else (255, "whole in 0..255")
     slack = 1e-3 * (top == 1.0)
     if low < -slack or high > top + slack:
         raise InputError(
             f"{what} hold values from {low:g} to {high:g}; accepted: {kind}"
-            + (" (divide by 255, or pass uint8)" if top == 1.0 and 0 <= low and high <= 255 else "")
+            + (" (divide by 255, or pass uint8)" if top == 1.0 and low >= 0 and high <= 255 else "")
         )
     if top == 255:
         return images.astype(np.uint8)
@@ -158,9 +156,7 @@ def check_labels(labels, count):
         names, codes = np.unique(labels.astype(str), return_inverse=True)
         return codes.astype(np.int32), tuple(str(name) for name in names)
     if not np.all(np.isfinite(labels)) or np.any(labels != np.rint(labels)) or labels.min() < -1:
-        raise InputError(
-            "labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names"
-        )
+        raise InputError("labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names")
     labels = labels.astype(np.int64)
     found = np.unique(labels[labels >= 0])
     if len(found) and found[-1] >= 10 * len(found) + 10:
@@ -178,9 +174,7 @@ def split_own(images, labels, class_names, name, source):
         InputError: fewer than 10 images.
     """
     if len(images) < 10:
-        raise InputError(
-            f"{len(images)} images are too few to train, validate and test on; at least 10 are needed"
-        )
+        raise InputError(f"{len(images)} images are too few to train, validate and test on; at least 10 are needed")
     order = np.random.RandomState(0).permutation(len(images))
     held_out = max(1, len(images) // 10)
     whole = Split(images, labels)

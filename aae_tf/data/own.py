@@ -63,9 +63,7 @@ def _read_files(files, image_size):
     sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         some = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)[:3])
-        raise InputError(
-            f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64"
-        )
+        raise InputError(f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64")
     return check_images(np.stack(images))
 
 
@@ -86,9 +84,7 @@ def from_npz(path):
         images = next((found[name] for name in ("images", "x") if name in found), None)
         labels = next((found[name] for name in ("labels", "y") if name in found), None)
         if images is None:
-            raise InputError(
-                f"'{path}' holds {', '.join(arrays.files)}; needed: 'images' and, if any, 'labels'"
-            )
+            raise InputError(f"'{path}' holds {', '.join(arrays.files)}; needed: 'images' and, if any, 'labels'")
         return from_arrays(arrays[images], arrays[labels] if labels else None)
 
 
@@ -148,9 +144,7 @@ def _stream(pairs, labelled):
     def to_uint8(element):
         image = element["image"]
         if image.dtype != tf.uint8:
-            image = tf.cast(
-                tf.round(tf.clip_by_value(tf.cast(image, tf.float32), 0.0, 1.0) * 255.0), tf.uint8
-            )
+            image = tf.cast(tf.round(tf.clip_by_value(tf.cast(image, tf.float32), 0.0, 1.0) * 255.0), tf.uint8)
         return {"image": tf.ensure_shape(image, parts[0].images.shape[1:]), "label": element["label"]}
 
     rest = count - 2 * held_out

@@ -7,7 +7,7 @@ from aae_tf.errors import InputError, check_choice
 from aae_tf.models.losses import RECONSTRUCTION
 from aae_tf.models.phases import Phase
 from aae_tf.networks import ImageScale, as_encoder
-from aae_tf.priors import as_prior, fold
+from aae_tf.priors import fold
 
 
 def as_images(images):
@@ -43,9 +43,7 @@ class LatentModel(keras.Model):
     parts = ("encoder", "decoder", "prior", "image_scale")
     options = ("reconstruction_loss",)
 
-    def __init__(
-        self, encoder, decoder, prior, image_scale="unit", reconstruction_loss="squared_error", **kwargs
-    ):
+    def __init__(self, encoder, decoder, prior, image_scale="unit", reconstruction_loss="squared_error", **kwargs):
         super().__init__(**kwargs)
         self.encoder, self.decoder, self.prior = as_encoder(encoder), decoder, prior
         self.image_scale = ImageScale(image_scale) if isinstance(image_scale, str) else image_scale

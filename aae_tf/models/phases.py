@@ -86,16 +86,12 @@ def simultaneous(model, phases, optimizers, batch, seed, replicas=1, compute=lam
     def gradient(batch, seed):
         with tf.GradientTape(persistent=True) as tape:
             codes = model.codes(batch, seed=fold_in(seed, 0), training=True)
-            losses = [
-                phase.loss(batch, codes, fold_in(seed, position + 1)) for position, phase in enumerate(phases)
-            ]
+            losses = [phase.loss(batch, codes, fold_in(seed, position + 1)) for position, phase in enumerate(phases)]
             scaled = {
                 key: by_id[key].scale_loss(sum(losses[p] * (phases[p].weight / replicas) for p in group))
                 for key, group in groups.items()
             }
-        return losses, [
-            tape.gradient(scaled[key], [variable.value for variable in moved[key]]) for key in groups
-        ]
+        return losses, [tape.gradient(scaled[key], [variable.value for variable in moved[key]]) for key in groups]
 
     losses, gradients = compute(gradient)(batch, seed)
     for key, found in zip(groups, gradients, strict=True):

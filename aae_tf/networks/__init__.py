@@ -61,12 +61,8 @@ def encoder_from_recipe(recipe, dtype="float32", extra_heads=None):
         "seed": body_seed,
         **_shared(recipe, dtype),
     }
-    body = (
-        MLPBody(**body) if recipe.architecture == "mlp" else ConvolutionalBody(filters=recipe.filters, **body)
-    )
-    z = posterior(
-        recipe.posterior, recipe.latent_dim, kernel_initializer=recipe.initializer, seed=head_seed, name="z"
-    )
+    body = MLPBody(**body) if recipe.architecture == "mlp" else ConvolutionalBody(filters=recipe.filters, **body)
+    z = posterior(recipe.posterior, recipe.latent_dim, kernel_initializer=recipe.initializer, seed=head_seed, name="z")
     heads = {"z": z, **(extra_heads or {})}
     return Encoder(body, heads, recipe.input_noise, recipe.input_dropout, name="encoder")
 
@@ -89,6 +85,4 @@ def decoder_from_recipe(recipe, image_shape, dtype="float32"):
 
 def discriminator_from_recipe(recipe, dtype="float32", name="discriminator", role=4):
     """Return a discriminator of a recipe; `role` separates the initial weights of several."""
-    return MLPDiscriminator(
-        recipe.discriminator_widths, seed=_seed(recipe, role), name=name, **_shared(recipe, dtype)
-    )
+    return MLPDiscriminator(recipe.discriminator_widths, seed=_seed(recipe, role), name=name, **_shared(recipe, dtype))

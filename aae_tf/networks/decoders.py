@@ -41,9 +41,7 @@ class MLPDecoder(Chain):
         start = initializer(kernel_initializer, output_seed)
         self.chain = [
             *self.dense(self.widths, hidden_seed),
-            keras.layers.Dense(
-                math.prod(self.image_shape), kernel_initializer=start, dtype=self.dtype_policy
-            ),
+            keras.layers.Dense(math.prod(self.image_shape), kernel_initializer=start, dtype=self.dtype_policy),
             keras.layers.Reshape(self.image_shape, dtype=self.dtype_policy),
             keras.layers.Activation(output_activation, dtype="float32"),
         ]
@@ -95,9 +93,7 @@ class ConvolutionalDecoder(Chain):
         for count, conv_seed in zip((*self.filters[1:], channels), conv_seeds, strict=True):
             start = initializer(kernel_initializer, conv_seed)
             layers += hidden(
-                keras.layers.Conv2DTranspose(
-                    count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy
-                ),
+                keras.layers.Conv2DTranspose(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy),
                 activation,
                 batch_norm,
                 self.dtype_policy,

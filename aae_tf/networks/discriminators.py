@@ -19,9 +19,7 @@ class MLPDiscriminator(Chain):
         codes: float [N, D]; training: bool. Returns float32 [N, 1], positive for "from the prior".
     """
 
-    def __init__(
-        self, widths=(1000, 1000), activation="relu", kernel_initializer="glorot_uniform", seed=0, **kwargs
-    ):
+    def __init__(self, widths=(1000, 1000), activation="relu", kernel_initializer="glorot_uniform", seed=0, **kwargs):
         super().__init__(widths, activation, False, kernel_initializer, seed, **kwargs)
         hidden_seed, output_seed = seeds(seed, 2)
         start = initializer(kernel_initializer, output_seed)

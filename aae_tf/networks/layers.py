@@ -21,9 +21,7 @@ def initializer(name, seed):
     try:
         found = keras.initializers.get(name)
     except ValueError:
-        raise InputError(
-            f"unknown initializer '{name}'; accepted: 'normal' or a Keras initializer's name"
-        ) from None
+        raise InputError(f"unknown initializer '{name}'; accepted: 'normal' or a Keras initializer's name") from None
     config = found.get_config()
     return type(found).from_config({**config, "seed": seed} if "seed" in config else config)
 
@@ -68,12 +66,8 @@ class ImageScale(keras.layers.Layer):
         shape = tuple(input_shape[1:]) if self.kind == "standardized" else ()
         start = 0.5 if self.kind == "signed" else None
         constant = keras.initializers.Constant
-        self.shift = self.add_weight(
-            name="shift", shape=shape, initializer=constant(start or 0.0), trainable=False
-        )
-        self.spread = self.add_weight(
-            name="spread", shape=shape, initializer=constant(start or 1.0), trainable=False
-        )
+        self.shift = self.add_weight(name="shift", shape=shape, initializer=constant(start or 0.0), trainable=False)
+        self.spread = self.add_weight(name="spread", shape=shape, initializer=constant(start or 1.0), trainable=False)
 
     def adapt(self, images):
         """Take mean and standard deviation of each dimension from uint8 or float images [N, H, W, C].

@@ -20,9 +20,7 @@ class _Posterior(keras.layers.Layer):
 
     def _dense(self, units, seed, name, activation=None):
         start = initializer(self.kernel_initializer, seed)
-        return keras.layers.Dense(
-            units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name
-        )
+        return keras.layers.Dense(units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name)
 
     def get_config(self):
         """Return the arguments that make this layer again."""

@@ -17,9 +17,7 @@ class WeightAverage:
 
     def __init__(self, model, decay):
         self.decay = decay
-        self.weights = [
-            weight.value for weight in model.weights if weight.dtype.startswith(("float", "bfloat"))
-        ]
+        self.weights = [weight.value for weight in model.weights if weight.dtype.startswith(("float", "bfloat"))]
         self.averages = [tf.Variable(weight, trainable=False) for weight in self.weights]
 
     def update(self, step):

@@ -35,7 +35,8 @@ class Trainer:
         seed: seed of shuffles and draws.
         order: 'alternating' or 'simultaneous'.
         weight_average: decay of the moving average of the weights, 0 for none.
-        rates: function epoch -> dict of phase name to learning rate, or None to leave the rates alone.
+        rates: function from an epoch (from 0) to a dict of phase name to learning rate; phases it leaves out keep
+            theirs. None: no schedules.
         jit_compile: whether XLA compiles the steps.
         strategy: a `tf.distribute.Strategy` within whose scope the model was made; None for one device.
         checkpoint_folder: where to keep checkpoints; None for none.
@@ -73,7 +74,7 @@ class Trainer:
         stream = isinstance(train, Stream)
         self.source = Streamed(train, batch_size) if stream else InMemory(train, batch_size, seed)
         self.checkpoint_folder = checkpoint_folder
-        self.epoch, self.history = 0, []
+        self.epoch, self.history, self.length = 0, [], 1
         with self.strategy.scope():
             self._build_optimizers()
             self.average = WeightAverage(model, weight_average) if weight_average else None
@@ -148,11 +149,7 @@ class Trainer:
             self.history.append(row)
             self.epoch += 1
             listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
-            if (
-                time.monotonic() - saved > CHECKPOINT_SECONDS
-                or self.epoch >= epochs
-                or self.model.stop_training
-            ):
+            if time.monotonic() - saved > CHECKPOINT_SECONDS or self.epoch >= epochs or self.model.stop_training:
                 self.save()
                 saved = time.monotonic()
         listeners.on_train_end(self.history[-1] if self.history else {})
@@ -162,8 +159,8 @@ class Trainer:
         if self.rates is not None:
             for name, rate in self.rates(self.epoch).items():
                 set_learning_rate(self.optimizers[name], rate)
-        totals, done, length = np.zeros(len(self.names)), 0, 1
-        for stretch in self.source.stretches(self.epoch, lambda: length):
+        totals, done = np.zeros(len(self.names)), 0
+        for stretch in self.source.stretches(self.epoch, lambda: self.length):
             listeners.on_train_batch_begin(stretch.first)
             started = time.monotonic()
             losses, bad = self._call(stretch)
@@ -173,7 +170,7 @@ class Trainer:
             logs = dict(zip(self.names, totals / done, strict=True))
             listeners.on_train_batch_end(stretch.first + stretch.count - 1, logs)
             rate = stretch.count / max(time.monotonic() - started, 1e-6)
-            length = max(1, int(min(rate * STRETCH_SECONDS, 10 * stretch.count)))
+            self.length = max(1, int(min(rate * STRETCH_SECONDS, 10 * stretch.count)))
         return {name: float(total / done) for name, total in zip(self.names, totals, strict=True)}
 
     def _call(self, stretch):
@@ -185,9 +182,7 @@ class Trainer:
     def _check_finite(self, bad):
         for phase, step in zip(self.phases, bad, strict=True):
             if step >= 0:
-                raise NonFiniteLossError(
-                    phase.name, self.epoch + 1, int(step) + 1, f"{phase.kind}.learning_rate=..."
-                )
+                raise NonFiniteLossError(phase.name, self.epoch + 1, int(step) + 1, f"{phase.kind}.learning_rate=...")
 
     # Steps, in the graph ------------------------------------------------------------------------------------
 
@@ -235,9 +230,7 @@ class Trainer:
         """Gather and scale a batch (a gather, not a slice: XLA would fuse a slice into the matrix product)."""
         batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows)}
         if getattr(self.model, "wants_labelled", False):
-            drawn = tf.random.stateless_uniform(
-                tf.shape(rows), fold(seed, 101), 0, tf.size(labelled), tf.int32
-            )
+            drawn = tf.random.stateless_uniform(tf.shape(rows), fold(seed, 101), 0, tf.size(labelled), tf.int32)
             chosen = tf.gather(labelled, drawn)
             batch["labelled_images"] = _scaled(tf.gather(images, chosen))
             batch["labelled_labels"] = tf.gather(labels, chosen)

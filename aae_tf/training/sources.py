@@ -83,9 +83,7 @@ class Streamed:
         self.batch_size = batch_size
         self.block = min(steps_per_stretch, self.steps)
         self.blocks = (
-            stream.dataset.take(self.steps * batch_size)
-            .batch(self.block * batch_size)
-            .prefetch(tf.data.AUTOTUNE)
+            stream.dataset.take(self.steps * batch_size).batch(self.block * batch_size).prefetch(tf.data.AUTOTUNE)
         )
 
     def stretches(self, epoch, length):
