@@ -69,9 +69,11 @@ def _prior_contours(axes, samples, log_prob, reach):
     side = np.linspace(-reach, reach, 200, dtype="float32")
     grid = np.stack(np.meshgrid(side, side), -1)
     density = np.asarray(log_prob(grid.reshape(-1, 2))).reshape(200, 200)
-    drawn = axes.contour(side, side, density, np.unique(levels), colors="#555555", linewidths=0.9, zorder=3)
-    names = dict(zip(drawn.levels, ("99 %", "90 %", "50 %"), strict=False))
-    axes.clabel(drawn, fmt=names, fontsize=7)
+    shades = ("#bbbbbb", "#888888", "#444444")
+    axes.contour(side, side, density, np.unique(levels), colors=shades, linestyles="solid", linewidths=0.9, zorder=3)
+    names = ("99 % of the prior", "90 %", "50 %")
+    handles = [Line2D([], [], color=shade, label=name) for shade, name in zip(shades, names, strict=True)]
+    axes.add_artist(axes.legend(handles=handles, loc="lower right", fontsize=7, frameon=False))
 
 
 def _labelled_points(axes, codes, labels, class_names):
@@ -216,7 +218,7 @@ def losses(history, title="losses"):
             axes.plot(*zip(*points, strict=True), color=colour(number), label=name.replace("_", " "))
         if panel is games:
             axes.axhline(np.log(2), color="#888888", linewidth=0.8, linestyle="--", label="ln 2: undecided")
-        axes.set_xlabel("epoch")
+        axes.set(xlabel="epoch", ylabel="mean squared error" if panel is errors else "loss")
         axes.legend(frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(title, fontsize=11)

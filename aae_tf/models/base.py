@@ -89,8 +89,7 @@ class LatentModel(keras.Model):
         if self.built:
             return
         shape = (None, *input_shape[1:])
-        self.image_scale.build(shape)
-        images = tf.zeros((2, *shape[1:]))
+        images = self.image_scale(tf.zeros((2, *shape[1:])))
         codes = self.encoder(images)
         if codes["z"].shape[-1] != self.prior.dim:
             raise InputError(
@@ -128,24 +127,26 @@ class LatentModel(keras.Model):
             float32 array [N, D].
         """
 
-        def run(images, start):
-            draw = None if seed is None else fold(seed, start)
-            return self.codes({"images": as_images(images)}, seed=draw)["z"]
+        if seed is None:
+            return self._in_batches("encode", lambda images: self.codes({"images": images})["z"], batch_size, images)
 
-        return self._in_batches("encode" if seed is None else f"encode{seed}", run, batch_size, images)
+        def run(images, seed):
+            return self.codes({"images": images}, seed=seed)["z"]
+
+        return self._in_batches("encode sample", run, batch_size, images, seed)
 
     def decode(self, codes, batch_size=1000):
         """Return images, float32 array [N, H, W, C] in [0, 1], of codes, float [N, D]."""
 
-        def run(codes, start):
-            outputs = self.decoder(tf.cast(codes, tf.float32), training=False)
+        def run(codes):
+            outputs = self.decoder(codes, training=False)
             return self.image_scale.invert(tf.cast(outputs, tf.float32))
 
         return self._in_batches("decode", run, batch_size, np.asarray(codes, "float32"))
 
     def reconstruct(self, images, batch_size=1000):
         """Return reconstructions, float32 array [N, H, W, C] in [0, 1], of images, uint8 or float."""
-        return self._in_batches("reconstruct", lambda images, start: self(images), batch_size, images)
+        return self._in_batches("reconstruct", self.call, batch_size, images)
 
     def sample(self, n, seed=0, batch_size=1000):
         """Return `n` new images, float32 array [n, H, W, C] in [0, 1]: decoded prior samples.
@@ -157,18 +158,28 @@ class LatentModel(keras.Model):
         """
         return self.decode(self.prior.sample(n, seed).numpy(), batch_size)
 
-    def _in_batches(self, name, run, batch_size, inputs):
-        """Run a compiled function over chunks of `inputs` and return the joined array."""
+    def _in_batches(self, name, run, batch_size, inputs, seed=None):
+        """Run a compiled function over chunks of `inputs` and return the joined array.
+
+        Raises:
+            InputError: no rows, or rows of another shape than the model's images or codes.
+        """
+        inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
+        wanted = (self.prior.dim,) if name == "decode" else tuple(self.get_build_config()["input_shape"][1:])
+        shape = tuple(inputs.shape[1:])
+        if len(inputs) == 0 or shape not in (wanted, wanted[:-1] if wanted[-1] == 1 and len(wanted) > 1 else wanted):
+            raise InputError(f"an array of shape {tuple(inputs.shape)} was given; accepted: [N, *{list(wanted)}], N > 0")
         if name not in self._compiled:
-            self._compiled[name] = tf.function(run, reduce_retracing=True)
-        call = self._compiled[name]
-        chunks = [
-            call(tf.convert_to_tensor(inputs[start : start + batch_size]), tf.constant(start)).numpy()
-            for start in range(0, len(inputs), batch_size)
-        ]
-        if not chunks:
-            raise InputError("no images or codes were given: the array is empty")
-        return np.concatenate(chunks)
+            specs = [tf.TensorSpec((None, *wanted), tf.float32)]
+            specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]
+            self._compiled[name] = tf.function(run, input_signature=specs)
+        results = []
+        for start in range(0, len(inputs), batch_size):
+            chunk = inputs[start : start + batch_size]
+            chunk = tf.cast(chunk, tf.float32) if name == "decode" else as_images(chunk)
+            draw = [] if seed is None else [fold(seed, start)]
+            results.append(self._compiled[name](chunk, *draw).numpy())
+        return np.concatenate(results)
 
     # Keras --------------------------------------------------------------------------------------------------
 

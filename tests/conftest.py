@@ -1,0 +1,57 @@
+"""Shared fixtures: real digits in small numbers, small networks, and the optional shared data."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import aae_tf
+from aae_tf import data
+
+SMALL = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 2, "precision": "float32"}
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The embedded digits, whole."""
+    return data.load("mnist_5k")
+
+
+@pytest.fixture(scope="session")
+def few(digits):
+    """400 digits with labels: (images, labels)."""
+    return digits.train.images[::9][:400], digits.train.labels[::9][:400]
+
+
+@pytest.fixture(scope="session")
+def batch(few):
+    """One training batch of 50 digits, as the loop makes it."""
+    from aae_tf.backend import tf
+
+    images, labels = (array[:50] for array in few)
+    return {"images": tf.constant(images / 255.0, tf.float32), "labels": tf.constant(labels)}
+
+
+@pytest.fixture(scope="session")
+def trained(few, tmp_path_factory):
+    """A small trained run on 400 digits."""
+    return aae_tf.train(
+        "gaussian", few, out_dir=tmp_path_factory.mktemp("runs") / "small", progress=False, batch_size=50, **SMALL
+    )
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of shared development data; tests that need it skip without it."""
+    folder = Path(os.environ.get("AAE_TF_SHARED", Path(__file__).parents[2] / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip("shared data is not here")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Each test runs in an empty folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    np.random.seed(0)

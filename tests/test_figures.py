@@ -1,0 +1,66 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from aae_tf import figures, priors
+
+rng = np.random.default_rng(0)
+
+
+def pixels(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=60)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+@pytest.mark.parametrize("prior", [priors.Gaussian(2, 5.0), priors.PetalMixture(), priors.SwissRoll()])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_latent_plane_shows_every_class_over_the_prior(prior, labelled):
+    samples = prior.sample(2000, 0).numpy()
+    labels = rng.integers(-1, 4, 300) if labelled else None
+    density = None if prior.distribution is None else prior.log_prob
+    figure = figures.latent_plane(samples[:300], labels, "abcd", samples, density, "title")
+    axes = figure.axes[0]
+    written = {text.get_text() for legend in figure.findobj(type(axes.get_legend())) for text in legend.get_texts()}
+    if labelled:
+        assert set("abcd") <= written
+    if density is not None:
+        assert "50 %" in {text.get_text() for text in figure.findobj(lambda a: hasattr(a, "get_text"))}
+    assert pixels(figure).std() > 5
+
+
+def test_percentile_codes_are_the_inverse_cdf():
+    codes = figures.percentile_codes(5, 3, 2.0).reshape(5, 5, 3)
+    shares = stats.norm(scale=2.0).cdf(codes)
+    np.testing.assert_allclose(shares[0, :, 0], [0.1, 0.3, 0.5, 0.7, 0.9], atol=1e-6)  # z1 grows rightwards
+    np.testing.assert_allclose(shares[:, 0, 1], [0.9, 0.7, 0.5, 0.3, 0.1], atol=1e-6)  # z2 grows upwards
+    assert not codes[..., 2].any()
+
+
+def test_tile_puts_images_row_by_row():
+    images = np.arange(5)[:, None, None, None] / 10 * np.ones((5, 2, 3, 1))
+    grid = figures.tile(images, 2)
+    assert grid.shape == (6, 6, 1)
+    np.testing.assert_allclose(grid[::2, ::3, 0], [[0, 0.1], [0.2, 0.3], [0.4, 1.0]], atol=1e-6)
+
+
+def test_nearest_is_the_brute_force_nearest(monkeypatch):
+    images = rng.integers(0, 256, (60, 3, 3, 1), dtype=np.uint8)
+    samples = rng.random((7, 3, 3, 1)).astype("float32")
+    brute = ((samples[:, None] - images[None] / 255.0) ** 2).sum((2, 3, 4)).argmin(1)
+    np.testing.assert_array_equal(figures.nearest(samples, images), brute)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grids_draw_grey_and_colour(channels):
+    images = rng.random((36, 8, 8, channels)).astype("float32")
+    for figure in (
+        figures.manifold(images, 6, "grid", keep=rng.random(36) > 0.5),
+        figures.samples_with_neighbours(images[:30], images[:3]),
+        figures.reconstructions(images[:24], images[:24]),
+        figures.losses([{"epoch": 1, "reconstruction": 2.0, "discriminator": 0.7, "val_error": 1.0, "seconds": 3}]),
+    ):
+        assert pixels(figure).std() > 5

@@ -1,0 +1,124 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from aae_tf import InputError, priors
+from aae_tf.backend import tf, tfp
+
+ALL = {
+    "gaussian": lambda: priors.Gaussian(3, 5.0),
+    "uniform": lambda: priors.Uniform(3, -2, 4),
+    "categorical": lambda: priors.Categorical(7),
+    "mixture": priors.PetalMixture,
+    "swiss roll": priors.SwissRoll,
+    "tfp": lambda: priors.DistributionPrior(tfp.distributions.MultivariateNormalDiag([1.0, 2.0], [0.5, 2.0])),
+    "function": lambda: priors.SamplerPrior(lambda n, seed: tf.random.stateless_uniform([n, 4], seed), 4),
+}
+WITH_DENSITY = [name for name in ALL if name not in ("swiss roll", "function")]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_samples_have_shape_dtype_and_depend_on_the_seed_alone(name):
+    prior = ALL[name]()
+    first = prior.sample(50, 3)
+    assert first.shape == (50, prior.dim)
+    assert first.dtype == tf.float32
+    np.testing.assert_array_equal(first, prior.sample(50, 3))
+    assert not np.array_equal(first, prior.sample(50, 4))
+    graph = tf.function(lambda n, seed: prior.sample(n, seed))
+    np.testing.assert_allclose(first, graph(tf.constant(50), tf.constant([0, 3])), atol=1e-5)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("name", WITH_DENSITY)
+def test_sample_moments_are_the_distributions(name, jit):
+    prior = ALL[name]()
+    draw = tf.function(lambda seed: prior.sample(40_000, seed), jit_compile=jit)
+    drawn = draw(tf.constant([0, 11])).numpy()
+    reference = prior.distribution.sample(40_000, seed=[5, 6]).numpy().astype(float)
+    spread = reference.std(0)
+    np.testing.assert_allclose(drawn.mean(0), reference.mean(0), atol=5 * np.max(spread) / 200)
+    np.testing.assert_allclose(np.cov(drawn.T), np.cov(reference.T), atol=0.04 * np.max(spread) ** 2)
+
+
+@given(std=st.floats(0.1, 20), point=st.lists(st.floats(-30, 30), min_size=1, max_size=5))
+@settings(max_examples=30, deadline=None)
+def test_gaussian_density_is_scipys(std, point):
+    prior = priors.Gaussian(len(point), std)
+    expected = stats.norm(scale=std).logpdf(point).sum()
+    np.testing.assert_allclose(prior.log_prob(np.array([point], "float32"))[0], expected, rtol=1e-4, atol=1e-3)
+
+
+def test_mixture_density_is_scipys():
+    prior = priors.PetalMixture(5, radius=3.0)
+    points = np.random.default_rng(0).normal(size=(20, 2)).astype("float32") * 3
+    parts = [
+        stats.multivariate_normal(mean, axes @ axes.T).pdf(points)
+        for mean, axes in zip(prior.means.astype(float), prior.axes.astype(float), strict=True)
+    ]
+    np.testing.assert_allclose(prior.log_prob(points), np.log(np.mean(parts, 0)), rtol=1e-3)
+
+
+def test_petals_point_outwards_and_labels_choose_them():
+    prior = priors.PetalMixture(10)
+    for petal in range(10):
+        drawn = prior.sample(4000, petal, labels=np.full(4000, petal)).numpy()
+        angle = 2 * np.pi * petal / 10
+        along = np.array([np.cos(angle), np.sin(angle)])
+        across = np.array([-along[1], along[0]])
+        np.testing.assert_allclose(drawn.mean(0), prior.radius * along, atol=0.1)
+        np.testing.assert_allclose([(drawn @ along).std(), (drawn @ across).std()], [1.4, 0.3], rtol=0.06)
+
+
+@pytest.mark.parametrize("prior", [priors.PetalMixture(6), priors.SwissRoll(6), priors.Categorical(6)])
+def test_no_label_means_the_whole_prior(prior):
+    labels = np.full(6000, -1)
+    mixed = prior.sample(6000, 1, labels=labels).numpy()
+    whole = prior.sample(6000, 2).numpy()
+    np.testing.assert_allclose(mixed.mean(0), whole.mean(0), atol=0.25)
+    np.testing.assert_allclose(mixed.std(0), whole.std(0), rtol=0.1)
+
+
+def test_swiss_roll_classes_are_stretches_in_order_and_points_are_spread_evenly():
+    roll = priors.SwissRoll(4, noise=0.0)
+    radii = [np.linalg.norm(roll.sample(500, 0, labels=np.full(500, k)), axis=1) for k in range(4)]
+    for inner, outer in zip(radii, radii[1:], strict=False):
+        assert inner.max() <= outer.min() + 1e-4
+    path = roll.along(np.linspace(0.05, 1, 400, dtype="float32")).numpy()
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    assert steps.max() / steps.min() < 1.2
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name != "function"])
+def test_config_round_trip_gives_the_same_samples(name):
+    prior = ALL[name]()
+    again = type(prior).from_config(prior.get_config())
+    np.testing.assert_array_equal(prior.sample(20, 9), again.sample(20, 9))
+
+
+def test_nested_tfp_distributions_survive_their_config():
+    tfd = tfp.distributions
+    mixture = tfd.MixtureSameFamily(
+        tfd.Categorical(probs=[0.3, 0.7]), tfd.MultivariateNormalDiag([[0.0, 1.0], [2.0, 3.0]], [[1.0, 1.0], [0.1, 2.0]])
+    )
+    prior = priors.as_prior(mixture, 2)
+    again = priors.DistributionPrior.from_config(prior.get_config())
+    np.testing.assert_allclose(prior.sample(20, 9), again.sample(20, 9), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: priors.as_prior(tfp.distributions.Normal(0.0, 1.0), 1), "event shape"),
+        (lambda: priors.as_prior(priors.Gaussian(3), 2), "dimension 3 but the code has 2"),
+        (lambda: priors.as_prior("gaussian", 2), "not str"),
+        (lambda: priors.named_prior("gausian"), "Did you mean 'gaussian'"),
+        (lambda: priors.SwissRoll().log_prob(np.zeros((1, 2))), "no log_prob"),
+        (lambda: priors.Gaussian().sample(3, 0, labels=[0, 1, 2]), "no classes"),
+    ],
+)
+def test_what_cannot_be_a_prior_is_refused(make, message):
+    with pytest.raises(InputError, match=message):
+        make()
