@@ -45,14 +45,17 @@ def train(
     get_recipe(recipe).with_options(**changes)  # refuse what cannot be before TensorFlow is loaded
     from aae_tf.api import train as train_recipe
 
-    run = train_recipe(recipe, dataset, out_dir=out, **changes)
+    try:
+        run = train_recipe(recipe, dataset, out_dir=out, **changes)
+    except KeyboardInterrupt:
+        typer.echo("interrupted; the same command resumes from the last checkpoint", err=True)
+        raise typer.Exit(130) from None
     typer.echo(run.out_dir)
 
 
 @app.command()
 def recipes():
     """List the recipes."""
-    from rich.console import Console
     from rich.table import Table
 
     from aae_tf.recipes import recipes as known
@@ -60,13 +63,12 @@ def recipes():
     table = Table("recipe", "what it shows", "model", "dataset", "epochs", box=None)
     for recipe in known().values():
         table.add_row(recipe.name, recipe.summary, recipe.model, recipe.dataset, str(recipe.epochs))
-    Console().print(table)
+    _print(table)
 
 
 @app.command()
 def evaluate(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help="The data again.")] = None):
     """Measure a run on its test images, and write evaluation.json."""
-    from rich.console import Console
     from rich.table import Table
 
     report = _load(run, dataset).evaluate()
@@ -74,7 +76,7 @@ def evaluate(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help
     for name, measure in report["measures"].items():
         yardstick = f"{measure['yardstick']:.4g} ({measure['yardstick_is']})" if "yardstick" in measure else ""
         table.add_row(name, f"{measure['value']:.4g}", yardstick, measure["unit"], f"{measure['n']:,}")
-    Console().print(table)
+    _print(table)
 
 
 @app.command()
@@ -104,6 +106,13 @@ def prepare(
     typer.echo(prepare_dataset(name, folder))
 
 
+def _print(table):
+    """Print a table, at its full width where the output is not a terminal."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
 def _load(run, dataset):
     from aae_tf.runs import load_run
 
@@ -125,9 +134,6 @@ def main(arguments=None):
         _fail(error, 2)
     except NonFiniteLossError as error:
         _fail(error, 1)
-    except KeyboardInterrupt:
-        print("interrupted; the same command resumes from the last checkpoint", file=sys.stderr)
-        sys.exit(130)
 
 
 def _fail(error, code):

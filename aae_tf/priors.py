@@ -278,7 +278,8 @@ class SamplerPrior(Prior):
 
     Args:
         sampler: function (n, seed) to float [n, dim], written with TensorFlow operations; `seed` is int32 [2], for
-            `tf.random.stateless_*`. Decorate it with `keras.saving.register_keras_serializable()` to save models.
+            `tf.random.stateless_*`. Decorated with `keras.saving.register_keras_serializable()` it is found again
+            when a model is loaded; else give it again: `load_run(out_dir, prior=...)`.
         dim: dimension of the code.
     """
 
@@ -288,16 +289,24 @@ class SamplerPrior(Prior):
     def sample(self, n, seed, labels=None):
         """Draw codes; see `Prior.sample`."""
         self._refuse_labels(labels)
+        if self.sampler is None:
+            raise InputError(
+                "this prior was a function that Keras does not know by name, so it was not saved; "
+                "give it again: load_run(out_dir, prior=...)"
+            )
         return tf.ensure_shape(tf.cast(self.sampler(n, as_seed(seed)), tf.float32), [None, self.dim])
 
     def get_config(self):
-        """Return the registered sampler and the dimension."""
-        return {"sampler": keras.saving.serialize_keras_object(self.sampler), "dim": self.dim}
+        """Return the sampler's registered name (None if it has none) and the dimension."""
+        name = keras.saving.get_registered_name(self.sampler)
+        known = self.sampler is not None and keras.saving.get_registered_object(name) is self.sampler
+        return {"sampler": name if known else None, "dim": self.dim}
 
     @classmethod
     def from_config(cls, config):
         """Return the prior that `get_config` describes."""
-        return cls(keras.saving.deserialize_keras_object(config["sampler"]), config["dim"])
+        name = config["sampler"]
+        return cls(None if name is None else keras.saving.get_registered_object(name), config["dim"])
 
 
 def as_prior(prior, dim):

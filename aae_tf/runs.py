@@ -7,6 +7,7 @@ from pathlib import Path
 from aae_tf import _version, data, reporting
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
+from aae_tf.priors import SamplerPrior
 from aae_tf.recipes import Recipe
 from aae_tf.serving import export
 from aae_tf.training import checkpoints
@@ -108,12 +109,13 @@ class Run:
         return self.data
 
 
-def load_run(out_dir, dataset=None):
+def load_run(out_dir, dataset=None, prior=None):
     """Return the finished run in a directory.
 
     Args:
         out_dir: the run directory.
         dataset: the data, where it was a user's own arrays or tf.data (others are found again by name or path).
+        prior: the prior's sampling function, where it was one that Keras does not know by name.
 
     Raises:
         InputError: no run there, one that is not finished, or other data than it was trained on.
@@ -132,6 +134,8 @@ def load_run(out_dir, dataset=None):
         dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
         check_same_data(out_dir, record, dataset)
     model = keras.models.load_model(out_dir / "model.keras")
+    if prior is not None and isinstance(model.prior, SamplerPrior):
+        model.prior.sampler = prior
     return Run(recipe, model, out_dir, read_history(out_dir), dataset)
 
 

@@ -10,6 +10,7 @@ import aae_tf
 from aae_tf import data
 
 SMALL = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 2, "precision": "float32"}
+TRAINED = {**SMALL, "epochs": 12, "batch_size": 20, "reconstruction": {"name": "adam", "learning_rate": 1e-3}}
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +22,7 @@ def digits():
 @pytest.fixture(scope="session")
 def few(digits):
     """400 digits with labels: (images, labels)."""
-    return digits.train.images[::9][:400], digits.train.labels[::9][:400]
+    return digits.train.images[:3200:8], digits.train.labels[:3200:8]
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +37,8 @@ def batch(few):
 @pytest.fixture(scope="session")
 def trained(few, tmp_path_factory):
     """A small trained run on 400 digits."""
-    return aae_tf.train(
-        "gaussian", few, out_dir=tmp_path_factory.mktemp("runs") / "small", progress=False, batch_size=50, **SMALL
-    )
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    return aae_tf.train("gaussian", few, out_dir=folder, progress=False, **TRAINED)
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def test_a_dataset_to_download_without_network_ends_soon_in_a_clear_error(tmp_pa
 
     monkeypatch.setattr("aae_tf.data.catalogue._reach", no_network)
     start = time.monotonic()
-    with pytest.raises(InputError, match="mnist_5k.*TFDS_DATA_DIR.*aae-tf data prepare fashion_mnist"):
+    with pytest.raises(InputError, match=r"mnist_5k.*TFDS_DATA_DIR.*aae-tf data prepare fashion_mnist"):
         data.load("fashion_mnist")
     assert time.monotonic() - start < 10
 
@@ -177,7 +177,7 @@ def test_folders_that_cannot_be_used_are_refused(tmp_path, few):
         data.load(tmp_path / "mixed")
     write_images(tmp_path / "sizes", few[0][:12])
     Image.new("RGB", (40, 30)).save(tmp_path / "sizes" / "other.jpg")
-    with pytest.raises(InputError, match="2 sizes.*image_size"):
+    with pytest.raises(InputError, match=r"2 sizes.*image_size"):
         data.load(tmp_path / "sizes")
     assert data.load(tmp_path / "sizes", image_size=16).image_shape == (16, 16, 3)
     (tmp_path / "sizes" / "broken.png").write_bytes(b"not a picture")
@@ -221,6 +221,11 @@ def test_an_infinite_dataset_and_other_things_are_refused(few):
 def test_an_npz_file(few, tmp_path):
     np.savez(tmp_path / "mine.npz", images=few[0], labels=few[1])
     assert data.load(str(tmp_path / "mine.npz")).fingerprint() == data.load(few).fingerprint()
+    parts = {"x_train": few[0][:300], "y_train": few[1][:300, None], "x_test": few[0][300:], "y_test": few[1][300:]}
+    np.savez(tmp_path / "keras.npz", **parts)
+    found = data.load(tmp_path / "keras.npz")
+    np.testing.assert_array_equal(found.test.images, few[0][300:])
+    assert (len(found.train), len(found.validation), found.classes) == (270, 30, 10)
     np.savez(tmp_path / "other.npz", pictures=few[0])
     with pytest.raises(InputError, match="holds pictures; needed: 'images'"):
         data.load(tmp_path / "other.npz")
@@ -230,6 +235,7 @@ def test_colour_photographs_and_faces(shared):
     photographs = data.load(shared / "colour_objects_32.npz")
     assert photographs.image_shape == (32, 32, 3)
     assert photographs.classes == 10
+    assert len(photographs.test) == 2000
     assert data.load(shared / "faces_48.npz").image_shape[:2] == (48, 48)
 
 

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -84,7 +86,7 @@ def test_no_label_means_the_whole_prior(prior):
 def test_swiss_roll_classes_are_stretches_in_order_and_points_are_spread_evenly():
     roll = priors.SwissRoll(4, noise=0.0)
     radii = [np.linalg.norm(roll.sample(500, 0, labels=np.full(500, k)), axis=1) for k in range(4)]
-    for inner, outer in zip(radii, radii[1:], strict=False):
+    for inner, outer in itertools.pairwise(radii):
         assert inner.max() <= outer.min() + 1e-4
     path = roll.along(np.linspace(0.05, 1, 400, dtype="float32")).numpy()
     steps = np.linalg.norm(np.diff(path, axis=0), axis=1)
@@ -101,7 +103,8 @@ def test_config_round_trip_gives_the_same_samples(name):
 def test_nested_tfp_distributions_survive_their_config():
     tfd = tfp.distributions
     mixture = tfd.MixtureSameFamily(
-        tfd.Categorical(probs=[0.3, 0.7]), tfd.MultivariateNormalDiag([[0.0, 1.0], [2.0, 3.0]], [[1.0, 1.0], [0.1, 2.0]])
+        tfd.Categorical(probs=[0.3, 0.7]),
+        tfd.MultivariateNormalDiag([[0.0, 1.0], [2.0, 3.0]], [[1.0, 1.0], [0.1, 2.0]]),
     )
     prior = priors.as_prior(mixture, 2)
     again = priors.DistributionPrior.from_config(prior.get_config())

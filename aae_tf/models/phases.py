@@ -56,19 +56,26 @@ def alternating(model, phases, optimizers, batch, seed, replicas=1, compute=lamb
     losses = []
     for position, phase in enumerate(phases):
         optimizer = optimizers[phase.name]
-
-        def gradient(batch, seed, phase=phase, position=position, optimizer=optimizer):
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch([variable.value for variable in phase.variables])
-                codes = model.codes(batch, seed=fold_in(seed, 0), training=True)
-                loss = phase.loss(batch, codes, fold_in(seed, position + 1))
-                scaled = optimizer.scale_loss(loss * (phase.weight / replicas))
-            return loss, tape.gradient(scaled, [variable.value for variable in phase.variables])
-
+        gradient = _gradient_of_one(model, phase, position, optimizer, replicas)
         loss, gradients = compute(gradient)(batch, seed)
         optimizer.apply(gradients, phase.variables)
         losses.append(loss)
     return losses
+
+
+def _gradient_of_one(model, phase, position, optimizer, replicas):
+    """Return the function from (batch, seed) to a phase's loss and its gradients, codes computed for it alone."""
+    variables = [variable.value for variable in phase.variables]
+
+    def gradient(batch, seed):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            codes = model.codes(batch, seed=fold_in(seed, 0), training=True)
+            loss = phase.loss(batch, codes, fold_in(seed, position + 1))
+            scaled = optimizer.scale_loss(loss * (phase.weight / replicas))
+        return loss, tape.gradient(scaled, variables)
+
+    return gradient
 
 
 def simultaneous(model, phases, optimizers, batch, seed, replicas=1, compute=lambda gradient: gradient):

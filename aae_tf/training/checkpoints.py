@@ -7,6 +7,7 @@ step counts, loss scale), the moving average, and the history so far. Reading tr
 import json
 import os
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def restore(folder, variables):
             with np.load(path) as arrays:
                 values = [arrays[name] for name in sorted(arrays.files) if name.startswith("v")]
                 history = json.loads(arrays["history"].tobytes())
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             continue  # cut short by a full disk or a copy: the one before it is whole
         expected = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != expected:

@@ -1,0 +1,241 @@
+import json
+import os
+
+import numpy as np
+import pytest
+from conftest import SMALL, TRAINED
+from PIL import Image
+
+import aae_tf
+from aae_tf import priors, reporting
+from aae_tf.backend import keras, tf, tfp
+
+QUICK = {**SMALL, "batch_size": 50, "progress": False}
+RUN_FILES = (
+    "recipe.json",
+    "history.csv",
+    "evaluation.json",
+    "model.keras",
+    "figures/latent_plane.png",
+    "figures/manifold.png",
+    "figures/samples.png",
+    "figures/reconstructions.png",
+    "figures/losses.png",
+    "saved_model/1/saved_model.pb",
+)
+
+
+def test_a_run_directory_holds_what_it_should(trained):
+    for name in RUN_FILES:
+        assert (trained.out_dir / name).stat().st_size > 100, name
+    assert list((trained.out_dir / "events").glob("events.out.tfevents.*"))
+    assert list((trained.out_dir / "checkpoints").glob("epoch-000012.npz"))
+    for picture in (trained.out_dir / "figures").glob("*.png"):
+        assert np.asarray(Image.open(picture).convert("L")).std() > 5
+    assert not [path for path in trained.out_dir.rglob("*") if "partial" in path.name]
+
+
+def test_the_history_names_every_phase(trained):
+    assert len(trained.history) == 12
+    assert {"epoch", "reconstruction", "discriminator", "generator", "val_reconstruction_error", "seconds"} == set(
+        trained.history[0]
+    )
+
+
+def test_evaluation_has_values_beside_yardsticks(trained):
+    measures = json.loads((trained.out_dir / "evaluation.json").read_text())["measures"]
+    assert {"reconstruction_error", "mmd", "two_sample_accuracy"} <= set(measures)
+    for measure in measures.values():
+        assert {"value", "yardstick", "yardstick_is", "unit", "n"} <= set(measure)
+    assert 0.4 < measures["two_sample_accuracy"]["yardstick"] < 0.65
+
+
+def test_reconstructions_are_better_than_the_mean_image(trained):
+    error = reporting.measure(trained.model, trained.data.train)["reconstruction_error"]
+    assert 0 < error["value"] < 0.8 * error["yardstick"]
+
+
+def test_evaluating_on_validation_leaves_the_report_alone(trained):
+    before = (trained.out_dir / "evaluation.json").read_bytes()
+    assert trained.evaluate("validation")["split"] == "validation"
+    assert (trained.out_dir / "evaluation.json").read_bytes() == before
+    with pytest.raises(aae_tf.InputError, match="accepted: test, validation"):
+        trained.evaluate("train")
+
+
+def test_load_run_gives_the_same_model(trained, few):
+    loaded = aae_tf.load_run(trained.out_dir, dataset=few)
+    np.testing.assert_allclose(loaded.model.encode(few[0]), trained.model.encode(few[0]), atol=1e-6)
+    assert loaded.recipe == trained.recipe
+    assert loaded.history == trained.history
+    assert loaded.evaluate()["measures"]["mmd"]["value"] == pytest.approx(
+        trained.evaluate()["measures"]["mmd"]["value"], abs=1e-6
+    )
+
+
+def test_a_loaded_run_of_own_data_asks_for_it(trained, few):
+    loaded = aae_tf.load_run(trained.out_dir)
+    assert loaded.model.sample(3).shape == (3, 28, 28, 1)
+    with pytest.raises(aae_tf.InputError, match="give it again"):
+        loaded.evaluate()
+    with pytest.raises(aae_tf.InputError, match="other images"):
+        aae_tf.load_run(trained.out_dir, dataset=few[0][::-1])
+
+
+def test_training_into_a_finished_run_says_so_and_changes_nothing(trained, few, capsys):
+    before = {path: path.stat().st_mtime_ns for path in trained.out_dir.rglob("*") if path.is_file()}
+    again = aae_tf.train("gaussian", few, out_dir=trained.out_dir, **TRAINED, progress=True)
+    assert "is finished: 12 epochs" in capsys.readouterr().err
+    np.testing.assert_array_equal(again.model.encode(few[0][:5]), trained.model.encode(few[0][:5]))
+    changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
+    assert {path.name for path in changed} <= {"recipe.json"}
+
+
+def test_a_finished_run_can_be_made_longer_exactly(few, tmp_path):
+    whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**QUICK, "epochs": 3})
+    aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**QUICK, "epochs": 1})
+    parts = aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**QUICK, "epochs": 3})
+    assert len(parts.history) == 3
+    for first, second in zip(whole.model.weights, parts.model.weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_without_out_dir_another_recipe_gets_another_directory(few):
+    first = aae_tf.train("gaussian", few, **{**QUICK, "epochs": 1})
+    second = aae_tf.train("gaussian", few, **{**QUICK, "epochs": 1, "seed": 1})
+    third = aae_tf.train("gaussian", few, **{**QUICK, "epochs": 1, "seed": 1})
+    assert [str(run.out_dir) for run in (first, second, third)] == [
+        "runs/gaussian",
+        "runs/gaussian-2",
+        "runs/gaussian-2",
+    ]
+
+
+def test_the_seed_decides_everything(few, tmp_path):
+    runs = [
+        aae_tf.train("mixture", few, out_dir=tmp_path / name, **{**QUICK, "epochs": 1, "seed": seed})
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    codes = [run.model.encode(few[0][:9]) for run in runs]
+    np.testing.assert_array_equal(codes[0], codes[1])
+    assert not np.allclose(codes[0], codes[2])
+
+
+def test_averaged_weights_are_the_ones_used_and_saved(few, tmp_path):
+    options = {**QUICK, "epochs": 2}
+    plain = aae_tf.train("gaussian", few, out_dir=tmp_path / "plain", **options)
+    averaged = aae_tf.train("gaussian", few, out_dir=tmp_path / "averaged", weight_average=0.9, **options)
+    losses = [[row["reconstruction"] for row in run.history] for run in (plain, averaged)]
+    np.testing.assert_allclose(*losses, rtol=1e-6)  # the training itself is the same
+    assert not np.allclose(plain.model.encode(few[0][:5]), averaged.model.encode(few[0][:5]))
+    loaded = aae_tf.load_run(tmp_path / "averaged", few)
+    np.testing.assert_allclose(loaded.model.encode(few[0][:5]), averaged.model.encode(few[0][:5]), atol=1e-6)
+
+
+@keras.saving.register_keras_serializable("aae_tf_tests")
+def registered_sampler(n, seed):
+    return tf.random.stateless_uniform([n, 2], seed)
+
+
+def test_a_prior_by_an_unregistered_function_is_given_again(few, tmp_path):
+    def sampler(n, seed):
+        return tf.random.stateless_uniform([n, 2], seed)
+
+    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=sampler, **{**QUICK, "epochs": 1})
+    loaded = aae_tf.load_run(tmp_path / "run", few)
+    np.testing.assert_allclose(loaded.model.encode(few[0][:4]), run.model.encode(few[0][:4]), atol=1e-6)
+    with pytest.raises(aae_tf.InputError, match=r"load_run\(out_dir, prior=...\)"):
+        loaded.model.sample(4)
+    loaded = aae_tf.load_run(tmp_path / "run", few, prior=sampler)
+    np.testing.assert_allclose(loaded.model.sample(4, seed=2), run.model.sample(4, seed=2), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        tfp.distributions.MultivariateNormalDiag([0.0, 1.0], [1.0, 2.0]),
+        registered_sampler,
+        priors.SwissRoll(),
+    ],
+    ids=["tfp", "registered function", "swiss roll"],
+)
+def test_any_prior(few, prior, tmp_path):
+    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=prior, **{**QUICK, "epochs": 1})
+    assert run.recipe.prior == "own"
+    loaded = aae_tf.load_run(tmp_path / "run", few)
+    np.testing.assert_allclose(loaded.model.sample(4, seed=2), run.model.sample(4, seed=2), atol=1e-6)
+
+
+def test_colour_images_of_odd_sizes_with_a_convolutional_model(shared, tmp_path):
+    with np.load(shared / "colour_objects_32.npz") as arrays:
+        images, labels = arrays["x_train"][:300, :31, :27], arrays["y_train"][:300]
+    options = {**QUICK, "architecture": "convolutional", "filters": (8, 16), "batch_norm": True}
+    options["reconstruction"] = {"learning_rate": 1e-4}
+    run = aae_tf.train("likelihood", (images, labels), out_dir=tmp_path / "run", image_scale="standardized", **options)
+    assert run.model.reconstruct(images[:3]).shape == (3, 31, 27, 3)
+    assert run.history[-1]["reconstruction"] < run.history[0]["reconstruction"]
+
+
+def test_a_model_keeps_its_shape_errors_clear(trained):
+    with pytest.raises(aae_tf.InputError, match=r"accepted: \[N, 28, 28, 1\]"):
+        trained.model.encode(np.zeros((3, 20, 20, 1)))
+    with pytest.raises(aae_tf.InputError, match=r"shape \(3, 5\)"):
+        trained.model.decode(np.zeros((3, 5)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"recipe": "gausian"}, "unknown recipe 'gausian'.*Did you mean 'gaussian'"),
+        ({"widht": (3,)}, "unknown option 'widht'.*Did you mean 'width"),
+        ({"epochs": 0}, "epochs=0 is out of range"),
+        ({"epochs": "many"}, "epochs='many' cannot be read"),
+        ({"order": "random"}, "unknown order 'random'"),
+        ({"posterior": "normal"}, "unknown posterior"),
+        ({"latent_dim": 3, "recipe": "mixture"}, "two-dimensional but latent_dim is 3"),
+        ({"activation": "reluu"}, "unknown activation 'reluu'"),
+        ({"initializer": "nothing"}, "unknown initializer 'nothing'"),
+        ({"batch_size": 5000}, "batch_size 5000 is larger than the 320 training images"),
+        ({"reconstruction_loss": "binary_crossentropy", "image_scale": "signed"}, "needs image_scale 'unit'"),
+        ({"reconstruction": {"learning_rate": -1}}, "learning_rate=-1.0 is out of range"),
+        ({"reconstruction": {"rate": 1}}, "unknown option 'rate'"),
+        ({"prior": "gaussian"}, "a prior is an aae_tf.priors.Prior"),
+        ({"prior": priors.Gaussian(5)}, "dimension 5 but the code has 2"),
+        ({"name": "mine"}, "name cannot be set"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused_before_anything_is_written(few, options, message):
+    with pytest.raises(aae_tf.InputError, match=message):
+        aae_tf.train(**{"dataset": few, "progress": False, **options})
+    assert not os.path.exists("runs")
+
+
+def test_directories_that_cannot_be_used_are_refused(trained, few, tmp_path):
+    with pytest.raises(aae_tf.InputError, match="seed: 0 there, 9 now"):
+        aae_tf.train("gaussian", few, out_dir=trained.out_dir, seed=9, **TRAINED)
+    with pytest.raises(aae_tf.InputError, match="another recipe"):
+        aae_tf.train("mixture", few, out_dir=trained.out_dir, **TRAINED)
+    with pytest.raises(aae_tf.InputError, match="trained on other images"):
+        aae_tf.train("gaussian", (few[0][::-1], few[1]), out_dir=trained.out_dir, **TRAINED)
+    with pytest.raises(aae_tf.InputError, match="already has 12 epochs"):
+        aae_tf.train("gaussian", few, out_dir=trained.out_dir, **{**TRAINED, "epochs": 1})
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.tex").write_text("years of work")
+    with pytest.raises(aae_tf.InputError, match="not empty and holds no run"):
+        aae_tf.train("gaussian", few, out_dir=tmp_path / "full", **QUICK)
+    with pytest.raises(aae_tf.InputError, match="cannot write to"):
+        aae_tf.train("gaussian", few, out_dir="/proc/nowhere/run", **QUICK)
+    with pytest.raises(aae_tf.InputError, match="holds no run"):
+        aae_tf.load_run(tmp_path)
+
+
+def test_recipe_round_trip_and_text_options():
+    for recipe in aae_tf.recipes().values():
+        assert aae_tf.Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    changed = aae_tf.recipes()["gaussian"].with_options(
+        **{"widths": "300,200", "batch_norm": "true", "reconstruction.learning_rate": "0.5", "epochs": "7"}
+    )
+    assert changed.widths == (300, 200)
+    assert changed.batch_norm is True
+    assert changed.reconstruction.learning_rate == 0.5
+    assert changed.epochs == 7

@@ -1,0 +1,112 @@
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from aae_tf import cli
+
+QUICK = ["--set", "widths=32", "--set", "discriminator_widths=32", "--set", "batch_size=50", "--epochs", "1"]
+
+
+def run(*arguments):
+    """Run the command in this process; returns its exit code."""
+    try:
+        cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+@pytest.fixture
+def digits_file(few, tmp_path):
+    path = tmp_path / "digits.npz"
+    np.savez(path, images=few[0], labels=few[1])
+    return path
+
+
+def test_train_evaluate_figures_export(digits_file, capsys):
+    assert run("train", "gaussian", "--dataset", digits_file, "--out", "run", "--seed", 3, *QUICK) == 0
+    captured = capsys.readouterr()
+    assert captured.out.strip() == "run"  # standard output is for the next program
+    assert re.search(r"epoch 1/1 .*reconstruction [\d.]+", captured.err)
+    assert run("evaluate", "run") == 0
+    assert "prior against prior" in " ".join(capsys.readouterr().out.split())
+    assert run("figures", "run") == 0
+    assert "run/figures/latent_plane.png" in capsys.readouterr().out
+    assert run("export", "run", "served") == 0
+    assert capsys.readouterr().out.strip() == "served/1"
+    assert run("export", "run", "served") == 0
+    assert capsys.readouterr().out.strip() == "served/2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "gausian"], "unknown recipe 'gausian'"),
+        (["train", "--dataset", "nothing_like_it"], "unknown dataset"),
+        (["train", "--dataset", "./nowhere"], "no folder"),
+        (["train", "--set", "epochs"], "accepted: --set field=value"),
+        (["train", "--set", "colour=red"], "unknown option 'colour'"),
+        (["train", "--set", "reconstruction.speed=1"], "unknown option 'speed'"),
+        (["train", "--epochs", "0"], "out of range"),
+        (["train", "--out", "/proc/nowhere"], "cannot write to"),
+        (["evaluate", "nowhere"], "holds no run"),
+        (["export", "nowhere", "dest"], "holds no run"),
+        (["data", "prepare", "mnist", "--from", "nowhere"], "not a folder"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    assert run(*arguments) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith("error: ")
+    assert len(captured.err.splitlines()) == 1
+    assert captured.out == ""
+
+
+def test_a_non_finite_loss_is_exit_code_1(digits_file, capsys):
+    wild = ["--set", "reconstruction.learning_rate=1e30"]
+    assert run("train", "--dataset", digits_file, "--out", "run", *QUICK, *wild) == 1
+    assert "is not finite at epoch 1" in capsys.readouterr().err
+
+
+def test_recipes_are_listed(capsys):
+    assert run("recipes") == 0
+    listed = capsys.readouterr().out
+    for name in ("gaussian", "mixture", "likelihood"):
+        assert name in listed
+
+
+def timed(*command):
+    start = time.monotonic()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return time.monotonic() - start, done
+
+
+def test_importing_and_asking_for_help_does_not_load_tensorflow():
+    code = "import sys, aae_tf; aae_tf.recipes(); print([m for m in sys.modules if m in ('tensorflow', 'keras')])"
+    _, done = timed(sys.executable, "-c", code)
+    assert done.stdout.strip() == "[]"
+    help_code = "import sys\nfrom aae_tf.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    _, done = timed(sys.executable, "-c", help_code + "print('tensorflow' in sys.modules)")
+    assert done.stdout.strip().endswith("False")
+    assert done.stderr == ""
+
+
+def test_tensorflow_starts_without_noise():
+    code = "import aae_tf; aae_tf.train; from aae_tf.backend import tf; print(float(tf.reduce_sum(tf.ones(3))))"
+    _, done = timed(sys.executable, "-c", code)
+    assert (done.stdout, done.stderr) == ("3.0\n", "")
+
+
+def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("aae_tf.api.train", interrupted)
+    assert run("train") == 130
+    assert "the same command resumes" in capsys.readouterr().err

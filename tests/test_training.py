@@ -1,0 +1,282 @@
+import json
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import aae_tf
+from aae_tf import data, models, priors, runs
+from aae_tf.backend import keras, tf
+from aae_tf.recipes import OptimizerSettings
+from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, loop, make_optimizer
+from aae_tf.training.sources import InMemory, Streamed
+
+
+def make_trainer(few, folder=None, count=400, **options):
+    recipe = aae_tf.recipes()["gaussian"].with_options(**SMALL)
+    model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.Gaussian(2, 5.0))
+    model.build((None, 28, 28, 1))
+    optimizers = {phase.name: make_optimizer(getattr(recipe, phase.kind)) for phase in model.phases()}
+    split = data.Split(few[0][:count], few[1][:count])
+    return Trainer(model, split, optimizers, batch_size=50, checkpoint_folder=folder, **options)
+
+
+def weights(trainer):
+    return [variable.numpy() for variable in trainer.variables]
+
+
+def test_an_epoch_visits_every_image_once_and_epochs_differ(few):
+    source = InMemory(data.Split(*few), 40, seed=3)
+    epochs = []
+    for epoch in (0, 1, 0):
+        rows = [
+            stretch.rows.numpy()[stretch.first : stretch.first + stretch.count]
+            for stretch in source.stretches(epoch, lambda: 3)
+        ]
+        epochs.append(np.concatenate(rows).ravel())
+        assert sorted(epochs[-1]) == list(range(400))
+    np.testing.assert_array_equal(epochs[0], epochs[2])
+    assert not np.array_equal(epochs[0], epochs[1])
+
+
+def test_a_stream_gives_the_loop_the_same_batches_as_its_dataset(few):
+    elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
+    source = Streamed(data.Stream(elements, 400, (28, 28, 1), True), 30, steps_per_stretch=4)
+    seen = []
+    for stretch in source.stretches(0, None):
+        for step in range(stretch.first, stretch.first + stretch.count):
+            seen.append(stretch.labels.numpy()[stretch.rows.numpy()[step - stretch.offset]])
+    np.testing.assert_array_equal(np.concatenate(seen), few[1][:390])
+
+
+def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
+    results = []
+    for seconds in (1e-9, 100.0):  # one step a call, or a whole epoch in a few
+        monkeypatch.setattr(loop, "STRETCH_SECONDS", seconds)
+        trainer = make_trainer(few)
+        trainer.fit(2)
+        results.append(weights(trainer))
+    for one, many in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, many)
+
+
+@pytest.mark.parametrize("order", ["alternating", "simultaneous"])
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
+    history = make_trainer(few, order=order, jit_compile=jit_compile).fit(3)
+    assert [row["epoch"] for row in history] == [1, 2, 3]
+    assert history[2]["reconstruction"] < 0.9 * history[0]["reconstruction"]
+    assert {"discriminator", "generator", "seconds"} <= set(history[0])
+
+
+def test_phases_that_share_an_optimizer_take_one_step_by_the_sum_of_their_losses(few, batch):
+    """With plain SGD one joint update equals the two separate updates added up."""
+    results = []
+    for shared in (True, False):
+        trainer = make_trainer(few)
+        sgd = {name: keras.optimizers.SGD(0.01) for name in trainer.names}
+        if shared:
+            sgd["generator"] = sgd["reconstruction"]
+        trainer = Trainer(trainer.model, data.Split(*few), sgd, batch_size=50, order="simultaneous")
+        models.phases.simultaneous(trainer.model, trainer.phases, sgd, batch, priors.as_seed(1))
+        results.append([variable.numpy() for variable in trainer.model.trainable_variables])
+    for joint, separate in zip(*results, strict=True):
+        np.testing.assert_allclose(joint, separate, atol=1e-6)
+
+
+def test_the_weight_average_is_its_definition_and_leaves_the_weights_alone(few):
+    trainer = make_trainer(few, weight_average=0.9)
+    expected = [weight.numpy().astype(float) for weight in trainer.average.weights]
+    for step in range(5):
+        for weight in trainer.average.weights:
+            weight.assign_add(tf.ones_like(weight))
+        trainer.average.update(tf.constant(step))
+        decay = min(0.9, (1 + step) / (10 + step))
+        expected = [
+            decay * old + (1 - decay) * weight.numpy()
+            for old, weight in zip(expected, trainer.average.weights, strict=True)
+        ]
+    own = [weight.numpy() for weight in trainer.average.weights]
+    with trainer.averaged():
+        for weight, value in zip(trainer.average.weights, expected, strict=True):
+            np.testing.assert_allclose(weight, value, rtol=1e-5, atol=1e-5)
+    for weight, value in zip(trainer.average.weights, own, strict=True):
+        np.testing.assert_array_equal(weight, value)
+
+
+def test_keras_callbacks_are_driven(few):
+    heard = []
+
+    class Listener(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            heard.append("begin")
+
+        def on_epoch_end(self, epoch, logs=None):
+            heard.append(epoch)
+            assert self.model.count_params() > 0
+            assert {"reconstruction", "generator", "val"} <= set(logs)
+
+        def on_train_batch_end(self, batch, logs=None):
+            heard.append("batch")
+
+        def on_train_end(self, logs=None):
+            heard.append("end")
+
+    early = keras.callbacks.EarlyStopping(monitor="val", mode="min", patience=1, restore_best_weights=True)
+    trainer = make_trainer(few)
+    history = trainer.fit(10, [Listener(), early], validate=lambda: {"val": float(trainer.epoch)})
+    assert len(history) == 2  # a validation error that only grows stops it
+    assert heard[0] == "begin"
+    assert heard[-1] == "end"
+    assert [item for item in heard if isinstance(item, int)] == [0, 1]
+    assert "batch" in heard
+
+
+def test_model_checkpoint_callback_writes_a_loadable_model(few, tmp_path):
+    trainer = make_trainer(few)
+    trainer.fit(1, [keras.callbacks.ModelCheckpoint(tmp_path / "best.keras")])
+    loaded = keras.models.load_model(tmp_path / "best.keras")
+    np.testing.assert_allclose(loaded.encode(few[0][:3]), trainer.model.encode(few[0][:3]), atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_stops_with_phase_epoch_and_step_and_keeps_the_checkpoint(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    trainer = make_trainer(few, tmp_path)
+    trainer.fit(2)
+    good = weights(trainer)
+    trainer.optimizers["reconstruction"].learning_rate = 1e30
+    with pytest.raises(aae_tf.NonFiniteLossError, match="'reconstruction' is not finite at epoch 3, step") as caught:
+        trainer.fit(5)
+    assert (caught.value.phase, caught.value.epoch) == ("reconstruction", 3)
+    again = make_trainer(few, tmp_path)
+    assert again.restore() == 2
+    for kept, restored in zip(good, weights(again), strict=True):
+        np.testing.assert_array_equal(kept, restored)
+
+
+def test_a_checkpoint_cut_short_is_passed_over_for_the_one_before(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    make_trainer(few, tmp_path).fit(3)
+    newest = tmp_path / "epoch-000003.npz"
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert make_trainer(few, tmp_path).restore() == 2
+
+
+def test_another_models_checkpoint_is_refused(few, tmp_path):
+    make_trainer(few, tmp_path).fit(1)
+    with pytest.raises(aae_tf.InputError, match="another model"):
+        checkpoints.restore(tmp_path, [tf.Variable([1.0])])
+
+
+def test_too_few_images_for_a_batch_are_refused(few):
+    with pytest.raises(aae_tf.InputError, match="batch_size 50 is larger than the 30 training images"):
+        make_trainer(few, count=30)
+
+
+def test_learning_rate_schedules():
+    steps = OptimizerSettings("sgd", 0.1, schedule="steps", drops=(50, 1000))
+    np.testing.assert_allclose(
+        [learning_rate(steps, epoch, 5000) for epoch in (0, 49, 50, 999, 1000)], [0.1, 0.1, 0.01, 0.01, 0.001]
+    )
+    cosine = OptimizerSettings("sgd", 0.1, schedule="cosine")
+    np.testing.assert_allclose([learning_rate(cosine, epoch, 10) for epoch in (0, 5, 10)], [0.1, 0.05, 0], atol=1e-9)
+
+
+def test_schedules_reach_the_optimizers(few):
+    rates = []
+
+    class Listener(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            rates.append(float(trainer.optimizers["generator"].learning_rate))
+
+    trainer = make_trainer(few, rates=lambda epoch: {"generator": 0.1 / (1 + epoch)})
+    trainer.fit(3, [Listener()])
+    np.testing.assert_allclose(rates, [0.1, 0.05, 0.1 / 3], rtol=1e-6)
+
+
+def test_precision():
+    assert dtype_policy("mixed_float16") == "mixed_float16"
+    expected = (
+        ("mixed_bfloat16", "mixed_float16", "float32") if tf.config.list_physical_devices("GPU") else ("float32",)
+    )
+    assert dtype_policy("auto") in expected
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_mixed_precision_trains_and_resumes_exactly(few, policy, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    options = {**SMALL, "precision": policy, "batch_size": 50, "progress": False}
+    whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**options, "epochs": 4})
+    aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**options, "epochs": 2})
+    parts = aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**options, "epochs": 4})
+    assert whole.history[-1]["reconstruction"] < whole.history[0]["reconstruction"]
+    for first, second in zip(whole.model.weights, parts.model.weights, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+VICTIM = """
+    import sys
+    import aae_tf
+    from aae_tf.training import loop
+
+    loop.CHECKPOINT_SECONDS = 0.0
+    loop.STRETCH_SECONDS = 0.05
+    aae_tf.train(
+        "likelihood", "mnist_5k", out_dir=sys.argv[1], epochs=8, widths=(64, 64), discriminator_widths=(64, 64),
+        posterior="universal", batch_norm=True, input_noise=0.3, input_dropout=0.1, weight_average=0.99, seed=5,
+        regularization={"name": "adam", "learning_rate": 1e-4}, progress=False,
+    )
+"""
+
+
+def checkpoint_arrays(folder):
+    [*_, newest] = sorted((folder / "checkpoints").glob("*.npz"))
+    with np.load(newest) as arrays:
+        return {name: arrays[name] for name in arrays.files if name != "history"}
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_and_resumed_is_bit_for_bit_one_never_killed(tmp_path):
+    script = tmp_path / "victim.py"
+    script.write_text(textwrap.dedent(VICTIM))
+    whole = subprocess.Popen([sys.executable, script, tmp_path / "whole"])
+    chance = random.Random(time.time())
+    killed_at = []
+    while len(killed_at) < 2:
+        victim = subprocess.Popen([sys.executable, script, tmp_path / "killed"])
+        folder = tmp_path / "killed" / "checkpoints"
+        start = checkpoints.latest_epoch(folder)
+        while checkpoints.latest_epoch(folder) <= start and victim.poll() is None:
+            time.sleep(0.02)  # let it get at least one epoch further
+        time.sleep(chance.random() * 0.6)
+        if victim.poll() is not None:
+            break
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        killed_at.append(checkpoints.latest_epoch(folder))
+    assert killed_at, "it finished before it could be killed"
+    assert not (tmp_path / "killed" / "model.keras").exists() or killed_at[-1] == 8
+    subprocess.run([sys.executable, script, tmp_path / "killed"], check=True)
+    assert whole.wait() == 0
+    expected, found = checkpoint_arrays(tmp_path / "whole"), checkpoint_arrays(tmp_path / "killed")
+    assert expected.keys() == found.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(array, found[name])
+    one, other = (
+        [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+        for history in (read_history(tmp_path / "whole"), read_history(tmp_path / "killed"))
+    )
+    assert one == other
+    reports = [json.loads((tmp_path / name / "evaluation.json").read_text()) for name in ("whole", "killed")]
+    assert reports[0] == reports[1]
+
+
+def read_history(folder):
+    return runs.read_history(Path(folder))
