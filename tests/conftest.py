@@ -10,7 +10,13 @@ import aae_tf
 from aae_tf import data
 
 SMALL = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 2, "precision": "float32"}
-TRAINED = {**SMALL, "epochs": 12, "batch_size": 20, "reconstruction": {"name": "adam", "learning_rate": 1e-3}}
+TRAINED = {
+    **SMALL,
+    "epochs": 30,
+    "widths": (128, 128),
+    "batch_size": 20,
+    "reconstruction": {"name": "adam", "learning_rate": 2e-3},
+}
 
 
 @pytest.fixture(scope="session")
