@@ -10,7 +10,12 @@ import aae_tf
 from aae_tf import data
 
 SMALL = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 2, "precision": "float32"}
-TRAINED = {
+TRAINED = SMALL | {
+    "epochs": 30,
+    "widths": (128, 128),
+    "batch_size": 20,
+    "reconstruction": {"name": "adam", "learning_rate": 2e-3},
+}
     **SMALL,
     "epochs": 30,
     "widths": (128, 128),

@@ -1,0 +1,28 @@
+"""aae_tf's step, as `Trainer` runs it; the argument is the order."""
+
+import sys
+
+from common import BATCH, LATENT, PRIOR_STD, WIDTH, digits, serve
+
+import aae_tf
+from aae_tf import data, models, priors
+from aae_tf.training import Trainer, make_optimizer
+from aae_tf.training.sources import Stretch
+
+recipe = aae_tf.recipes()["gaussian"].with_options(
+    latent_dim=LATENT, widths=(WIDTH, WIDTH), discriminator_widths=(WIDTH, WIDTH), precision="float32"
+)
+model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.Gaussian(LATENT, PRIOR_STD))
+model.build((None, 28, 28, 1))
+adam = aae_tf.OptimizerSettings("adam", 1e-3, 0.9)
+optimizers = {phase.name: make_optimizer(adam) for phase in model.phases()}
+trainer = Trainer(model, data.Split(digits()), optimizers, BATCH, order=sys.argv[1])
+
+
+def run_steps(count):
+    source = trainer.source
+    rows = next(source.stretches(0, lambda: 1)).rows
+    trainer._call(Stretch(source.images, source.labels, source.labelled, rows, 0, 0, count))
+
+
+serve(run_steps)
