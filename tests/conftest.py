@@ -16,12 +16,6 @@ TRAINED = SMALL | {
     "batch_size": 20,
     "reconstruction": {"name": "adam", "learning_rate": 2e-3},
 }
-    **SMALL,
-    "epochs": 30,
-    "widths": (128, 128),
-    "batch_size": 20,
-    "reconstruction": {"name": "adam", "learning_rate": 2e-3},
-}
 
 
 @pytest.fixture(scope="session")
