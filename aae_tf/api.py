@@ -60,9 +60,10 @@ def train(
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
         settings = {phase.name: getattr(recipe, phase.kind) for phase in model.phases()}
+        training = dataset.with_labels(recipe.labels, recipe.seed).train if model.trains_on_labels else dataset.train
         trainer = Trainer(
             model,
-            dataset.train,
+            training,
             {name: make_optimizer(each, policy) for name, each in settings.items()},
             batch_size=recipe.batch_size,
             seed=recipe.seed,
@@ -77,6 +78,8 @@ def train(
             strategy=strategy,
         )
     out_dir = _open_directory(out_dir, recipe, dataset, policy)
+    if model.trains_on_labels and isinstance(training, data.Split):
+        runs.write_labelled(out_dir, training)
     trainer.checkpoint_folder = out_dir / "checkpoints"
     return _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
 
@@ -111,7 +114,7 @@ def _fit(out_dir, recipe, dataset, trainer, callbacks, console):
         trainer.fit(
             recipe.epochs,
             [*own, *callbacks],
-            lambda: reporting.validation_error(trainer.model, dataset.validation),
+            lambda: reporting.validation_numbers(trainer.model, dataset.validation),
         )
     finally:
         display.close()
@@ -154,7 +157,7 @@ def _make_model(recipe, dataset, prior, policy):
     if prior is None:
         prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std, recipe.components)
     prior = priors.as_prior(prior, recipe.latent_dim)
-    return models.model_class(recipe.model).from_recipe(recipe, dataset.image_shape, prior, policy)
+    return models.model_class(recipe.model).from_recipe(recipe, dataset.image_shape, prior, policy, dataset.classes)
 
 
 def _build(model, dataset):

@@ -136,6 +136,106 @@ def manifold(images, side, title="", keep=None):
     return figure
 
 
+def grid(images, columns, title="", rows=(), column_names=()):
+    """A grid of images, row by row, with names for its rows or columns (figures 4b, 4d, 7).
+
+    Args:
+        images: float [rows * columns, H, W, C] in [0, 1].
+        columns: images a row.
+        title: title of the figure.
+        rows: name of each row.
+        column_names: name of each column.
+    """
+    _, height, width, _ = images.shape
+    count = len(images) // columns
+    figure = Figure(figsize=(0.5 * columns + 0.8, 0.5 * count * height / width + 0.8), layout="constrained")
+    axes = figure.subplots()
+    _show(axes, tile(images, columns))
+    axes.set_title(title)
+    if len(rows):
+        axes.set_yticks((np.arange(len(rows)) + 0.5) * height - 0.5, rows, fontsize=9)
+    if len(column_names):
+        axes.set_xticks((np.arange(len(column_names)) + 0.5) * width - 0.5, column_names, fontsize=9)
+    axes.tick_params(length=0)
+    return figure
+
+
+def heads_and_members(heads, members):
+    """Cluster heads beside images of each cluster (figure 9), one cluster a row, in as many blocks as needed.
+
+    Args:
+        heads: float [K, H, W, C] in [0, 1].
+        members: float [K, M, H, W, C] in [0, 1].
+    """
+    blocks = -(-len(heads) // 10)
+    figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * 10 + 0.6), layout="constrained")
+    panels = figure.subplots(1, 2 * blocks, width_ratios=[1, members.shape[1]] * blocks, squeeze=False)[0]
+    for block in range(blocks):
+        part = slice(10 * block, 10 * block + 10)
+        head, images = panels[2 * block], panels[2 * block + 1]
+        _show(head, tile(heads[part], 1))
+        _show(images, tile(members[part].reshape(-1, *members.shape[2:]), members.shape[1]))
+        head.set_title("head", fontsize=9)
+        images.set_title("random members", fontsize=9)
+        for spine in head.spines.values():
+            spine.set(visible=True, color=COLOURS[1], linewidth=2)
+    return figure
+
+
+def confusion_matrix(counts, class_names, title="classes of held-out images"):
+    """How many images of each class were taken for each: right ones in grey, wrong ones by colour.
+
+    Args:
+        counts: int [K, K], true class by predicted class.
+        class_names: name of each class.
+        title: title of the figure.
+    """
+    figure = Figure(figsize=(0.5 * len(counts) + 1.6, 0.5 * len(counts) + 1.4), layout="constrained")
+    axes = figure.subplots()
+    wrong = counts * (1 - np.eye(len(counts), dtype=int))
+    axes.imshow(wrong, cmap="Oranges", vmin=0, vmax=max(1, wrong.max() * 1.4))
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            weight = "bold" if row == column else "normal"
+            axes.text(column, row, f"{count}", ha="center", va="center", fontsize=7, color=_INK, weight=weight)
+    axes.set_xticks(range(len(counts)), class_names, fontsize=8)
+    axes.set_yticks(range(len(counts)), class_names, fontsize=8)
+    error = 1 - np.trace(counts) / counts.sum()
+    axes.set(xlabel="predicted", ylabel="true", title=f"{title}: {100 * error:.2f} % wrong")
+    return figure
+
+
+def map_with_heads(places, labels, class_names, heads, title="the map, and its cluster heads"):
+    """Places of images on a map, coloured by label, with the cluster heads (figure 11); 3-D is drawn as 3-D.
+
+    Args:
+        places: float [N, 2] or [N, 3].
+        labels: int [N], or None.
+        class_names: name of each class.
+        heads: float [K, 2] or [K, 3].
+        title: title of the figure.
+    """
+    if places.shape[1] == 2:
+        figure = latent_plane(places, labels, class_names, title=title)
+        figure.axes[0].scatter(*heads.T, marker="*", s=140, c=_INK, edgecolors="white", zorder=5)
+        figure.axes[0].set(xlabel="first dimension", ylabel="second dimension")
+        return figure
+    figure = Figure(figsize=(7, 6), layout="constrained")
+    axes = figure.add_subplot(projection="3d")
+    colours = colour(0) if labels is None else [colour(label) for label in labels]
+    axes.scatter(*places.T, s=3, c=colours, alpha=0.6)
+    axes.scatter(*heads.T, marker="*", s=140, c=_INK)
+    if labels is not None:
+        handles = [
+            Line2D([], [], marker="o", linestyle="", color=colour(label), label=class_names[label])
+            for label in np.unique(labels)
+            if label >= 0
+        ]
+        axes.legend(handles=handles, frameon=False, title="class", loc="center left", bbox_to_anchor=(1.05, 0.5))
+    axes.set_title(title)
+    return figure
+
+
 def samples_with_neighbours(samples, neighbours, columns=10, title=""):
     """A grid of samples; the last column shows each row's last sample's nearest training image (figure 5).
 

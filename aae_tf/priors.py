@@ -72,6 +72,14 @@ class Prior:
             raise InputError(f"{type(self).__name__} is known by its samples only: it has no log_prob")
         return self.distribution.log_prob(z)
 
+    def nearest_class(self, z):
+        """Return the class to whose part of the prior each code belongs most, int array [N], of float [N, dim].
+
+        Raises:
+            InputError: this prior has no classes.
+        """
+        raise InputError(f"{type(self).__name__} has no classes")
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {}
@@ -194,6 +202,16 @@ class PetalMixture(Prior):
         steps = tf.random.stateless_normal([n, 2], move)
         return tf.gather(self.means, component) + tf.linalg.matvec(tf.gather(self.axes, component), steps)
 
+    def nearest_class(self, z):
+        """Return the petal of greatest density at each code, int array [N]."""
+        components = self.distribution.components_distribution
+        return np.argmax(components.log_prob(np.asarray(z, "float32")[:, None]), -1)
+
+    def along(self, component, position):
+        """Return the points, float32 [n, 2], at `position` (in radial standard deviations) along a petal's axis."""
+        steps = np.stack([position, np.zeros_like(position)], -1)
+        return (self.means[component] + steps @ self.axes[component].T).astype("float32")
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {name: getattr(self, name) for name in ("components", "radius", "radial_std", "tangential_std")}
@@ -230,6 +248,14 @@ class SwissRoll(Prior):
         root = tf.sqrt(tf.cast(position, tf.float32))
         angle = 2 * math.pi * self.turns * root
         return self.radius * root[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
+
+    def nearest_class(self, z, steps=2000):
+        """Return the stretch of the roll nearest to each code, int array [N]."""
+        position = (np.arange(steps, dtype="float32") + 0.5) / steps
+        path = self.along(position).numpy()
+        z = np.asarray(z, "float32")
+        nearest = [((chunk[:, None] - path) ** 2).sum(-1).argmin(1) for chunk in np.array_split(z, -(-len(z) // 1000))]
+        return (position[np.concatenate(nearest)] * self.classes).astype(int)
 
     def get_config(self):
         """Return the arguments that make this prior again."""

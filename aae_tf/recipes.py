@@ -83,7 +83,8 @@ class Recipe(_Checked):
         discriminator_widths: units of the discriminator's hidden layers.
         activation: hidden activation, a Keras name.
         initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
-        batch_norm: batch normalisation in the encoder's and decoder's hidden layers.
+        batch_norm: batch normalisation in the encoder's hidden layers.
+        decoder_batch_norm: batch normalisation in the decoder's hidden layers.
         input_noise: standard deviation of Gaussian noise on the encoder's input, in training only.
         input_dropout: share of input pixels dropped, in training only.
         discriminator_noise: standard deviation of Gaussian noise on the discriminators' inputs, in training only.
@@ -96,8 +97,14 @@ class Recipe(_Checked):
         precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
         weight_average: decay of the exponential moving average of the weights (0 = off), used for evaluation,
             figures and export when on.
+        head_batch_norm: batch normalisation on the encoder's heads (§6).
+        labels: how many training images have labels, for models that use them: a number, a share ('20%') or 'all';
+            drawn evenly over the classes by the seed.
+        clusters: number of clusters (§6, and §7 without labels).
+        head_distance: distance below which cluster heads repel each other (§7).
         reconstruction: optimizer of the reconstruction phase.
         regularization: optimizer of both sides of every adversarial game.
+        classification: optimizer of the semi-supervised classification phase (§5).
     """
 
     name: str
@@ -120,6 +127,7 @@ class Recipe(_Checked):
     activation: str = "relu"
     initializer: str = "glorot_uniform"
     batch_norm: bool = False
+    decoder_batch_norm: bool = False
     input_noise: float = _number(0.0, 0.0)
     input_dropout: float = _number(0.0, 0.0, 0.99)
     discriminator_noise: float = _number(0.0, 0.0)
@@ -129,8 +137,13 @@ class Recipe(_Checked):
     order: str = _choice("alternating", "alternating", "simultaneous")
     precision: str = _choice("auto", "auto", "float32", "mixed_bfloat16", "mixed_float16")
     weight_average: float = _number(0.0, 0.0, 0.999999)
+    head_batch_norm: bool = False
+    labels: int | str = "all"
+    clusters: int = _number(16, 2)
+    head_distance: float = _number(5.0, 0.0)
     reconstruction: OptimizerSettings = OptimizerSettings("sgd", 0.01, 0.9)
     regularization: OptimizerSettings = OptimizerSettings("sgd", 0.1, 0.1)
+    classification: OptimizerSettings = OptimizerSettings("sgd", 0.1, 0.9)
 
     def __post_init__(self):
         super().__post_init__()
@@ -139,6 +152,11 @@ class Recipe(_Checked):
                 f"the prior '{self.prior}' is two-dimensional but latent_dim is {self.latent_dim}; "
                 "use latent_dim=2 or the prior 'gaussian' or 'uniform'"
             )
+        labels = self.labels
+        share = isinstance(labels, str) and labels.endswith("%") and labels[:-1].replace(".", "", 1).isdigit()
+        number = isinstance(labels, int) and not isinstance(labels, bool) and labels >= 0
+        if not (labels == "all" or number or (share and 0 <= float(labels[:-1]) <= 100)):
+            raise InputError(f"labels={labels!r} cannot be read; accepted: a number, a share such as '20%', or 'all'")
         if self.reconstruction_loss == "binary_crossentropy" and self.image_scale != "unit":
             raise InputError(
                 f"reconstruction_loss 'binary_crossentropy' needs image_scale 'unit', not '{self.image_scale}'"
@@ -205,6 +223,8 @@ def _read(name, kind, value):
             return tuple(_read(name, item, part) for part in parts if part != "")
         if kind is bool:
             return _TRUTH[value.lower()] if isinstance(value, str) else {True: True, False: False}[value]
+        if kind == int | str:
+            return int(value) if str(value).isdigit() else value
         if kind is int:
             number = float(value)
             if isinstance(value, bool) or number != int(number):
@@ -238,6 +258,17 @@ _FIGURE_2 = {
     "regularization": OptimizerSettings("sgd", 0.2, 0.1, "cosine"),
 }
 
+# §5's settings as the paper has them (rates divided by 10 after epochs 50 and 1000), with averaged weights beside.
+_SECTION_5 = {
+    "latent_dim": 10,
+    "prior_std": 1.0,
+    "input_noise": 0.3,
+    "weight_average": 0.999,
+    "reconstruction": OptimizerSettings("sgd", 0.01, 0.9, "steps"),
+    "regularization": OptimizerSettings("sgd", 0.1, 0.1, "steps"),
+    "classification": OptimizerSettings("sgd", 0.1, 0.9, "steps"),
+}
+
 _RECIPES = (
     Recipe(
         "gaussian",
@@ -255,11 +286,66 @@ _RECIPES = (
     Recipe(
         "likelihood",
         "8-D Gaussian prior: the model of table 1 and the samples of figure 5",
-        dataset="mnist",
         epochs=20,
         latent_dim=8,
         reconstruction=OptimizerSettings("sgd", 0.01, 0.9, "cosine"),
         regularization=OptimizerSettings("sgd", 0.1, 0.1, "cosine"),
+    ),
+    Recipe(
+        "labelled_mixture",
+        "labels in the game, each digit one petal of the mixture: figures 4a and 4b",
+        model="LabelInformedAAE",
+        prior="mixture",
+        labels="20%",
+        epochs=25,
+        **_FIGURE_2,
+    ),
+    Recipe(
+        "labelled_swiss_roll",
+        "labels in the game, each digit one stretch of a swiss roll: figures 4c and 4d",
+        model="LabelInformedAAE",
+        prior="swiss_roll",
+        labels="20%",
+        epochs=25,
+        **_FIGURE_2,
+    ),
+    Recipe(
+        "style",
+        "the decoder gets the label, the code keeps the style: figure 7",
+        model="SupervisedAAE",
+        latent_dim=15,
+        prior_std=1.0,
+        epochs=20,
+        **_FIGURE_2,
+    ),
+    Recipe(
+        "semi_supervised",
+        "a class beside the style, learned from few labels: figure 8, table 2",
+        model="SemiSupervisedAAE",
+        labels=100,
+        epochs=12,
+        **_SECTION_5,
+    ),
+    Recipe(
+        "clustering",
+        "a cluster beside the style, without labels: figure 9, table 3",
+        model="ClusteringAAE",
+        **{
+            **_SECTION_5,
+            "epochs": 30,
+            "latent_dim": 5,
+            "input_noise": 0.0,
+            "input_dropout": 0.2,
+            "batch_norm": True,
+            "head_batch_norm": True,
+        },
+    ),
+    Recipe(
+        "reduction",
+        "a low-dimensional map, cluster heads plus style: figures 10 and 11",
+        model="DimensionalityReductionAAE",
+        labels=1000,
+        **{**_SECTION_5, "epochs": 20, "latent_dim": 2, "batch_norm": True, "head_batch_norm": True},
     ),
 )
 

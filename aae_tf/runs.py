@@ -4,9 +4,11 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
+
 from aae_tf import _version, data, reporting
 from aae_tf.backend import keras, tf
-from aae_tf.errors import InputError
+from aae_tf.errors import InputError, check_choice
 from aae_tf.priors import SamplerPrior
 from aae_tf.recipes import Recipe
 from aae_tf.serving import export
@@ -43,11 +45,9 @@ class Run:
         Raises:
             InputError: an unknown split, or no data (see `load_run`).
         """
-        held_out = {"test": "test", "validation": "validation"}.get(split)
-        if held_out is None:
-            raise InputError(f"unknown split '{split}'; accepted: test, validation")
+        check_choice("split", split, ("test", "validation"))
         dataset = self._data()
-        measures = reporting.measure(self.model, getattr(dataset, held_out), self.recipe.seed)
+        measures = reporting.measure(self.model, dataset, split, self.recipe.seed)
         report = {
             "recipe": self.recipe.name,
             "source": dataset.source,
@@ -188,13 +188,28 @@ def write_record(out_dir, recipe, dataset, policy):
     checkpoints.write_json(Path(out_dir) / "recipe.json", record)
 
 
+def write_labelled(out_dir, train):
+    """Write labelled.csv: the rows of the training images whose labels the run used, and those labels."""
+    rows = np.flatnonzero(train.labels >= 0)
+    lines = ["row,label", *(f"{row},{train.labels[row]}" for row in rows)]
+    checkpoints.write_beside(
+        Path(out_dir) / "labelled.csv", lambda file: file.write(("\n".join(lines) + "\n").encode())
+    )
+
+
 def differences(recipe, record):
-    """Return the fields in which a recipe differs from a record's, epochs apart, as 'field: theirs, not ours'."""
+    """Return the fields in which a recipe differs from a record's, as 'field: theirs, ours'.
+
+    A run may be made longer, so another number of epochs is no difference, unless a learning rate falls as a cosine
+    over all epochs: a longer run would then have had other rates from the start.
+    """
     theirs, ours = record["recipe"], json.loads(json.dumps(recipe.to_dict()))
+    cosine = any(isinstance(value, dict) and value.get("schedule") == "cosine" for value in ours.values())
+    free = {"summary"} if cosine else {"summary", "epochs"}
     return [
         f"{name}: {theirs.get(name)!r} there, {ours[name]!r} now"
         for name in ours
-        if name not in ("epochs", "summary") and theirs.get(name) != ours[name]
+        if name not in free and theirs.get(name) != ours[name]
     ]
 
 

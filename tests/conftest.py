@@ -9,12 +9,20 @@ import pytest
 import aae_tf
 from aae_tf import data
 
-SMALL = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 2, "precision": "float32"}
+SMALL = {
+    "widths": (32, 32),
+    "discriminator_widths": (32, 32),
+    "epochs": 2,
+    "precision": "float32",
+    "input_noise": 0.0,
+    "reconstruction": {"learning_rate": 0.01, "schedule": "constant"},
+    "regularization": {"learning_rate": 0.1, "schedule": "constant"},
+}
 TRAINED = SMALL | {
     "epochs": 30,
     "widths": (128, 128),
     "batch_size": 20,
-    "reconstruction": {"name": "adam", "learning_rate": 2e-3},
+    "reconstruction": {"name": "adam", "learning_rate": 2e-3, "schedule": "constant"},
 }
 
 
@@ -35,8 +43,14 @@ def batch(few):
     """One training batch of 50 digits, as the loop makes it."""
     from aae_tf.backend import tf
 
-    images, labels = (array[:50] for array in few)
-    return {"images": tf.constant(images / 255.0, tf.float32), "labels": tf.constant(labels)}
+    images, labels = (tf.constant(array[:50]) for array in few)
+    images = tf.cast(images, tf.float32) / 255.0
+    return {
+        "images": images,
+        "labels": labels,
+        "labelled_images": images[:20],
+        "labelled_labels": labels[:20],
+    }
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 
@@ -51,7 +52,8 @@ def test_evaluation_has_values_beside_yardsticks(trained):
 
 
 def test_reconstructions_are_better_than_the_mean_image(trained):
-    error = reporting.measure(trained.model, trained.data.train)["reconstruction_error"]
+    as_test = dataclasses.replace(trained.data, test=trained.data.train)
+    error = reporting.measure(trained.model, as_test)["reconstruction_error"]
     assert 0 < error["value"] < 0.8 * error["yardstick"]
 
 
@@ -98,6 +100,13 @@ def test_a_finished_run_can_be_made_longer_exactly(few, tmp_path):
     assert len(parts.history) == 3
     for first, second in zip(whole.model.weights, parts.model.weights, strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_a_run_with_a_cosine_schedule_cannot_be_made_longer(few, tmp_path):
+    options = {**QUICK, "reconstruction": {"schedule": "cosine"}}
+    aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 1})
+    with pytest.raises(aae_tf.InputError, match="epochs: 1 there, 2 now"):
+        aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 2})
 
 
 def test_without_out_dir_another_recipe_gets_another_directory(few):

@@ -25,6 +25,13 @@ MODEL_RECIPES = {
         "likelihood",
         {"posterior": "universal", "batch_norm": True, "input_noise": 0.3, "discriminator_noise": 0.1},
     ),
+    "label-informed, mixture": ("labelled_mixture", {}),
+    "label-informed, swiss roll": ("labelled_swiss_roll", {"posterior": "gaussian"}),
+    "supervised": ("style", {}),
+    "semi-supervised": ("semi_supervised", {}),
+    "clustering": ("clustering", {"clusters": 7}),
+    "reduction": ("reduction", {}),
+    "reduction without labels": ("reduction", {"labels": 0, "clusters": 5, "latent_dim": 3, "head_distance": 50.0}),
     "AAE convolutional, standardized": (
         "gaussian",
         {"architecture": "convolutional", "filters": (8, 8), "image_scale": "standardized"},
@@ -51,7 +58,7 @@ def make(name, policy="float32", **more):
     recipe_name, options = MODEL_RECIPES[name]
     recipe = aae_tf.recipes()[recipe_name].with_options(**{**SMALL, **options, **more})
     prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std, recipe.components)
-    model = models.model_class(recipe.model).from_recipe(recipe, SHAPE, prior, policy)
+    model = models.model_class(recipe.model).from_recipe(recipe, SHAPE, prior, policy, classes=10)
     model.build((None, *SHAPE))
     return model
 
@@ -73,10 +80,11 @@ def test_every_model_is_in_the_contract():
 def test_model_shapes_and_ranges(name, few):
     model = make(name)
     images = few[0][:7]
-    codes = model.encode(images)
+    codes, labels = model.encode(images), few[1][:7]
     assert codes.shape == (7, model.prior.dim)
     assert codes.dtype == np.float32
-    for pictures in (model.decode(codes), model.reconstruct(images), model.sample(7, seed=3)):
+    decoded = model.decode(codes, labels % model.classes if model.classes else None)
+    for pictures in (decoded, model.reconstruct(images, labels), model.sample(7, seed=3)):
         assert pictures.shape == (7, *SHAPE)
         assert pictures.dtype == np.float32
         assert pictures.min() >= 0
@@ -110,8 +118,11 @@ def test_model_saves_and_loads(name, few, tmp_path):
     assert type(loaded) is type(model)
     images = few[0][:5]
     np.testing.assert_allclose(loaded.encode(images), model.encode(images), atol=1e-6)
-    np.testing.assert_allclose(loaded.reconstruct(images), model.reconstruct(images), atol=1e-6)
+    labels = few[1][:5]
+    np.testing.assert_allclose(loaded.reconstruct(images, labels), model.reconstruct(images, labels), atol=1e-6)
     np.testing.assert_allclose(loaded.sample(5, seed=1), model.sample(5, seed=1), atol=1e-6)
+    if hasattr(model, "classify"):
+        np.testing.assert_allclose(loaded.classify(images), model.classify(images), atol=1e-6)
     assert [phase.name for phase in loaded.phases()] == [phase.name for phase in model.phases()]
 
 
@@ -166,7 +177,7 @@ def test_eager_and_compiled_steps_agree(order, batch):
     results = []
     for compiled in (False, True):
         model = make("AAE")
-        model.game.prior = priors.SamplerPrior(fixed, 2)
+        model.prior = priors.SamplerPrior(fixed, 2)
         phases = model.phases()
         optimizers = {phase.name: keras.optimizers.Adam(1e-3) for phase in phases}
         for phase in phases:

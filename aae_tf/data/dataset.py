@@ -1,7 +1,7 @@
 """What a dataset is here: three splits of uint8 images, with labels where there are any."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -77,6 +77,42 @@ class Dataset:
     def classes(self):
         """Number of classes, 0 without labels."""
         return len(self.class_names)
+
+    def with_labels(self, labels, seed):
+        """Return the dataset with only some of its training labels, the others -1.
+
+        Args:
+            labels: a number, a share such as '20%', or 'all'; drawn evenly over the classes.
+            seed: int; which images keep their label.
+
+        Raises:
+            InputError: more labels than there are (in all, or in a class), fewer than classes, or streamed data.
+        """
+        if labels == "all":
+            return self
+        if isinstance(self.train, Stream):
+            raise InputError(f"labels={labels!r} needs data that fits in memory; streamed data takes 'all'")
+        if self.train.labels is None:
+            if labels == 0:
+                return self
+            raise InputError(f"labels={labels!r} was asked for, but the data has none")
+        if isinstance(labels, str):
+            labels = round(float(labels[:-1]) / 100 * len(self.train))
+        if 0 < labels < self.classes:
+            raise InputError(f"labels={labels} is fewer than the {self.classes} classes; give at least one for each")
+        draw = np.random.default_rng([seed, 5])
+        share = np.full(self.classes, labels // self.classes)
+        share[draw.permutation(self.classes)[: labels % self.classes]] += 1
+        kept = np.full(len(self.train), -1, np.int32)
+        for number, count in enumerate(share):
+            rows = np.flatnonzero(self.train.labels == number)
+            if len(rows) < count:
+                raise InputError(
+                    f"labels={labels} needs {count} of class '{self.class_names[number]}', which has {len(rows)}; "
+                    "ask for fewer, or for 'all'"
+                )
+            kept[draw.permutation(rows)[:count]] = number
+        return replace(self, train=Split(self.train.images, kept))
 
     def fingerprint(self):
         """Return a hash of the held-out and (unless streamed) training images, to know the data again."""

@@ -3,17 +3,40 @@
 from aae_tf.errors import check_choice
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.base import LatentModel, as_images
-from aae_tf.models.games import AdversarialGame
+from aae_tf.models.clustering_aae import ClusteringAAE
+from aae_tf.models.dimensionality_reduction_aae import ClusterHeads, DimensionalityReductionAAE
+from aae_tf.models.games import AdversarialGame, LabelConditionedGame
+from aae_tf.models.label_informed_aae import LabelInformedAAE
 from aae_tf.models.phases import Phase
+from aae_tf.models.semi_supervised_aae import CategoricalAAE, SemiSupervisedAAE
+from aae_tf.models.supervised_aae import SupervisedAAE
 
-MODELS = {model.__name__: model for model in (AdversarialAutoencoder,)}
+MODELS = {
+    model.__name__: model
+    for model in (
+        AdversarialAutoencoder,
+        LabelInformedAAE,
+        SupervisedAAE,
+        SemiSupervisedAAE,
+        ClusteringAAE,
+        DimensionalityReductionAAE,
+    )
+}
 
 __all__ = [
     "MODELS",
     "AdversarialAutoencoder",
     "AdversarialGame",
+    "CategoricalAAE",
+    "ClusterHeads",
+    "ClusteringAAE",
+    "DimensionalityReductionAAE",
+    "LabelConditionedGame",
+    "LabelInformedAAE",
     "LatentModel",
     "Phase",
+    "SemiSupervisedAAE",
+    "SupervisedAAE",
     "as_images",
     "model_class",
 ]

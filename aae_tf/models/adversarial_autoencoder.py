@@ -6,8 +6,10 @@ learns to fool it. Decoding prior samples then gives new images.
 """
 
 from aae_tf.backend import keras, tf
+from aae_tf.errors import check_choice
 from aae_tf.models.base import LatentModel
-from aae_tf.models.games import AdversarialGame
+from aae_tf.models.games import AdversarialGame, regularization_phases
+from aae_tf.models.losses import ADVERSARIAL
 from aae_tf.networks import decoder_from_recipe, discriminator_from_recipe, encoder_from_recipe
 
 
@@ -46,11 +48,11 @@ class AdversarialAutoencoder(LatentModel):
     ):
         super().__init__(encoder, decoder, prior, **kwargs)
         self.discriminator = discriminator
-        self.adversarial_loss, self.discriminator_noise = adversarial_loss, discriminator_noise
-        self.game = AdversarialGame(prior, discriminator, loss=adversarial_loss, noise=discriminator_noise)
+        self.adversarial_loss = check_choice("adversarial_loss", adversarial_loss, ADVERSARIAL)
+        self.discriminator_noise = discriminator_noise
 
     @classmethod
-    def from_recipe(cls, recipe, image_shape, prior, dtype="float32"):
+    def from_recipe(cls, recipe, image_shape, prior, dtype="float32", classes=0):
         """Return the model a recipe describes.
 
         Args:
@@ -58,32 +60,53 @@ class AdversarialAutoencoder(LatentModel):
             image_shape: (H, W, C).
             prior: `aae_tf.priors.Prior` of dimension `recipe.latent_dim`.
             dtype: Keras dtype policy of the networks.
+            classes: number of classes of the data, 0 without labels.
+
+        Raises:
+            InputError: the model needs labels and the data has none.
         """
         return cls(
-            encoder_from_recipe(recipe, dtype),
-            decoder_from_recipe(recipe, image_shape, dtype),
-            discriminator_from_recipe(recipe, dtype),
-            prior,
+            decoder=decoder_from_recipe(recipe, image_shape, dtype),
+            discriminator=discriminator_from_recipe(recipe, dtype),
+            prior=prior,
             adversarial_loss=recipe.adversarial_loss,
             discriminator_noise=recipe.discriminator_noise,
             image_scale=recipe.image_scale,
             reconstruction_loss=recipe.reconstruction_loss,
+            **cls.own_parts(recipe, dtype, classes),
         )
+
+    @classmethod
+    def own_parts(cls, recipe, dtype, classes):
+        """Return the arguments in which a subclass's `from_recipe` differs; here the encoder alone."""
+        return {"encoder": encoder_from_recipe(recipe, dtype)}
+
+    def games(self):
+        """Return the adversarial games: here one, on z."""
+        options = {"loss": self.adversarial_loss, "noise": self.discriminator_noise}
+        return [AdversarialGame(self.prior, self.discriminator, **options)]
 
     def build(self, input_shape):
         """Build every network for images of shape (N, H, W, C); see `LatentModel.build`."""
         if not self.built:
-            self.discriminator(tf.zeros((2, self.prior.dim)))
+            for game in self.games():
+                codes = tf.zeros((2, game.prior.dim))
+                game.discriminator(game.conditioned(codes, {"labels": tf.zeros(2, tf.int32)}))
             super().build(input_shape)
 
     def phases(self):
-        """Return reconstruction, discriminator and generator."""
-        return [self.reconstruction_phase(), *self.game.phases(self.encoder.trainable_variables)]
+        """Return reconstruction, each game's discriminator, and the generator."""
+        return [
+            self.reconstruction_phase(),
+            *regularization_phases(self.games(), self.encoder.trainable_variables),
+        ]
 
     def prior_logit(self, codes):
-        """Return how much codes look like prior samples to the discriminator: logits, float32 [N].
+        """Return how much codes z look like prior samples to the discriminator: logits, float32 [N].
 
         Args:
             codes: dict with 'z', float32 [N, D].
         """
-        return tf.reshape(tf.cast(self.discriminator(codes["z"], training=False), tf.float32), [-1])
+        no_label = {"labels": tf.fill([tf.shape(codes["z"])[0]], -1)}
+        seen = self.games()[0].conditioned(codes["z"], no_label)
+        return tf.reshape(tf.cast(self.discriminator(seen, training=False), tf.float32), [-1])

@@ -36,12 +36,16 @@ class LatentModel(keras.Model):
         reconstruction_loss: 'squared_error', 'mean_squared_error' or 'binary_crossentropy'.
 
     Call arguments:
-        images: float [N, H, W, C] in [0, 1] (or uint8); training: bool.
+        inputs: images, float [N, H, W, C] in [0, 1] or uint8, or (images, labels int [N]); training: bool.
         Returns the reconstruction, float32 [N, H, W, C] in [0, 1].
     """
 
     parts = ("encoder", "decoder", "prior", "image_scale")
     options = ("reconstruction_loss",)
+    classes = 0  # entries of the label y that the decoder sees
+    reads_labels = False  # whether the decoder's y is given with the image, rather than inferred from it
+    trains_on_labels = False  # whether training uses labels, so that `labels=` of a recipe means something
+    wants_labelled = False  # whether a batch brings labelled images of its own ('labelled_images')
 
     def __init__(self, encoder, decoder, prior, image_scale="unit", reconstruction_loss="squared_error", **kwargs):
         super().__init__(**kwargs)
@@ -66,15 +70,15 @@ class LatentModel(keras.Model):
         """
         return self.encoder(self.image_scale(batch["images"]), training=training, seed=seed)
 
-    def decoder_input(self, codes, batch):
-        """Return what the decoder sees, float32 [N, D]: here the code z."""
-        return codes["z"]
+    def decoder_input(self, codes):
+        """Return what the decoder sees, float32 [N, D'], of codes: z, and before it y for models that have one."""
+        return tf.concat([codes["y"], codes["z"]], -1) if "y" in codes else codes["z"]
 
     def reconstruction_phase(self, weight=1.0):
         """Return the phase in which encoder and decoder minimise the reconstruction error of the clean image."""
 
         def loss(batch, codes, seed):
-            outputs = tf.cast(self.decoder(self.decoder_input(codes, batch), training=True), tf.float32)
+            outputs = tf.cast(self.decoder(self.decoder_input(codes), training=True), tf.float32)
             return RECONSTRUCTION[self.reconstruction_loss](self.image_scale(batch["images"]), outputs)
 
         variables = self.encoder.trainable_variables + self.decoder.trainable_variables
@@ -89,31 +93,37 @@ class LatentModel(keras.Model):
         if self.built:
             return
         shape = (None, *input_shape[1:])
-        images = self.image_scale(tf.zeros((2, *shape[1:])))
-        codes = self.encoder(images)
+        images = tf.zeros((2, *shape[1:]))
+        codes = self.codes({"images": images, "labels": tf.zeros(2, tf.int32)})
         if codes["z"].shape[-1] != self.prior.dim:
             raise InputError(
                 f"the encoder gives codes of dimension {codes['z'].shape[-1]} but the prior has {self.prior.dim}"
             )
-        outputs = self.build_decoder(codes, images)
+        outputs = self.decoder(self.decoder_input(codes))
         if outputs.shape[1:] != images.shape[1:]:
             raise InputError(
                 f"the decoder gives images of shape {tuple(outputs.shape[1:])}, not {tuple(images.shape[1:])}"
             )
         self.built = True
 
-    def build_decoder(self, codes, images):
-        """Build and run the decoder once; models whose decoder sees more than z override this."""
-        return self.decoder(codes["z"])
-
     # Use ----------------------------------------------------------------------------------------------------
 
-    def call(self, images, training=False):
-        """Return reconstructions."""
+    def call(self, inputs, training=False):
+        """Return reconstructions of images, or of (images, labels) for models that read labels."""
+        images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
         batch = {"images": as_images(images)}
-        codes = self.codes(batch, training=training)
-        outputs = self.decoder(self.decoder_input(codes, batch), training=training)
-        return self.image_scale.invert(tf.cast(outputs, tf.float32))
+        if self.reads_labels:
+            batch["labels"] = self._labels(labels, tf.shape(images)[0])
+        return self.to_images(self.codes(batch, training=training), training)
+
+    def to_images(self, codes, training=False):
+        """Return images, float32 tensor [N, H, W, C] in [0, 1], of a dict of codes."""
+        return self.image_scale.invert(tf.cast(self.decoder(self.decoder_input(codes), training=training), tf.float32))
+
+    def _labels(self, labels, count):
+        if labels is None:
+            raise InputError(f"{type(self).__name__} decodes with labels; give one for each of the {count} rows")
+        return tf.cast(labels, tf.int32)
 
     def encode(self, images, seed=None, batch_size=1000):
         """Return the codes z of images.
@@ -127,59 +137,98 @@ class LatentModel(keras.Model):
             float32 array [N, D].
         """
 
-        if seed is None:
-            return self._in_batches("encode", lambda images: self.codes({"images": images})["z"], batch_size, images)
+        def run(images, *seed):
+            return self.encoder(self.image_scale(images), seed=seed[0] if seed else None)["z"]
 
-        def run(images, seed):
-            return self.codes({"images": images}, seed=seed)["z"]
+        return self._in_batches("encode" if seed is None else "encode sample", run, batch_size, images, seed=seed)
 
-        return self._in_batches("encode sample", run, batch_size, images, seed)
+    def decode(self, codes, labels=None, batch_size=1000):
+        """Return images of codes.
 
-    def decode(self, codes, batch_size=1000):
-        """Return images, float32 array [N, H, W, C] in [0, 1], of codes, float [N, D]."""
+        Args:
+            codes: float [N, D], codes z.
+            labels: int [N], each row's class or cluster, for models whose decoder sees one.
+            batch_size: codes per pass.
 
-        def run(codes):
-            outputs = self.decoder(codes, training=False)
-            return self.image_scale.invert(tf.cast(outputs, tf.float32))
+        Returns:
+            float32 array [N, H, W, C] in [0, 1].
 
-        return self._in_batches("decode", run, batch_size, np.asarray(codes, "float32"))
+        Raises:
+            InputError: labels are missing, or given to a model whose decoder sees none.
+        """
+        codes = np.asarray(codes, "float32")
+        if not self.classes and labels is not None:
+            raise InputError(f"{type(self).__name__} decodes codes alone; it takes no labels here")
+        labels = self._labels(labels, len(codes)) if self.classes else None
+        return self._in_batches("decode", self.decode_graph, batch_size, codes, labels)
 
-    def reconstruct(self, images, batch_size=1000):
-        """Return reconstructions, float32 array [N, H, W, C] in [0, 1], of images, uint8 or float."""
-        return self._in_batches("reconstruct", self.call, batch_size, images)
+    def decode_graph(self, codes, labels=None):
+        """Return images of codes, as `decode` does, in the graph."""
+        y = {} if labels is None else {"y": tf.one_hot(labels, self.classes)}
+        return self.to_images({"z": codes, **y})
 
-    def sample(self, n, seed=0, batch_size=1000):
-        """Return `n` new images, float32 array [n, H, W, C] in [0, 1]: decoded prior samples.
+    def reconstruct(self, images, labels=None, batch_size=1000):
+        """Return reconstructions, float32 array [N, H, W, C] in [0, 1].
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+            labels: int [N], for models that read labels (`reads_labels`); ignored by others.
+            batch_size: images per pass.
+        """
+        labels = self._labels(labels, len(images)) if self.reads_labels else None
+        return self._in_batches(
+            "reconstruct", lambda *inputs: self(inputs if self.reads_labels else inputs[0]), batch_size, images, labels
+        )
+
+    def sample(self, n, seed=0, labels=None, batch_size=1000):
+        """Return `n` new images: decoded prior samples.
 
         Args:
             n: how many.
             seed: int; the same seed gives the same images.
+            labels: int [n], the class of each, for models with labels or a prior with classes; drawn if not given.
             batch_size: images per pass.
-        """
-        return self.decode(self.prior.sample(n, seed).numpy(), batch_size)
 
-    def _in_batches(self, name, run, batch_size, inputs, seed=None):
+        Returns:
+            float32 array [n, H, W, C] in [0, 1].
+        """
+        codes, labels = self.draw(n, seed, labels)
+        return self.decode(codes, labels, batch_size)
+
+    def draw(self, n, seed, labels=None):
+        """Return codes z of the prior, float32 [n, D], and the labels to decode them with, int32 [n] or None."""
+        if not self.classes:
+            return self.prior.sample(n, seed, labels), None
+        drawn = tf.random.stateless_uniform([n], fold(seed, 1), 0, self.classes, tf.int32)
+        if labels is not None:
+            drawn = tf.where(tf.cast(labels, tf.int32) >= 0, tf.cast(labels, tf.int32), drawn)
+        return self.prior.sample(n, seed), drawn
+
+    def _in_batches(self, name, run, batch_size, inputs, labels=None, seed=None):
         """Run a compiled function over chunks of `inputs` and return the joined array.
 
         Raises:
             InputError: no rows, or rows of another shape than the model's images or codes.
         """
         inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
-        wanted = (self.prior.dim,) if name == "decode" else tuple(self.get_build_config()["input_shape"][1:])
-        accepted = (wanted, wanted[:-1]) if name != "decode" and wanted[-1] == 1 else (wanted,)
+        codes = name.startswith("decode")
+        wanted = (self.prior.dim,) if codes else tuple(self.get_build_config()["input_shape"][1:])
+        accepted = (wanted, wanted[:-1]) if not codes and wanted[-1] == 1 else (wanted,)
         if len(inputs) == 0 or tuple(inputs.shape[1:]) not in accepted:
             named = ", ".join(str(size) for size in wanted)
             raise InputError(f"an array of shape {tuple(inputs.shape)} was given; accepted: [N, {named}] with N > 0")
         if name not in self._compiled:
             specs = [tf.TensorSpec((None, *wanted), tf.float32)]
+            specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
             specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]
             self._compiled[name] = tf.function(run, input_signature=specs)
         results = []
         for start in range(0, len(inputs), batch_size):
             chunk = inputs[start : start + batch_size]
-            chunk = tf.cast(chunk, tf.float32) if name == "decode" else as_images(chunk)
-            draw = [] if seed is None else [fold(seed, start)]
-            results.append(self._compiled[name](chunk, *draw).numpy())
+            chunk = tf.cast(chunk, tf.float32) if codes else as_images(chunk)
+            more = [] if labels is None else [labels[start : start + batch_size]]
+            more += [] if seed is None else [fold(seed, start)]
+            results.append(self._compiled[name](chunk, *more).numpy())
         return np.concatenate(results)
 
     # Keras --------------------------------------------------------------------------------------------------

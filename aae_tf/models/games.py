@@ -26,30 +26,73 @@ class AdversarialGame:
         self.discriminate, self.fool = ADVERSARIAL[check_choice("adversarial_loss", loss, ADVERSARIAL)]
         self.noise = noise
 
-    def logits(self, codes, seed):
+    def logits(self, codes, batch, seed):
         """Return the discriminator's logits, float32 [N], of codes [N, D], noise added."""
         if self.noise:
             codes = codes + self.noise * tf.random.stateless_normal(tf.shape(codes), seed)
-        return tf.reshape(tf.cast(self.discriminator(codes, training=True), tf.float32), [-1])
+        seen = self.conditioned(codes, batch)
+        return tf.reshape(tf.cast(self.discriminator(seen, training=True), tf.float32), [-1])
+
+    def conditioned(self, codes, batch):
+        """Return what the discriminator sees, float32 [N, D'], of codes [N, D]: here the codes alone."""
+        return codes
+
+    def real(self, batch, count, seed):
+        """Return prior samples, float32 [count, D]."""
+        return self.prior.sample(count, seed)
 
     def discriminator_loss(self, batch, codes, seed):
         """Loss of the discriminator between as many prior samples as there are codes."""
         fake = tf.stop_gradient(codes[self.code])
-        real = self.prior.sample(tf.shape(fake)[0], fold_in(seed, 0))
-        return self.discriminate(self.logits(real, fold_in(seed, 1)), self.logits(fake, fold_in(seed, 2)))
+        real = self.real(batch, tf.shape(fake)[0], fold_in(seed, 0))
+        return self.discriminate(self.logits(real, batch, fold_in(seed, 1)), self.logits(fake, batch, fold_in(seed, 2)))
 
     def generator_loss(self, batch, codes, seed):
         """Loss of the encoder, which wants its codes taken for prior samples."""
-        return self.fool(self.logits(codes[self.code], fold_in(seed, 0)))
+        return self.fool(self.logits(codes[self.code], batch, fold_in(seed, 0)))
 
-    def phases(self, generator_variables):
-        """Return the two regularization phases: discriminator, then generator (the encoder's variables)."""
-        return [
-            Phase(
-                f"discriminator{self.suffix}",
-                self.discriminator_loss,
-                self.discriminator.trainable_variables,
-                "regularization",
-            ),
-            Phase(f"generator{self.suffix}", self.generator_loss, generator_variables, "regularization"),
-        ]
+    def discriminator_phase(self):
+        """Return the phase that moves the discriminator."""
+        variables = self.discriminator.trainable_variables
+        return Phase(f"discriminator{self.suffix}", self.discriminator_loss, variables, "regularization")
+
+
+class LabelConditionedGame(AdversarialGame):
+    """The game of §2.3: the discriminator also sees a one-hot label of K+1 entries, the last for "no label".
+
+    Real samples of class k come from the prior's k-th part, those without label from the whole prior; the fake is the
+    code of an image with its own label, or without.
+
+    Args:
+        classes: K.
+        **kwargs: as for `AdversarialGame`; the prior must have K classes.
+    """
+
+    def __init__(self, *args, classes, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.classes = classes
+
+    def conditioned(self, codes, batch):
+        """Return codes joined with their labels, float32 [N, D + K + 1]."""
+        labels = batch["labels"]
+        entry = tf.where(labels >= 0, labels, self.classes)
+        return tf.concat([codes, tf.one_hot(entry, self.classes + 1)], -1)
+
+    def real(self, batch, count, seed):
+        """Return prior samples of the batch's labels, float32 [count, D]."""
+        return self.prior.sample(count, seed, batch["labels"])
+
+
+def regularization_phases(games, generator_variables):
+    """Return the phases of one or more games over one encoder: each discriminator, then the encoder against all.
+
+    Args:
+        games: list of `AdversarialGame`.
+        generator_variables: the encoder's variables.
+    """
+
+    def loss(batch, codes, seed):
+        return sum(game.generator_loss(batch, codes, fold_in(seed, number)) for number, game in enumerate(games))
+
+    generator = Phase("generator", loss, generator_variables, "regularization")
+    return [*(game.discriminator_phase() for game in games), generator]

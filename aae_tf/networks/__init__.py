@@ -46,13 +46,13 @@ def _shared(recipe, dtype):
     }
 
 
-def encoder_from_recipe(recipe, dtype="float32", extra_heads=None):
+def encoder_from_recipe(recipe, dtype="float32", classes=0):
     """Return the `Encoder` of a recipe, with its posterior as the head 'z'.
 
     Args:
         recipe: an `aae_tf.Recipe`.
         dtype: Keras dtype policy of the body; codes are float32.
-        extra_heads: dict of further code names to head layers.
+        classes: entries of a second head, the logits of q(y|x) under 'y_logits'; 0 for none.
     """
     body_seed, head_seed = _seed(recipe, 1), _seed(recipe, 2)
     body = {
@@ -62,8 +62,14 @@ def encoder_from_recipe(recipe, dtype="float32", extra_heads=None):
         **_shared(recipe, dtype),
     }
     body = MLPBody(**body) if recipe.architecture == "mlp" else ConvolutionalBody(filters=recipe.filters, **body)
-    z = posterior(recipe.posterior, recipe.latent_dim, kernel_initializer=recipe.initializer, seed=head_seed, name="z")
-    heads = {"z": z, **(extra_heads or {})}
+    options = {"kernel_initializer": recipe.initializer, "seed": head_seed}
+    if recipe.posterior == "deterministic":
+        options["batch_norm"] = recipe.head_batch_norm
+    heads = {"z": posterior(recipe.posterior, recipe.latent_dim, name="z", **options)}
+    if classes:
+        options["seed"] += 1
+        options["batch_norm"] = recipe.head_batch_norm
+        heads["y_logits"] = DeterministicPosterior(classes, name="y_logits", **options)
     return Encoder(body, heads, recipe.input_noise, recipe.input_dropout, name="encoder")
 
 
@@ -73,7 +79,7 @@ def decoder_from_recipe(recipe, image_shape, dtype="float32"):
         "image_shape": image_shape,
         "widths": recipe.widths[::-1],
         "output_activation": ImageScale(recipe.image_scale).output_activation,
-        "batch_norm": recipe.batch_norm,
+        "batch_norm": recipe.decoder_batch_norm,
         "seed": _seed(recipe, 3),
         "name": "decoder",
         **_shared(recipe, dtype),

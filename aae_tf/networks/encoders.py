@@ -119,7 +119,7 @@ class Encoder(keras.Model):
         codes = {}
         for position, (name, head) in enumerate(self.heads.items()):
             draw = None if seed is None else tf.random.experimental.stateless_fold_in(seed, 3 + position)
-            codes[name] = head(features, seed=draw)
+            codes[name] = head(features, seed=draw, training=training)
         return codes
 
     def build(self, input_shape):

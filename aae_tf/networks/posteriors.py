@@ -34,21 +34,34 @@ class DeterministicPosterior(_Posterior):
 
     Args:
         dim: dimension of the code.
+        batch_norm: normalise the code over the batch (crucial for clustering, §6).
         kernel_initializer: Keras name or 'normal'.
         seed: seed of the initializer.
 
     Call arguments:
-        features: float [N, F]; seed: ignored. Returns float32 [N, dim].
+        features: float [N, F]; training: bool; seed: ignored. Returns float32 [N, dim].
     """
+
+    def __init__(self, dim, batch_norm=False, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.batch_norm = batch_norm
+        self.norm = keras.layers.BatchNormalization(dtype=self.dtype_policy) if batch_norm else None
 
     def build(self, input_shape):
         """Make the linear layer."""
         self.code = self._dense(self.dim, self.seed, "code")
         self.code.build(input_shape)
+        if self.norm is not None:
+            self.norm.build((None, self.dim))
 
-    def call(self, features, seed=None):
+    def call(self, features, seed=None, training=False):
         """Return codes."""
-        return self.code(features)
+        codes = self.code(features)
+        return codes if self.norm is None else self.norm(codes, training=training)
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "batch_norm": self.batch_norm}
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -61,7 +74,7 @@ class GaussianPosterior(_Posterior):
         seed: seed of the initializers.
 
     Call arguments:
-        features: float [N, F]; seed: int32 [2] or None for the mean. Returns float32 [N, dim].
+        features: float [N, F]; training: bool; seed: int32 [2] or None for the mean. Returns float32 [N, dim].
     """
 
     def build(self, input_shape):
@@ -76,7 +89,7 @@ class GaussianPosterior(_Posterior):
         """Return mean and log-variance of q(z|x), each float32 [N, dim]; the latter held within [-10, 10]."""
         return self.mean(features), 10.0 * tf.tanh(self.log_variance(features) / 10.0)
 
-    def call(self, features, seed=None):
+    def call(self, features, seed=None, training=False):
         """Return sampled codes, or means without a seed."""
         mean, log_variance = self.parameters(features)
         if seed is None:
@@ -98,7 +111,7 @@ class UniversalPosterior(_Posterior):
         seed: seed of the initializers.
 
     Call arguments:
-        features: float [N, F]; seed: int32 [2] or None for eta = 0. Returns float32 [N, dim].
+        features: float [N, F]; training: bool; seed: int32 [2] or None for eta = 0. Returns float32 [N, dim].
     """
 
     def __init__(self, dim, noise_dim=16, units=256, **kwargs):
@@ -113,7 +126,7 @@ class UniversalPosterior(_Posterior):
         self.mix.build((None, input_shape[-1] + self.noise_dim))
         self.code.build((None, self.units))
 
-    def call(self, features, seed=None):
+    def call(self, features, seed=None, training=False):
         """Return codes for one draw of the noise."""
         shape = [tf.shape(features)[0], self.noise_dim]
         noise = tf.zeros(shape) if seed is None else tf.random.stateless_normal(shape, seed)

@@ -24,35 +24,50 @@ def signatures(model):
     shape = model.get_build_config()["input_shape"]
     images = tf.TensorSpec((None, *shape[1:]), tf.float32, "images")
     codes = tf.TensorSpec((None, model.prior.dim), tf.float32, "codes")
+    labels = tf.TensorSpec((None,), tf.int32, "labels")
     seed, count = tf.TensorSpec((), tf.int32, "seed"), tf.TensorSpec((), tf.int32, "count")
+    with_image = [images, labels] if model.reads_labels else [images]
 
     def encode(images):
-        return {"codes": model.codes({"images": images})["z"]}
+        found = model.encoder(model.image_scale(images))
+        probabilities = {"label_probabilities": tf.nn.softmax(found["y_logits"])} if "y_logits" in found else {}
+        return {"codes": found["z"], **probabilities}
 
-    def decode(codes):
-        return {"images": model.image_scale.invert(tf.cast(model.decoder(codes), tf.float32))}
+    def decode(codes, labels=None):
+        return {"images": model.decode_graph(codes, labels)}
 
-    def reconstruct(images):
-        return {"images": model(images)}
+    def reconstruct(*inputs):
+        return {"images": model(inputs if model.reads_labels else inputs[0])}
 
     def sample(seed, count):
-        drawn = model.prior.sample(count, as_seed(tf.stack([0, seed])))
-        return {**decode(drawn), "codes": drawn}
+        codes, _ = model.draw(count, as_seed(tf.stack([0, seed])))
+        return {"images": model.decode_graph(codes), "codes": codes}
 
-    def score(images):
-        codes = model.codes({"images": images})
-        error = tf.reduce_mean(tf.square(images - model(images)), [1, 2, 3])
-        return {"reconstruction_error": error, "prior_logit": model.prior_logit(codes)}
+    def sample_labels(seed, labels):
+        codes, labels = model.draw(tf.size(labels), as_seed(tf.stack([0, seed])), labels)
+        return {"images": model.decode_graph(codes, labels), "codes": codes, "labels": labels}
+
+    def classify(images):
+        probabilities = encode(images)["label_probabilities"]
+        return {"probabilities": probabilities, "labels": tf.argmax(probabilities, -1, tf.int32)}
+
+    def score(*inputs):
+        outputs = reconstruct(*inputs)["images"]
+        error = tf.reduce_mean(tf.square(inputs[0] - outputs), [1, 2, 3])
+        return {"reconstruction_error": error, "prior_logit": model.prior_logit({"z": encode(inputs[0])["codes"]})}
 
     found = {
         "encode": (encode, [images]),
-        "decode": (decode, [codes]),
-        "reconstruct": (reconstruct, [images]),
-        "sample": (sample, [seed, count]),
+        "decode": (decode, [codes, labels] if model.classes else [codes]),
+        "reconstruct": (reconstruct, with_image),
+        "sample": (sample_labels, [seed, labels]) if model.classes else (sample, [seed, count]),
+        "serving_default": (encode, [images]),
     }
+    if hasattr(model, "classify"):
+        found["classify"] = (classify, [images])
     if hasattr(model, "prior_logit"):
-        found["score"] = (score, [images])
-    return {**found, "serving_default": (encode, [images])}
+        found["score"] = (score, with_image)
+    return found
 
 
 def export(model, dest):

@@ -159,13 +159,12 @@ class Trainer:
         if self.rates is not None:
             for name, rate in self.rates(self.epoch).items():
                 set_learning_rate(self.optimizers[name], rate)
-        totals, done = np.zeros(len(self.names)), 0
+        totals, done = np.zeros(len(self.names), "float32"), 0
         for stretch in self.source.stretches(self.epoch, lambda: self.length):
             listeners.on_train_batch_begin(stretch.first)
             started = time.monotonic()
-            losses, bad = self._call(stretch)
+            totals, bad = self._call(stretch, totals)
             self._check_finite(bad)
-            totals += losses
             done += stretch.count
             logs = dict(zip(self.names, totals / done, strict=True))
             listeners.on_train_batch_end(stretch.first + stretch.count - 1, logs)
@@ -173,11 +172,11 @@ class Trainer:
             self.length = max(1, int(min(rate * STRETCH_SECONDS, 10 * stretch.count)))
         return {name: float(total / done) for name, total in zip(self.names, totals, strict=True)}
 
-    def _call(self, stretch):
+    def _call(self, stretch, totals):
         scalars = (stretch.offset, stretch.first, stretch.count, self.epoch)
         arrays = (stretch.images, stretch.labels, stretch.labelled, stretch.rows)
-        losses, bad = self._stretch(*arrays, *(tf.constant(value, tf.int32) for value in scalars))
-        return losses.numpy(), bad.numpy()
+        totals, bad = self._stretch(*arrays, *(tf.constant(value, tf.int32) for value in scalars), tf.constant(totals))
+        return totals.numpy(), bad.numpy()
 
     def _check_finite(self, bad):
         for phase, step in zip(self.phases, bad, strict=True):
@@ -186,8 +185,12 @@ class Trainer:
 
     # Steps, in the graph ------------------------------------------------------------------------------------
 
-    def _run_stretch(self, images, labels, labelled, rows, offset, first, count, epoch):
-        """Run steps first .. first + count; returns summed losses and each phase's first non-finite step (or -1)."""
+    def _run_stretch(self, images, labels, labelled, rows, offset, first, count, epoch, totals):
+        """Run steps first .. first + count; returns the epoch's summed losses and each phase's first non-finite step.
+
+        The sums go from call to call (float32 [P], -1 for "all finite" in the second), so that they do not depend on
+        how the steps are grouped into calls, which depends on the clock.
+        """
 
         def one(step, totals, bad):
             seed = fold(fold(self.seed, epoch), step)
@@ -199,7 +202,7 @@ class Trainer:
             return step + 1, totals + losses, bad
 
         # A while loop, not tf.range: XLA would compile anew for each pair of a range's ends.
-        start = (first, tf.zeros(len(self.names)), tf.fill([len(self.names)], -1))
+        start = (first, totals, tf.fill([len(self.names)], -1))
         _, totals, bad = tf.while_loop(lambda step, *_: step < first + count, one, start)
         return totals, bad
 
@@ -229,7 +232,7 @@ class Trainer:
     def _batch(self, images, labels, labelled, rows, seed):
         """Gather and scale a batch (a gather, not a slice: XLA would fuse a slice into the matrix product)."""
         batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows)}
-        if getattr(self.model, "wants_labelled", False):
+        if self.model.wants_labelled:
             drawn = tf.random.stateless_uniform(tf.shape(rows), fold(seed, 101), 0, tf.size(labelled), tf.int32)
             chosen = tf.gather(labelled, drawn)
             batch["labelled_images"] = _scaled(tf.gather(images, chosen))

@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 from common import BATCH, LATENT, PRIOR_STD, WIDTH, digits, serve
 
 import aae_tf
@@ -22,7 +23,7 @@ trainer = Trainer(model, data.Split(digits()), optimizers, BATCH, order=sys.argv
 def run_steps(count):
     source = trainer.source
     rows = next(source.stretches(0, lambda: 1)).rows
-    trainer._call(Stretch(source.images, source.labels, source.labelled, rows, 0, 0, count))
+    trainer._call(Stretch(source.images, source.labels, source.labelled, rows, 0, 0, count), np.zeros(3, "float32"))
 
 
 serve(run_steps)

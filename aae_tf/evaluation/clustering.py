@@ -1,0 +1,57 @@
+"""Clustering against labels that training never saw: the paper's rule (§6), majority vote, NMI and ARI."""
+
+import numpy as np
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+
+def label_clusters(probabilities, labels):
+    """Return the label each cluster takes by the paper's rule: that of its most certain image.
+
+    Args:
+        probabilities: float [N, K], q(y|x) of validation images.
+        labels: int [N], their labels.
+
+    Returns:
+        int array [K]: labels[argmax_n q(y_i | x_n)] for each cluster i. One image decides a cluster, so this is noisy.
+
+    Reference:
+        Makhzani et al., 2016, arXiv 1511.05644, section 6.
+    """
+    return np.asarray(labels)[np.argmax(probabilities, axis=0)]
+
+
+def clustering_error(assigned, labels, cluster_labels):
+    """Return the share of images whose cluster has another label than they, float in [0, 1].
+
+    Args:
+        assigned: int [N], each image's cluster.
+        labels: int [N].
+        cluster_labels: int [K], each cluster's label.
+    """
+    return float(np.mean(np.asarray(cluster_labels)[assigned] != np.asarray(labels)))
+
+
+def majority_error(assigned, labels):
+    """Return the error when each cluster takes the commonest label of its own images, float in [0, 1].
+
+    Args:
+        assigned: int [N], each image's cluster.
+        labels: int [N], at least 0.
+    """
+    assigned, labels = np.asarray(assigned), np.asarray(labels)
+    right = sum(np.bincount(labels[assigned == cluster]).max() for cluster in np.unique(assigned))
+    return float(1 - right / len(labels))
+
+
+def agreement(assigned, labels):
+    """Return {'nmi', 'ari'}: normalised mutual information and adjusted Rand index of two int arrays [N].
+
+    Both are 1 for equal partitions, whatever the clusters are called; ARI is about 0 for unrelated ones.
+
+    Reference:
+        Vinh, Epps and Bailey, JMLR 11 (2010).
+    """
+    return {
+        "nmi": float(normalized_mutual_info_score(labels, assigned)),
+        "ari": float(adjusted_rand_score(labels, assigned)),
+    }

@@ -1,0 +1,134 @@
+"""Dimensionality reduction (§7): an image is placed at its cluster's head, moved by its style: W_C y + z.
+
+W_C (K x n, learned) holds the heads; the decoder sees the sum alone, so z and the heads share one n-dimensional map.
+A cost pushes heads apart that are nearer than a threshold. With labels y is the class (§5's third phase), without
+labels a cluster (§6).
+"""
+
+from aae_tf.backend import keras, tf
+from aae_tf.errors import InputError
+from aae_tf.models.phases import Phase
+from aae_tf.models.semi_supervised_aae import CategoricalAAE, classification_phase
+from aae_tf.networks.layers import seeds
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class ClusterHeads(keras.layers.Layer):
+    """W_C: from y, float [N, K], to W_C y, float32 [N, n].
+
+    Args:
+        classes: K.
+        dim: n.
+        spread: standard deviation of the initial heads.
+        seed: seed of the initial heads.
+    """
+
+    def __init__(self, classes, dim, spread=1.0, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.classes, self.dim, self.spread, self.seed = classes, dim, spread, seed
+
+    def build(self, input_shape):
+        """Make the heads."""
+        start = keras.initializers.RandomNormal(0.0, self.spread, seed=self.seed)
+        self.heads = self.add_weight(name="heads", shape=(self.classes, self.dim), initializer=start)
+
+    def call(self, y):
+        """Return W_C y."""
+        return tf.linalg.matmul(y, self.heads)
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        names = ("classes", "dim", "spread", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def head_distance_cost(heads, threshold):
+    """Return the sum over pairs of heads of how much nearer than `threshold` they are (Euclidean); linear, at least 0.
+
+    Args:
+        heads: float32 [K, n].
+        threshold: distance from which on a pair costs nothing.
+    """
+    count = heads.shape[0]
+    first, second = zip(*((i, j) for i in range(count) for j in range(i)), strict=True)
+    gap = tf.gather(heads, first) - tf.gather(heads, second)
+    distance = tf.sqrt(tf.reduce_sum(tf.square(gap), -1) + 1e-12)
+    return tf.reduce_sum(tf.nn.relu(threshold - distance))
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class DimensionalityReductionAAE(CategoricalAAE):
+    """The model of §7 (arXiv 1511.05644, figure 10).
+
+    Args:
+        *args: as for `CategoricalAAE`, but the decoder has D inputs.
+        heads: a `ClusterHeads` layer of K heads in D dimensions.
+        head_distance: threshold of the head-distance cost.
+        uses_labels: whether there is a classification phase.
+        **kwargs: as for `CategoricalAAE`.
+    """
+
+    parts = (*CategoricalAAE.parts, "heads")
+    options = (*CategoricalAAE.options, "head_distance", "uses_labels")
+    trains_on_labels = True
+
+    def __init__(self, *args, heads, head_distance=5.0, uses_labels=True, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.heads, self.head_distance, self.uses_labels = heads, head_distance, uses_labels
+
+    @property
+    def wants_labelled(self):
+        """Whether a batch brings labelled images of its own."""
+        return self.uses_labels
+
+    @classmethod
+    def entries(cls, recipe, classes):
+        """Return the number of classes with labels, of clusters without."""
+        if recipe.labels == 0:
+            return recipe.clusters
+        if not classes:
+            raise InputError(f"labels={recipe.labels!r} needs data with labels; pass some, or set labels=0 to cluster")
+        return classes
+
+    @classmethod
+    def own_parts(cls, recipe, dtype, classes):
+        """Return the parts of `CategoricalAAE` and the heads."""
+        parts = super().own_parts(recipe, dtype, classes)
+        seed = seeds([recipe.seed, 6], 1)[0]
+        return {
+            **parts,
+            "heads": ClusterHeads(parts["classes"], recipe.latent_dim, seed=seed, name="heads"),
+            "head_distance": recipe.head_distance,
+            "uses_labels": recipe.labels != 0,
+        }
+
+    def decoder_input(self, codes):
+        """Return the representation W_C y + z, float32 [N, D]."""
+        return self.heads(codes["y"]) + codes["z"]
+
+    def represent(self, images, batch_size=1000):
+        """Return each image's place on the map, W_C y + z, float32 array [N, D]."""
+
+        def run(images):
+            return self.decoder_input(self.codes({"images": images}))
+
+        return self._in_batches("represent", run, batch_size, images)
+
+    def decode_map(self, places, batch_size=1000):
+        """Return images, float32 array [N, H, W, C] in [0, 1], of places on the map, float [N, D]."""
+        return self._in_batches("decode map", self._decode_places, batch_size, places)
+
+    def _decode_places(self, places):
+        return self.image_scale.invert(tf.cast(self.decoder(places), tf.float32))
+
+    def phases(self):
+        """Return reconstruction (which moves the heads too), games, the heads' own cost, and classification."""
+        reconstruction, *games = super().phases()
+        heads = self.heads.trainable_variables
+        reconstruction = Phase("reconstruction", reconstruction.loss, reconstruction.variables + heads)
+
+        def apart(batch, codes, seed):
+            return head_distance_cost(tf.convert_to_tensor(self.heads.heads), self.head_distance)
+
+        phases = [reconstruction, *games, Phase("heads", apart, heads)]
+        return [*phases, classification_phase(self)] if self.uses_labels else phases

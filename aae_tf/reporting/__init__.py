@@ -1,0 +1,6 @@
+"""Reports of a trained model: what is measured of it (`measures`) and what is drawn (`pictures`)."""
+
+from aae_tf.reporting.measures import measure, prior_match, validation_numbers
+from aae_tf.reporting.pictures import draw
+
+__all__ = ["draw", "measure", "prior_match", "validation_numbers"]

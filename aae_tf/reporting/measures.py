@@ -1,0 +1,176 @@
+"""What is measured of a trained model on held-out images; `measure` gives all that fit the model."""
+
+import numpy as np
+
+from aae_tf import evaluation, models
+from aae_tf.evaluation import mmd, reconstruction_error, two_sample_accuracy
+
+
+def reconstruct(model, split):
+    """Return the reconstructions of a `Split`, with its labels where the model reads them."""
+    return model.reconstruct(split.images, split.labels if model.reads_labels else None)
+
+
+def validation_numbers(model, split):
+    """Return the numbers that are watched after every epoch, on validation images.
+
+    Returns:
+        dict with 'val_reconstruction_error' (mean squared error per pixel) and, for models that learn classes from
+        labels, 'val_classification_error' (share in [0, 1]).
+    """
+    numbers = {"val_reconstruction_error": float(reconstruction_error(split.images, reconstruct(model, split)).mean())}
+    if model.trains_on_labels and hasattr(model, "predict_labels") and split.labels is not None and predicts(model):
+        error, _ = evaluation.error_rate(split.labels, model.predict_labels(split.images))
+        numbers["val_classification_error"] = error
+    return numbers
+
+
+def predicts(model):
+    """Return whether the model's `predict_labels` are classes, learned from labels, and not clusters."""
+    return hasattr(model, "predict_labels") and model.trains_on_labels and getattr(model, "uses_labels", True)
+
+
+def measure(model, data, split="test", seed=0):
+    """Return everything that is measured of a model on held-out images.
+
+    Args:
+        model: a trained `LatentModel`.
+        data: `aae_tf.data.Dataset`.
+        split: 'test' or 'validation'.
+        seed: seed of prior samples, posterior samples and folds.
+
+    Returns:
+        dict of measure name to {'value', 'yardstick' where there is one, 'unit', 'n'}.
+    """
+    held_out = getattr(data, split)
+    measures = {
+        "reconstruction_error": _reconstruction(model, held_out),
+        **prior_match(model.encode(held_out.images, seed=seed), model.prior, seed),
+    }
+    if held_out.labels is not None:
+        if predicts(model):
+            measures.update(_classification(model, held_out, data.classes))
+        elif hasattr(model, "classify"):
+            measures.update(_clusters(model, data, held_out))
+        if isinstance(model, models.SupervisedAAE):
+            measures.update(_probes(model, data, held_out))
+    if isinstance(model, models.DimensionalityReductionAAE):
+        measures.update(_map(model, held_out, seed))
+    return measures
+
+
+def _reconstruction(model, split):
+    errors = reconstruction_error(split.images, reconstruct(model, split))
+    mean = np.broadcast_to(split.images.mean(0, keepdims=True) / 255.0, split.images.shape)
+    return {
+        "value": float(errors.mean()),
+        "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
+        "yardstick": float(reconstruction_error(split.images, mean).mean()),
+        "yardstick_is": "the mean image for every image",
+        "unit": "mean squared error per pixel, images in [0, 1]",
+        "n": len(errors),
+    }
+
+
+def prior_match(codes, prior, seed=0, most=5_000):
+    """Return MMD and two-sample accuracy of codes against the prior, each beside prior against prior.
+
+    Args:
+        codes: float [N, D]; the first `most` are used.
+        prior: `aae_tf.priors.Prior`.
+        seed: seed of the two prior samples and of the folds.
+        most: largest sample.
+    """
+    codes = codes[:most]
+    count = len(codes)
+    if count < 10:
+        return {}
+    real, other = (prior.sample(count, [17, seed + offset]).numpy() for offset in (0, 1_000_003))
+    yardstick = "prior against prior"
+    return {
+        "mmd": {
+            "value": mmd(codes, real),
+            "yardstick": mmd(other, real),
+            "yardstick_is": yardstick,
+            "unit": "squared, unbiased; 0 for equal distributions",
+            "n": count,
+        },
+        "two_sample_accuracy": {
+            "value": two_sample_accuracy(codes, real, seed),
+            "yardstick": two_sample_accuracy(other, real, seed),
+            "yardstick_is": yardstick,
+            "unit": "accuracy; 0.5 for equal distributions",
+            "n": count,
+        },
+    }
+
+
+def _classification(model, split, classes):
+    predicted = model.predict_labels(split.images)
+    error, spread = evaluation.error_rate(split.labels, predicted)
+    return {
+        "classification_error": {
+            "value": error,
+            "standard_error": spread,
+            "yardstick": float(1 - np.bincount(split.labels).max() / len(split.labels)),
+            "yardstick_is": "the commonest class for every image",
+            "unit": "share of images",
+            "n": len(split),
+            "confusion": evaluation.confusion(split.labels, predicted, classes).tolist(),
+        }
+    }
+
+
+def _clusters(model, data, split):
+    assigned = model.predict_labels(split.images)
+    rule = evaluation.label_clusters(model.classify(data.validation.images), data.validation.labels)
+    both = evaluation.agreement(assigned, split.labels)
+    values = {
+        "clustering_error": evaluation.clustering_error(assigned, split.labels, rule),
+        "majority_error": evaluation.majority_error(assigned, split.labels),
+        **both,
+    }
+    units = {
+        "clustering_error": "share of images; a cluster has the label of its most certain validation image",
+        "majority_error": "share of images; a cluster has the commonest label of its own images",
+        "nmi": "normalised mutual information; 1 for equal partitions",
+        "ari": "adjusted Rand index; 1 for equal partitions, 0 for unrelated ones",
+    }
+    used = {"value": len(np.unique(assigned)), "unit": f"clusters of {model.classes} with images", "n": len(split)}
+    return {name: {"value": value, "unit": units[name], "n": len(split)} for name, value in values.items()} | {
+        "clusters_used": used
+    }
+
+
+def _probes(model, data, split):
+    validation = data.validation
+    other = data.test if split is validation else validation
+    found = evaluation.probe_accuracy(
+        model.encode(other.images), other.labels, model.encode(split.images), split.labels
+    )
+    return {
+        f"label_in_z_{name}": {
+            "value": found[name],
+            "yardstick": found["chance"],
+            "yardstick_is": "chance",
+            "unit": f"accuracy of a {name} probe of the class on z; low: z holds style alone",
+            "n": len(split),
+        }
+        for name in ("linear", "nearest")
+    }
+
+
+def _map(model, split, seed, most=2_000):
+    part = split.take(slice(0, most))
+    images = part.images.reshape(len(part), -1) / 255.0
+    places = {"aae": model.represent(part.images), **evaluation.other_maps(images, model.prior.dim, seed)}
+    qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in places.items()}
+    return {
+        f"map_{quality}": {
+            "value": qualities["aae"][quality],
+            "others": {name: found[quality] for name, found in qualities.items() if name != "aae"},
+            "unit": "in [0, 1], neighbourhoods of 10",
+            "n": len(part),
+        }
+        for quality in qualities["aae"]
+    }
