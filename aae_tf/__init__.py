@@ -18,7 +18,20 @@ _LAZY = {
     "train": "aae_tf.api",
     "Run": "aae_tf.runs",
     "load_run": "aae_tf.runs",
-    **{name: "aae_tf.models" for name in ("AdversarialAutoencoder", "LatentModel", "AdversarialGame", "Phase")},
+    **dict.fromkeys(
+        (
+            "AdversarialAutoencoder",
+            "AdversarialGame",
+            "ClusteringAAE",
+            "DimensionalityReductionAAE",
+            "LabelInformedAAE",
+            "LatentModel",
+            "Phase",
+            "SemiSupervisedAAE",
+            "SupervisedAAE",
+        ),
+        "aae_tf.models",
+    ),
 }
 _MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "serving", "training")
 

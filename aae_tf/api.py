@@ -9,7 +9,7 @@ from rich.console import Console
 from aae_tf import data, models, priors, reporting, runs
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
-from aae_tf.recipes import get_recipe
+from aae_tf.recipes import for_images, get_recipe
 from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
@@ -60,7 +60,7 @@ def train(
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
         settings = {phase.name: getattr(recipe, phase.kind) for phase in model.phases()}
-        training = dataset.with_labels(recipe.labels, recipe.seed).train if model.trains_on_labels else dataset.train
+        training = _training_images(recipe, model, dataset)
         trainer = Trainer(
             model,
             training,
@@ -82,6 +82,15 @@ def train(
         runs.write_labelled(out_dir, training)
     trainer.checkpoint_folder = out_dir / "checkpoints"
     return _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+
+
+def _training_images(recipe, model, dataset):
+    """Return the training images with the labels the recipe grants."""
+    if model.trains_on_labels:
+        return dataset.with_labels(recipe.labels, recipe.seed).train
+    if recipe.labels != "all":
+        raise InputError(f"labels={recipe.labels!r} was asked for, but {type(model).__name__} trains without labels")
+    return dataset.train
 
 
 def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
@@ -150,7 +159,8 @@ def _resolve(recipe, dataset, prior, options):
         recipe = recipe.with_options(prior="own")
     elif recipe.prior == "own":
         raise InputError("prior 'own' needs the object: train(prior=...)")
-    return recipe, data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
+    dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
+    return for_images(recipe, dataset.image_shape, options), dataset
 
 
 def _make_model(recipe, dataset, prior, policy):

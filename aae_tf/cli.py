@@ -30,6 +30,9 @@ def train(
         typer.Option(help="mnist_5k, a TFDS name, a folder of images or an .npz file; by default the recipe's."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Labelled training images, where the model uses labels: 100, 20% or all.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
     options: Annotated[
@@ -39,7 +42,8 @@ def train(
 ):
     """Train a recipe: pictures, numbers and a servable model at the end."""
     changes = dict(_split_option(option) for option in options or [])
-    changes.update({name: value for name, value in (("epochs", epochs), ("seed", seed)) if value is not None})
+    named = {"epochs": epochs, "labels": labels, "seed": seed}
+    changes.update({name: value for name, value in named.items() if value is not None})
     from aae_tf.recipes import get_recipe
 
     get_recipe(recipe).with_options(**changes)  # refuse what cannot be before TensorFlow is loaded

@@ -144,6 +144,36 @@ def test_the_split_is_a_partition_of_the_users_images(shape, seed, kind):
     assert found.fingerprint() == data.load(given_images).fingerprint()
 
 
+@given(labels=st.one_of(st.integers(10, 3000), st.sampled_from(["1%", "20%", "all", 0])), seed=st.integers(0, 50))
+@settings(max_examples=30, deadline=None)
+def test_labels_are_kept_evenly_over_the_classes(digits, labels, seed):
+    kept = digits.with_labels(labels, seed).train
+    np.testing.assert_array_equal(kept.images, digits.train.images)
+    rows = kept.labels >= 0
+    np.testing.assert_array_equal(kept.labels[rows], digits.train.labels[rows])
+    expected = {"1%": 35, "20%": 700, "all": 3500}.get(labels, labels)
+    assert rows.sum() == expected
+    counts = np.bincount(kept.labels[rows], minlength=10)
+    assert counts.max() - counts.min() <= 1
+    np.testing.assert_array_equal(digits.with_labels(labels, seed).train.labels, kept.labels)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"), [(5, "fewer than the 10 classes"), (3600, "more than the 3,500 labelled")]
+)
+def test_labels_that_are_not_there_are_refused(digits, labels, message):
+    with pytest.raises(InputError, match=message):
+        digits.with_labels(labels, 0)
+
+
+def test_a_rare_class_gives_all_it_has_and_the_others_the_rest():
+    labels = np.repeat([0, 1, 2], [4, 100, 100])
+    found = data.Dataset("own", data.Split(np.zeros((204, 2, 2, 1), np.uint8), labels), None, None, tuple("abc"))
+    counts = np.bincount(found.with_labels(61, 0).train.labels + 1)[1:]
+    assert counts[0] == 4
+    assert sorted(counts[1:]) == [28, 29]
+
+
 def write_images(folder, images, labels=None):
     for number, image in enumerate(images):
         place = folder if labels is None else folder / f"digit-{labels[number]}"

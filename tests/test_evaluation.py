@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aae_tf import evaluation
 from aae_tf.evaluation import mmd, reconstruction_error, two_sample_accuracy
 
 rng = np.random.default_rng(0)
@@ -61,3 +62,65 @@ def test_reconstruction_error_of_uint8_and_float():
     np.testing.assert_allclose(reconstruction_error(images, outputs), expected, rtol=1e-6)
     np.testing.assert_allclose(reconstruction_error(images / 255.0, outputs), expected, rtol=1e-6)
     assert reconstruction_error(images, images / 255.0).max() < 1e-12
+
+
+def test_error_rate_and_confusion_leave_unknown_labels_out():
+    labels, predicted = np.array([0, 1, 2, 1, -1]), np.array([0, 2, 2, 1, 0])
+    share, spread = evaluation.error_rate(labels, predicted)
+    assert share == 0.25
+    np.testing.assert_allclose(spread, np.sqrt(0.25 * 0.75 / 4))
+    np.testing.assert_array_equal(evaluation.confusion(labels, predicted, 3), [[1, 0, 0], [0, 1, 1], [0, 0, 1]])
+
+
+@given(seed=st.integers(0, 10_000), clusters=st.integers(2, 8), count=st.integers(20, 200))
+@settings(max_examples=40, deadline=None)
+def test_clustering_measures_do_not_depend_on_what_clusters_are_called(seed, clusters, count):
+    draw = np.random.default_rng(seed)
+    labels, assigned = draw.integers(0, 4, count), draw.integers(0, clusters, count)
+    probabilities = draw.dirichlet(np.ones(clusters), count)
+    names = draw.permutation(clusters)
+    renamed = names[assigned]
+    assert evaluation.majority_error(renamed, labels) == pytest.approx(evaluation.majority_error(assigned, labels))
+    before, after = (evaluation.agreement(each, labels) for each in (assigned, renamed))
+    assert after == pytest.approx(before)
+    moved = np.empty_like(probabilities)
+    moved[:, names] = probabilities
+    rule, other = (evaluation.label_clusters(each, labels) for each in (probabilities, moved))
+    errors = evaluation.clustering_error(assigned, labels, rule), evaluation.clustering_error(renamed, labels, other)
+    assert errors[0] == pytest.approx(errors[1])
+
+
+def test_clustering_measures_know_a_perfect_and_a_useless_clustering():
+    labels = np.repeat([0, 1, 2], 50)
+    perfect, useless = (labels + 1) % 3, np.tile([0, 1], 75)
+    certainty = np.eye(3)[perfect]
+    assert evaluation.clustering_error(perfect, labels, evaluation.label_clusters(certainty, labels)) == 0
+    assert evaluation.majority_error(perfect, labels) == 0
+    assert evaluation.agreement(perfect, labels) == pytest.approx({"nmi": 1, "ari": 1})
+    assert evaluation.majority_error(useless, labels) == pytest.approx(2 / 3)
+    assert abs(evaluation.agreement(useless, labels)["ari"]) < 0.02
+
+
+def test_a_cluster_takes_the_label_of_its_most_certain_image():
+    probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
+    np.testing.assert_array_equal(evaluation.label_clusters(probabilities, np.array([5, 6, 7, 8])), [6, 7])
+
+
+def test_probes_find_a_label_that_is_there_and_none_that_is_not():
+    draw = np.random.default_rng(0)
+    labels = draw.integers(0, 3, 600)
+    noise = draw.normal(size=(600, 4))
+    found = evaluation.probe_accuracy(noise[:300], labels[:300], noise[300:], labels[300:])
+    assert found["nearest"] < found["chance"] + 0.1
+    telling = noise + 5 * np.eye(4)[labels]
+    found = evaluation.probe_accuracy(telling[:300], labels[:300], telling[300:], labels[300:])
+    assert min(found["linear"], found["nearest"]) > 0.95
+
+
+def test_map_quality_prefers_a_map_that_keeps_neighbours(digits):
+    part = digits.test.take(slice(0, 1000, 4))
+    images = part.images.reshape(250, -1) / 255.0
+    maps = {**evaluation.other_maps(images, 2), "noise": rng.normal(size=(250, 2))}
+    qualities = {name: evaluation.map_quality(images, places, part.labels) for name, places in maps.items()}
+    for measure in ("trustworthiness", "nearest_accuracy"):
+        assert qualities["t-SNE"][measure] > qualities["PCA"][measure] > qualities["noise"][measure] + 0.1

@@ -61,6 +61,21 @@ def test_grids_draw_grey_and_colour(channels):
         figures.manifold(images, 6, "grid", keep=rng.random(36) > 0.5),
         figures.samples_with_neighbours(images[:30], images[:3]),
         figures.reconstructions(images[:24], images[:24]),
+        figures.grid(images[:20], 5, "grid", rows="abcd", column_names="vwxyz"),
+        figures.heads_and_members(images[:12], np.stack([images[12:18]] * 12)),
         figures.losses([{"epoch": 1, "reconstruction": 2.0, "discriminator": 0.7, "val_error": 1.0, "seconds": 3}]),
     ):
         assert pixels(figure).std() > 5
+
+
+def test_confusion_matrix_states_the_error():
+    figure = figures.confusion_matrix(np.array([[8, 2], [1, 9]]), "ab")
+    assert "15.00 % wrong" in figure.axes[0].get_title()
+    assert {"8", "2", "1", "9"} <= {text.get_text() for text in figure.axes[0].texts}
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_maps_show_heads_in_two_and_three_dimensions(dim):
+    figure = figures.map_with_heads(rng.normal(size=(90, dim)), np.arange(90) % 3, "abc", 4 * rng.normal(size=(3, dim)))
+    assert figure.axes[0].name == ("3d" if dim == 3 else "rectilinear")
+    assert pixels(figure).std() > 5

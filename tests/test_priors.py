@@ -125,3 +125,12 @@ def test_nested_tfp_distributions_survive_their_config():
 def test_what_cannot_be_a_prior_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@pytest.mark.parametrize("prior", [priors.PetalMixture(10), priors.SwissRoll(10)])
+def test_samples_of_a_class_are_nearest_to_it(prior):
+    labels = np.arange(2000) % 10
+    found = prior.nearest_class(prior.sample(2000, 3, labels=labels))
+    assert np.mean(found == labels) > 0.93
+    with pytest.raises(InputError, match="has no classes"):
+        priors.Gaussian().nearest_class(np.zeros((1, 2)))

@@ -82,11 +82,12 @@ class Dataset:
         """Return the dataset with only some of its training labels, the others -1.
 
         Args:
-            labels: a number, a share such as '20%', or 'all'; drawn evenly over the classes.
+            labels: a number, a share such as '20%', or 'all'; drawn evenly over the classes, as far as each has so
+                many.
             seed: int; which images keep their label.
 
         Raises:
-            InputError: more labels than there are (in all, or in a class), fewer than classes, or streamed data.
+            InputError: more labels than there are, fewer than classes, or streamed data.
         """
         if labels == "all":
             return self
@@ -101,17 +102,12 @@ class Dataset:
         if 0 < labels < self.classes:
             raise InputError(f"labels={labels} is fewer than the {self.classes} classes; give at least one for each")
         draw = np.random.default_rng([seed, 5])
-        share = np.full(self.classes, labels // self.classes)
-        share[draw.permutation(self.classes)[: labels % self.classes]] += 1
+        rows = [draw.permutation(np.flatnonzero(self.train.labels == number)) for number in range(self.classes)]
+        if labels > sum(map(len, rows)):
+            raise InputError(f"labels={labels} is more than the {sum(map(len, rows)):,} labelled training images")
         kept = np.full(len(self.train), -1, np.int32)
-        for number, count in enumerate(share):
-            rows = np.flatnonzero(self.train.labels == number)
-            if len(rows) < count:
-                raise InputError(
-                    f"labels={labels} needs {count} of class '{self.class_names[number]}', which has {len(rows)}; "
-                    "ask for fewer, or for 'all'"
-                )
-            kept[draw.permutation(rows)[:count]] = number
+        for number, count in enumerate(_even_shares(labels, [len(each) for each in rows], draw)):
+            kept[rows[number][:count]] = number
         return replace(self, train=Split(self.train.images, kept))
 
     def fingerprint(self):
@@ -122,6 +118,20 @@ class Dataset:
             if isinstance(split, Split):
                 digest.update(np.ascontiguousarray(split.images))
         return digest.hexdigest()
+
+
+def _even_shares(total, available, draw):
+    """Return how many to take of each class, as even as `available` allows, `total` in all; `draw` breaks ties."""
+    shares = np.zeros(len(available), int)
+    available = np.array(available)
+    while (left := total - shares.sum()) > 0:
+        open_classes = np.flatnonzero(shares < available)
+        if left < len(open_classes):
+            shares[draw.permutation(open_classes)[:left]] += 1
+        else:
+            room = (available - shares)[open_classes]
+            shares[open_classes] += np.minimum(room, left // len(open_classes))
+    return shares
 
 
 def check_images(images, what="images"):

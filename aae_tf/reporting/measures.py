@@ -19,15 +19,15 @@ def validation_numbers(model, split):
         labels, 'val_classification_error' (share in [0, 1]).
     """
     numbers = {"val_reconstruction_error": float(reconstruction_error(split.images, reconstruct(model, split)).mean())}
-    if model.trains_on_labels and hasattr(model, "predict_labels") and split.labels is not None and predicts(model):
+    if split.labels is not None and predicts(model):
         error, _ = evaluation.error_rate(split.labels, model.predict_labels(split.images))
         numbers["val_classification_error"] = error
     return numbers
 
 
 def predicts(model):
-    """Return whether the model's `predict_labels` are classes, learned from labels, and not clusters."""
-    return hasattr(model, "predict_labels") and model.trains_on_labels and getattr(model, "uses_labels", True)
+    """Return whether the model classifies into classes that it learned from labels (and not into clusters)."""
+    return model.wants_labelled
 
 
 def measure(model, data, split="test", seed=0):
@@ -52,6 +52,8 @@ def measure(model, data, split="test", seed=0):
             measures.update(_classification(model, held_out, data.classes))
         elif hasattr(model, "classify"):
             measures.update(_clusters(model, data, held_out))
+        if isinstance(model, models.LabelInformedAAE):
+            measures["label_in_prior"] = _label_in_prior(model, held_out)
         if isinstance(model, models.SupervisedAAE):
             measures.update(_probes(model, data, held_out))
     if isinstance(model, models.DimensionalityReductionAAE):
@@ -102,6 +104,17 @@ def prior_match(codes, prior, seed=0, most=5_000):
             "unit": "accuracy; 0.5 for equal distributions",
             "n": count,
         },
+    }
+
+
+def _label_in_prior(model, split):
+    predicted = model.predict_labels(split.images)
+    return {
+        "value": float(np.mean(predicted == split.labels)),
+        "yardstick": float(np.bincount(split.labels).max() / len(split.labels)),
+        "yardstick_is": "every code in the part of the commonest class",
+        "unit": "share of codes nearest to their own label's part of the prior",
+        "n": len(split),
     }
 
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from aae_tf.backend import keras, tf
+from aae_tf.backend import tf
 from aae_tf.errors import InputError
 from aae_tf.priors import as_seed
 
@@ -94,11 +94,12 @@ def export(model, dest):
     except OSError as error:
         raise InputError(f"cannot export to '{dest}': {error.strerror or error}") from None
     try:
-        archive = keras.export.ExportArchive()
-        archive.track(model)
-        for name, (function, specs) in signatures(model).items():
-            archive.add_endpoint(name, function, input_signature=specs)
-        archive.write_out(str(partial), verbose=False)
+        module = tf.Module()
+        module.held = [variable.value for variable in model.variables]
+        module.functions = {
+            name: tf.function(function, input_signature=specs) for name, (function, specs) in signatures(model).items()
+        }
+        tf.saved_model.save(module, str(partial), signatures=dict(module.functions))
         partial.rename(final)
     finally:
         shutil.rmtree(partial, ignore_errors=True)

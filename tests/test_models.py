@@ -1,0 +1,200 @@
+"""The models of §2.3 and §4-§7, each by its recipe on few digits: what they learn, measure, draw and serve."""
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from scipy.spatial.distance import pdist
+
+import aae_tf
+from aae_tf import models, priors
+from aae_tf.backend import tf
+from aae_tf.models.dimensionality_reduction_aae import head_distance_cost
+from aae_tf.models.games import LabelConditionedGame
+from aae_tf.recipes import for_images
+
+RECIPES = {
+    "labelled_mixture": ({}, {"label_in_prior"}, {"axes", "manifold"}),
+    "labelled_swiss_roll": ({}, {"label_in_prior"}, {"axes", "manifold"}),
+    "style": ({}, {"label_in_z_linear", "label_in_z_nearest"}, {"style_grid"}),
+    "semi_supervised": ({"labels": 40}, {"classification_error"}, {"style_grid", "confusion"}),
+    "clustering": (
+        {"clusters": 6},
+        {"clustering_error", "majority_error", "nmi", "ari", "clusters_used"},
+        {"clusters"},
+    ),
+    "reduction": (
+        {"labels": 40},
+        {"classification_error", "map_trustworthiness", "map_nearest_accuracy"},
+        {"map", "confusion"},
+    ),
+}
+
+
+@pytest.fixture(scope="module", params=RECIPES)
+def run(request, few, tmp_path_factory):
+    options, measures, figures = RECIPES[request.param]
+    folder = tmp_path_factory.mktemp(request.param) / "run"
+    made = aae_tf.train(request.param, few, out_dir=folder, progress=False, batch_size=40, **{**SMALL, **options})
+    return made, measures, figures
+
+
+def test_every_recipe_trains_measures_and_draws(run):
+    made, measures, figures = run
+    report = made.evaluate()["measures"]
+    assert measures | {"reconstruction_error", "mmd"} <= set(report)
+    for name in measures:
+        assert np.isfinite(report[name]["value"]), name
+    pictures = {path.stem for path in (made.out_dir / "figures").glob("*.png")}
+    assert figures | {"latent_plane", "samples", "reconstructions", "losses"} <= pictures
+    assert made.history[-1]["reconstruction"] < made.history[0]["reconstruction"]
+
+
+def test_the_labelled_images_are_recorded(run, few):
+    made, *_ = run
+    if not made.model.trains_on_labels:
+        assert not (made.out_dir / "labelled.csv").exists()
+        return
+    rows = np.loadtxt(made.out_dir / "labelled.csv", delimiter=",", skiprows=1, dtype=int)
+    np.testing.assert_array_equal(made.data.train.labels[rows[:, 0]], rows[:, 1])
+    expected = {"20%": 64, "all": 320}.get(made.recipe.labels, made.recipe.labels)
+    assert len(rows) == expected
+
+
+def test_a_loaded_run_gives_the_same_report(run, few):
+    made, *_ = run
+    loaded = aae_tf.load_run(made.out_dir, dataset=few)
+    first, second = (each.evaluate("validation")["measures"] for each in (made, loaded))
+    for name, measure in first.items():
+        assert second[name]["value"] == pytest.approx(measure["value"], abs=1e-5), name
+
+
+def test_its_signatures_give_its_own_outputs(run, few):
+    made, *_ = run
+    model, labels = made.model, few[1][:6]
+    served = tf.saved_model.load(str(made.out_dir / "saved_model" / "1")).signatures
+    images = tf.constant(few[0][:6] / 255.0, tf.float32)
+    with_image = {"images": images, **({"labels": tf.constant(labels)} if model.reads_labels else {})}
+    np.testing.assert_allclose(served["encode"](images=images)["codes"], model.encode(images), atol=1e-5)
+    np.testing.assert_allclose(
+        served["reconstruct"](**with_image)["images"], model.reconstruct(images, labels), atol=1e-5
+    )
+    assert served["score"](**with_image)["prior_logit"].shape == (6,)
+    codes = model.prior.sample(4, 0)
+    if model.classes:
+        chosen = np.array([0, 3, -1, 1], np.int32)
+        drawn = served["sample"](seed=tf.constant(3), labels=tf.constant(chosen))
+        np.testing.assert_allclose(drawn["images"], model.sample(4, 3, chosen), atol=1e-5)
+        np.testing.assert_array_equal(drawn["labels"].numpy()[[0, 1, 3]], [0, 3, 1])
+        decoded = served["decode"](codes=codes, labels=tf.constant(chosen))
+        np.testing.assert_allclose(decoded["images"], model.decode(codes, chosen), atol=1e-5)
+    else:
+        np.testing.assert_allclose(served["decode"](codes=codes)["images"], model.decode(codes), atol=1e-5)
+    if hasattr(model, "classify"):
+        found = served["classify"](images=images)
+        np.testing.assert_allclose(found["probabilities"], model.classify(images), atol=1e-5)
+        np.testing.assert_allclose(tf.reduce_sum(found["probabilities"], -1), np.ones(6), atol=1e-5)
+        np.testing.assert_array_equal(found["labels"], model.predict_labels(images))
+        np.testing.assert_allclose(
+            served["encode"](images=images)["label_probabilities"], found["probabilities"], atol=1e-6
+        )
+    else:
+        assert "classify" not in served
+
+
+@pytest.mark.slow
+def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
+    """With 500 labels of 3,500 images, four epochs of a small network beat 0.35 by far; chance is 0.9."""
+    made = aae_tf.train(
+        "semi_supervised",
+        digits,
+        labels=500,
+        epochs=6,
+        widths=(128, 128),
+        discriminator_widths=(64, 64),
+        out_dir=tmp_path / "run",
+        progress=False,
+    )
+    assert made.history[-1]["val_classification_error"] < 0.25
+    assert made.evaluate()["measures"]["classification_error"]["value"] < 0.25
+
+
+@pytest.mark.slow
+def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
+    made = aae_tf.train(
+        "labelled_mixture", digits, labels="all", epochs=25, widths=(256, 256), out_dir=tmp_path / "run", progress=False
+    )
+    inside = made.evaluate()["measures"]["label_in_prior"]
+    assert inside["value"] > 0.7 > 5 * inside["yardstick"]
+
+
+def test_the_labelled_game_shows_labels_to_the_discriminator_and_samples_by_them():
+    game = LabelConditionedGame(priors.PetalMixture(10), None, classes=10)
+    labels = tf.constant([3, -1, 0])
+    seen = game.conditioned(tf.zeros((3, 2)), {"labels": labels}).numpy()
+    assert seen.shape == (3, 13)
+    np.testing.assert_array_equal(seen[:, 2:].argmax(1), [3, 10, 0])
+    np.testing.assert_array_equal(seen[:, 2:].sum(1), [1, 1, 1])
+    real = game.real({"labels": tf.fill([500], 7)}, 500, priors.as_seed(0))
+    assert np.mean(game.prior.nearest_class(real) == 7) > 0.9
+
+
+def test_the_head_distance_cost_is_its_definition():
+    heads = np.random.default_rng(0).normal(size=(7, 3)).astype("float32")
+    expected = np.maximum(0, 1.5 - pdist(heads)).sum()
+    np.testing.assert_allclose(head_distance_cost(tf.constant(heads), 1.5), expected, rtol=1e-4)
+    assert head_distance_cost(tf.constant(100 * heads), 1.5) == 0
+
+
+def test_models_refuse_what_they_cannot_use(few):
+    unlabelled = {"dataset": few[0], "progress": False, "batch_size": 40, **SMALL}
+    for recipe in ("labelled_mixture", "style", "semi_supervised", "reduction"):
+        with pytest.raises(aae_tf.InputError, match=r"needs labels|needs data with labels|has none"):
+            aae_tf.train(recipe, **unlabelled)
+    labelled = {**unlabelled, "dataset": few}
+    with pytest.raises(aae_tf.InputError, match="set components=10"):
+        aae_tf.train("labelled_mixture", components=8, **labelled)
+    with pytest.raises(aae_tf.InputError, match="Gaussian has no classes"):
+        aae_tf.train("labelled_mixture", prior=priors.Gaussian(2), **labelled)
+    with pytest.raises(aae_tf.InputError, match="labels='all', not 50"):
+        aae_tf.train("style", labels=50, **labelled)
+    with pytest.raises(aae_tf.InputError, match="trains without labels"):
+        aae_tf.train("clustering", labels=50, **labelled)
+    with pytest.raises(aae_tf.InputError, match="labels='some' cannot be read"):
+        aae_tf.train("semi_supervised", labels="some", **labelled)
+
+
+def test_labels_are_asked_for_where_the_decoder_needs_them(few):
+    recipe = aae_tf.recipes()["style"].with_options(**SMALL)
+    model = models.SupervisedAAE.from_recipe(recipe, (28, 28, 1), priors.Gaussian(15), classes=10)
+    model.build((None, 28, 28, 1))
+    with pytest.raises(aae_tf.InputError, match="decodes with labels; give one for each of the 3 rows"):
+        model.decode(np.zeros((3, 15)))
+    with pytest.raises(aae_tf.InputError, match="decodes with labels"):
+        model.reconstruct(few[0][:3])
+    first, second = (model.decode(np.zeros((1, 15)), [label]) for label in (1, 2))
+    assert not np.allclose(first, second)
+    plain = models.AdversarialAutoencoder.from_recipe(
+        aae_tf.recipes()["gaussian"].with_options(**SMALL), (28, 28, 1), priors.Gaussian(2)
+    )
+    plain.build((None, 28, 28, 1))
+    with pytest.raises(aae_tf.InputError, match="takes no labels here"):
+        plain.decode(np.zeros((3, 2)), [1, 2, 3])
+
+
+def test_colour_images_take_the_colour_variant_unless_told_otherwise():
+    recipe = aae_tf.recipes()["semi_supervised"]
+    colour = for_images(recipe, (32, 32, 3), {"latent_dim": 5})
+    assert (colour.architecture, colour.image_scale, colour.latent_dim) == ("convolutional", "standardized", 10)
+    assert for_images(recipe, (28, 28, 1), {}) == recipe
+
+
+@pytest.mark.slow
+def test_semi_supervised_on_colour_photographs(shared, tmp_path):
+    with np.load(shared / "colour_objects_32.npz") as arrays:
+        mine = arrays["x_train"][:600], arrays["y_train"][:600]
+    made = aae_tf.train(
+        "semi_supervised", mine, labels=200, epochs=2, filters=(8, 16), widths=(32,), discriminator_widths=(32,),
+        out_dir=tmp_path / "run", progress=False, batch_size=40,
+    )  # fmt: skip
+    assert made.recipe.architecture == "convolutional"
+    assert made.history[-1]["classification"] < made.history[0]["classification"]
