@@ -12,7 +12,8 @@ import importlib
 
 from aae_tf._version import __version__
 from aae_tf.errors import InputError, NonFiniteLossError
-from aae_tf.recipes import OptimizerSettings, Recipe, recipes
+from aae_tf.recipe import OptimizerSettings, Recipe
+from aae_tf.recipes import recipes
 
 _LAZY = {
     "train": "aae_tf.api",

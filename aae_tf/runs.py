@@ -10,7 +10,7 @@ from aae_tf import _version, data, reporting
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError, check_choice
 from aae_tf.priors import SamplerPrior
-from aae_tf.recipes import Recipe
+from aae_tf.recipe import Recipe
 from aae_tf.serving import export
 from aae_tf.training import checkpoints
 

@@ -14,7 +14,7 @@ from conftest import SMALL
 import aae_tf
 from aae_tf import data, models, priors, runs
 from aae_tf.backend import keras, tf
-from aae_tf.recipes import OptimizerSettings
+from aae_tf.recipe import OptimizerSettings
 from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, loop, make_optimizer
 from aae_tf.training.sources import InMemory, Streamed
 

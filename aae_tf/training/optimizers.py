@@ -12,7 +12,7 @@ def make_optimizer(settings, policy="float32"):
     """Return a Keras optimizer.
 
     Args:
-        settings: an `aae_tf.recipes.OptimizerSettings`.
+        settings: an `aae_tf.OptimizerSettings`.
         policy: dtype policy of the networks; 'mixed_float16' gets dynamic loss scaling.
     """
     if settings.name == "sgd":

@@ -1,0 +1,38 @@
+"""Figures: pure functions from arrays to `matplotlib.figure.Figure`, drawn to go into a paper.
+
+Colours are Petroff's ten, chosen for colour-blind readers (arXiv 2107.02270); classes are also named in the plane.
+No function here touches pyplot or a display.
+"""
+
+from aae_tf.figures.charts import confusion_matrix, losses
+from aae_tf.figures.colours import COLOURS, colour
+from aae_tf.figures.grids import (
+    grid,
+    heads_and_members,
+    manifold,
+    nearest,
+    percentile_codes,
+    plane_codes,
+    reconstructions,
+    samples_with_neighbours,
+    tile,
+)
+from aae_tf.figures.planes import latent_plane, map_with_heads
+
+__all__ = [
+    "COLOURS",
+    "colour",
+    "confusion_matrix",
+    "grid",
+    "heads_and_members",
+    "latent_plane",
+    "losses",
+    "manifold",
+    "map_with_heads",
+    "nearest",
+    "percentile_codes",
+    "plane_codes",
+    "reconstructions",
+    "samples_with_neighbours",
+    "tile",
+]

@@ -1,0 +1,183 @@
+"""Grids of images: the manifold, samples, styles, clusters, reconstructions (figures 2e, 4b, 5, 7, 9)."""
+
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from aae_tf.figures.colours import COLOURS
+
+
+def percentile_codes(side, dim, std):
+    """Return codes at equal steps of a Gaussian's percentiles in the first two dimensions, others 0 (figure 2e).
+
+    Args:
+        side: codes along each dimension.
+        dim: dimension of the code, at least 1.
+        std: the Gaussian's standard deviation.
+
+    Returns:
+        float32 [side * side, dim], row by row from the top left: z1 grows rightwards, z2 upwards.
+    """
+    steps = norm.ppf((np.arange(side) + 0.5) / side) * std
+    codes = np.zeros((side, side, dim), "float32")
+    codes[..., 0] = steps
+    if dim > 1:
+        codes[..., 1] = steps[::-1, None]
+    return codes.reshape(-1, dim)
+
+
+def plane_codes(side, reach):
+    """Return codes at equal steps over the square [-reach, reach]², ordered as `percentile_codes` are."""
+    steps = np.linspace(-reach, reach, side)
+    first, second = np.meshgrid(steps, steps[::-1])
+    return np.stack([first, second], -1).reshape(-1, 2).astype("float32")
+
+
+def manifold(images, side, title="", keep=None):
+    """Decoded images of a square grid of codes (figure 2e).
+
+    Args:
+        images: float [side * side, H, W, C] in [0, 1], in the order of `percentile_codes`.
+        side: images along each dimension.
+        title: title of the figure.
+        keep: bool [side * side]; tiles that are False (hardly any prior mass) stay blank.
+    """
+    images = np.array(images, copy=True)
+    if keep is not None:
+        images[~keep] = 1.0
+    figure = Figure(figsize=(7, 7.2), layout="constrained")
+    axes = figure.subplots()
+    _show(axes, tile(images, side))
+    axes.set(title=title, xlabel="$z_1$ →", ylabel="$z_2$ →")
+    return figure
+
+
+def grid(images, columns, title="", rows=(), column_names=()):
+    """A grid of images, row by row, with names for its rows or columns (figures 4b, 4d, 7).
+
+    Args:
+        images: float [rows * columns, H, W, C] in [0, 1].
+        columns: images a row.
+        title: title of the figure.
+        rows: name of each row.
+        column_names: name of each column.
+    """
+    _, height, width, _ = images.shape
+    count = len(images) // columns
+    figure = Figure(figsize=(0.5 * columns + 0.8, 0.5 * count * height / width + 0.8), layout="constrained")
+    axes = figure.subplots()
+    _show(axes, tile(images, columns))
+    axes.set_title(title)
+    if len(rows):
+        axes.set_yticks((np.arange(len(rows)) + 0.5) * height - 0.5, rows, fontsize=9)
+    if len(column_names):
+        axes.set_xticks((np.arange(len(column_names)) + 0.5) * width - 0.5, column_names, fontsize=9)
+    axes.tick_params(length=0)
+    return figure
+
+
+def heads_and_members(heads, members):
+    """Cluster heads beside images of each cluster (figure 9), one cluster a row, in as many blocks as needed.
+
+    Args:
+        heads: float [K, H, W, C] in [0, 1].
+        members: float [K, M, H, W, C] in [0, 1].
+    """
+    blocks = -(-len(heads) // 10)
+    figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * 10 + 0.6), layout="constrained")
+    panels = figure.subplots(1, 2 * blocks, width_ratios=[1, members.shape[1]] * blocks, squeeze=False)[0]
+    for block in range(blocks):
+        part = slice(10 * block, 10 * block + 10)
+        head, images = panels[2 * block], panels[2 * block + 1]
+        _show(head, tile(heads[part], 1))
+        _show(images, tile(members[part].reshape(-1, *members.shape[2:]), members.shape[1]))
+        head.set_title("head", fontsize=9)
+        images.set_title("random members", fontsize=9)
+        for spine in head.spines.values():
+            spine.set(visible=True, color=COLOURS[1], linewidth=2)
+    return figure
+
+
+def samples_with_neighbours(samples, neighbours, columns=10, title=""):
+    """A grid of samples; the last column shows each row's last sample's nearest training image (figure 5).
+
+    Args:
+        samples: float [rows * columns, H, W, C] in [0, 1].
+        neighbours: float [rows, H, W, C]: nearest training image of the last sample of each row.
+        columns: samples a row.
+        title: title of the figure.
+    """
+    rows = len(samples) // columns
+    figure = Figure(figsize=(0.62 * (columns + 1.4), 0.62 * rows + 0.7), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[columns, 1])
+    _show(left, tile(samples[: rows * columns], columns))
+    _show(right, tile(neighbours[:rows], 1))
+    left.set_title(title or "samples")
+    right.set_title("nearest\ntraining", fontsize=8)
+    for spine in right.spines.values():
+        spine.set(visible=True, color=COLOURS[1], linewidth=2)
+    return figure
+
+
+def nearest(samples, images):
+    """Return, for each sample, the index of the nearest image in Euclidean distance.
+
+    Args:
+        samples: float [N, H, W, C] in [0, 1].
+        images: uint8 or float [M, H, W, C]; read in chunks.
+
+    Returns:
+        int array [N].
+    """
+    rows = samples.reshape(len(samples), -1).astype("float32")
+    best, where = np.full(len(rows), np.inf, "float32"), np.zeros(len(rows), int)
+    scale = 255.0 if images.dtype == np.uint8 else 1.0
+    for start in range(0, len(images), 10_000):
+        chunk = images[start : start + 10_000].reshape(-1, rows.shape[1]).astype("float32") / scale
+        square = (rows**2).sum(1)[:, None] - 2 * rows @ chunk.T + (chunk**2).sum(1)
+        index = square.argmin(1)
+        distance = square[np.arange(len(rows)), index]
+        where = np.where(distance < best, start + index, where)
+        best = np.minimum(best, distance)
+    return where
+
+
+def reconstructions(images, outputs, columns=12, title="held-out images and their reconstructions"):
+    """Pairs of rows: images above, their reconstructions below.
+
+    Args:
+        images: float or uint8 [N, H, W, C].
+        outputs: float [N, H, W, C] in [0, 1].
+        columns: pairs a row.
+        title: title of the figure.
+    """
+    images = images / 255.0 if images.dtype == np.uint8 else images
+    rows = len(images) // columns
+    figure = Figure(figsize=(0.6 * columns, 1.3 * rows + 0.4), layout="constrained")
+    for index, axes in enumerate(np.atleast_1d(figure.subplots(rows, 1))):
+        part = slice(index * columns, (index + 1) * columns)
+        _show(axes, tile(np.concatenate([images[part], outputs[part]]), columns))
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def tile(images, columns):
+    """Return images [N, H, W, C] as one image [rows * H, columns * W, C], row by row; missing ones are white."""
+    count, height, width, channels = images.shape
+    rows = -(-count // columns)
+    padded = np.ones((rows * columns, height, width, channels), "float32")
+    padded[:count] = images
+    grid = padded.reshape(rows, columns, height, width, channels).transpose(0, 2, 1, 3, 4)
+    return grid.reshape(rows * height, columns * width, channels)
+
+
+def _show(axes, image):
+    channels = image.shape[-1]
+    if channels >= 3:
+        axes.imshow(np.clip(image[..., :3], 0, 1), interpolation="nearest")
+    else:
+        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)

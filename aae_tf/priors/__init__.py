@@ -1,0 +1,29 @@
+"""Priors p(z): what the aggregated posterior q(z) is made to look like (paper §2, §2.3).
+
+An adversarial autoencoder needs only *samples* of its prior, so a prior here is anything with
+`sample(n, seed, labels=None)`. Where a density exists it is a TensorFlow Probability distribution and `log_prob`
+gives it in nats. All sampling is stateless: the same seed gives the same numbers, in eager mode as in a graph.
+
+Class-conditional sampling (§2.3): with `labels`, row i comes from the part of the prior that belongs to class
+`labels[i]` (a mixture component, a stretch of the swiss roll), or from the whole prior where `labels[i]` is -1.
+"""
+
+from aae_tf.priors.base import Prior, as_seed, fold, split_seed
+from aae_tf.priors.named import Categorical, Gaussian, PetalMixture, SwissRoll, Uniform, named_prior
+from aae_tf.priors.own import DistributionPrior, SamplerPrior, as_prior
+
+__all__ = [
+    "Categorical",
+    "DistributionPrior",
+    "Gaussian",
+    "PetalMixture",
+    "Prior",
+    "SamplerPrior",
+    "SwissRoll",
+    "Uniform",
+    "as_prior",
+    "as_seed",
+    "fold",
+    "named_prior",
+    "split_seed",
+]

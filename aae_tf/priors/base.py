@@ -1,0 +1,82 @@
+"""What a prior is, and the stateless seeds that everything random takes."""
+
+import numpy as np
+
+from aae_tf.backend import tf
+from aae_tf.errors import InputError
+
+
+def as_seed(seed):
+    """Return `seed` (an int, or an int32 tensor of shape [2]) as a stateless int32 seed of shape [2]."""
+    if isinstance(seed, int | np.integer):
+        return tf.constant([int(seed) >> 31 & 0x7FFFFFFF, int(seed) & 0x7FFFFFFF], tf.int32)
+    return tf.cast(seed, tf.int32)
+
+
+def split_seed(seed, count):
+    """Return `count` independent seeds, int32 [count, 2]."""
+    return tf.random.split(as_seed(seed), count)
+
+
+def fold(seed, number):
+    """Return a seed, int32 [2], that depends on `seed` and on `number`, an int or a scalar int tensor."""
+    return tf.random.experimental.stateless_fold_in(as_seed(seed), number)
+
+
+class Prior:
+    """A distribution over codes that can be sampled.
+
+    Subclasses give `dim` and `sample`; `classes` is the number of classes `sample` accepts labels for (0: none),
+    `distribution` the tfp distribution where a density exists (else None).
+    """
+
+    dim = None
+    classes = 0
+    distribution = None
+
+    def sample(self, n, seed, labels=None):
+        """Draw `n` codes.
+
+        Args:
+            n: number of codes, an int or a scalar int tensor.
+            seed: int, or int32 tensor [2].
+            labels: optional int32 [n]; class of each row, -1 for the whole prior.
+
+        Returns:
+            float32 [n, dim].
+
+        Raises:
+            InputError: labels were given to a prior without classes.
+        """
+        raise InputError(f"{type(self).__name__} does not say how to sample; define sample(n, seed, labels=None)")
+
+    def log_prob(self, z):
+        """Return the log-density in nats, float32 [...], of codes z, float32 [..., dim].
+
+        Raises:
+            InputError: this prior is given by its sampler only and has no density.
+        """
+        if self.distribution is None:
+            raise InputError(f"{type(self).__name__} is known by its samples only: it has no log_prob")
+        return self.distribution.log_prob(z)
+
+    def nearest_class(self, z):
+        """Return the class to whose part of the prior each code belongs most, int array [N], of float [N, dim].
+
+        Raises:
+            InputError: this prior has no classes.
+        """
+        raise InputError(f"{type(self).__name__} has no classes")
+
+    def get_config(self):
+        """Return the arguments that make this prior again."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the prior that `get_config` describes."""
+        return cls(**config)
+
+    def _refuse_labels(self, labels):
+        if labels is not None:
+            raise InputError(f"{type(self).__name__} has no classes: it cannot be sampled by label")

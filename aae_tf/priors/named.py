@@ -1,0 +1,203 @@
+"""The priors of the paper: Gaussian, uniform, categorical, mixture in petals, swiss roll."""
+
+import math
+
+import numpy as np
+
+from aae_tf.backend import keras, tf, tfp
+from aae_tf.errors import check_choice
+from aae_tf.priors.base import Prior, as_seed, split_seed
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class Gaussian(Prior):
+    """N(0, std² I) (§2; the paper's figure 2a and table 1 use std 5).
+
+    Args:
+        dim: dimension of the code.
+        std: standard deviation of each dimension.
+    """
+
+    def __init__(self, dim=2, std=1.0):
+        self.dim, self.std = dim, std
+        self.distribution = tfd.MultivariateNormalDiag(tf.zeros(dim), tf.fill([dim], float(std)))
+
+    def sample(self, n, seed, labels=None):
+        """Draw codes; see `Prior.sample`."""
+        self._refuse_labels(labels)
+        return self.std * tf.random.stateless_normal([n, self.dim], as_seed(seed))
+
+    def get_config(self):
+        """Return the arguments that make this prior again."""
+        return {"dim": self.dim, "std": self.std}
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class Uniform(Prior):
+    """Uniform on the box [low, high]^dim.
+
+    Args:
+        dim: dimension of the code.
+        low: lower end of each dimension.
+        high: upper end of each dimension.
+    """
+
+    def __init__(self, dim=2, low=-1.0, high=1.0):
+        self.dim, self.low, self.high = dim, low, high
+        self.distribution = tfd.Independent(
+            tfd.Uniform(tf.fill([dim], float(low)), tf.fill([dim], float(high))), reinterpreted_batch_ndims=1
+        )
+
+    def sample(self, n, seed, labels=None):
+        """Draw codes; see `Prior.sample`."""
+        self._refuse_labels(labels)
+        return tf.random.stateless_uniform([n, self.dim], as_seed(seed), self.low, self.high)
+
+    def get_config(self):
+        """Return the arguments that make this prior again."""
+        return {"dim": self.dim, "low": self.low, "high": self.high}
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class Categorical(Prior):
+    """One-hot vectors, uniform over classes: the prior of y in §5-§7.
+
+    Args:
+        classes: number of classes, the dimension of the code.
+    """
+
+    def __init__(self, classes=10):
+        self.dim = self.classes = classes
+        self.distribution = tfd.OneHotCategorical(logits=tf.zeros(classes), dtype=tf.float32)
+
+    def sample(self, n, seed, labels=None):
+        """Draw one-hot codes; see `Prior.sample`."""
+        return tf.one_hot(_choose(n, seed, labels, self.classes), self.classes)
+
+    def get_config(self):
+        """Return the arguments that make this prior again."""
+        return {"classes": self.classes}
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class PetalMixture(Prior):
+    """Mixture of 2-D Gaussians in petals around the origin (figures 2b, 4a).
+
+    Component k has its mean at `radius` in direction 2πk/components and its long axis along that direction.
+
+    Args:
+        components: number of petals, one per class.
+        radius: distance of the means from the origin.
+        radial_std: standard deviation along the petal.
+        tangential_std: standard deviation across it.
+    """
+
+    dim = 2
+
+    def __init__(self, components=10, radius=4.0, radial_std=1.4, tangential_std=0.3):
+        self.classes = self.components = components
+        self.radius, self.radial_std, self.tangential_std = radius, radial_std, tangential_std
+        angle = 2 * np.pi * np.arange(components) / components
+        along = np.stack([np.cos(angle), np.sin(angle)], -1)
+        across = np.stack([-np.sin(angle), np.cos(angle)], -1)
+        axes = np.stack([radial_std * along, tangential_std * across], -1)
+        self.means = (radius * along).astype("float32")
+        self.axes = axes.astype("float32")
+        self.distribution = tfd.MixtureSameFamily(
+            tfd.Categorical(logits=tf.zeros(components)),
+            tfd.MultivariateNormalTriL(
+                self.means, np.linalg.cholesky(axes @ axes.transpose(0, 2, 1)).astype("float32")
+            ),
+        )
+
+    def sample(self, n, seed, labels=None):
+        """Draw codes, row i from component labels[i]; see `Prior.sample`."""
+        choose, move = tf.unstack(split_seed(seed, 2))
+        component = _choose(n, choose, labels, self.components)
+        steps = tf.random.stateless_normal([n, 2], move)
+        return tf.gather(self.means, component) + tf.linalg.matvec(tf.gather(self.axes, component), steps)
+
+    def nearest_class(self, z):
+        """Return the petal of greatest density at each code, int array [N]."""
+        components = self.distribution.components_distribution
+        return np.argmax(components.log_prob(np.asarray(z, "float32")[:, None]), -1)
+
+    def along(self, component, position):
+        """Return the points, float32 [n, 2], at `position` (in radial standard deviations) along a petal's axis."""
+        steps = np.stack([position, np.zeros_like(position)], -1)
+        return (self.means[component] + steps @ self.axes[component].T).astype("float32")
+
+    def get_config(self):
+        """Return the arguments that make this prior again."""
+        return {name: getattr(self, name) for name in ("components", "radius", "radial_std", "tangential_std")}
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class SwissRoll(Prior):
+    """Points along a spiral, by procedure: no density is needed (§2.3, figure 4c).
+
+    A position u in [0, 1) is at angle 2π·turns·√u and distance radius·√u from the origin, which spreads points
+    evenly along the roll; class k owns u in [k/classes, (k+1)/classes).
+
+    Args:
+        classes: number of stretches.
+        radius: distance of the outer end from the origin.
+        turns: revolutions of the spiral.
+        noise: standard deviation of Gaussian noise around it.
+    """
+
+    dim = 2
+
+    def __init__(self, classes=10, radius=6.0, turns=2.0, noise=0.12):
+        self.classes, self.radius, self.turns, self.noise = classes, radius, turns, noise
+
+    def sample(self, n, seed, labels=None):
+        """Draw codes, row i from stretch labels[i]; see `Prior.sample`."""
+        choose, place, blur = tf.unstack(split_seed(seed, 3))
+        stretch = tf.cast(_choose(n, choose, labels, self.classes), tf.float32)
+        position = (stretch + tf.random.stateless_uniform([n], place)) / self.classes
+        return self.along(position) + self.noise * tf.random.stateless_normal([n, 2], blur)
+
+    def along(self, position):
+        """Return the points, float32 [n, 2], at positions in [0, 1], float32 [n], along the middle of the roll."""
+        root = tf.sqrt(tf.cast(position, tf.float32))
+        angle = 2 * math.pi * self.turns * root
+        return self.radius * root[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
+
+    def nearest_class(self, z, steps=2000):
+        """Return the stretch of the roll nearest to each code, int array [N]."""
+        position = (np.arange(steps, dtype="float32") + 0.5) / steps
+        path = self.along(position).numpy()
+        z = np.asarray(z, "float32")
+        nearest = [((chunk[:, None] - path) ** 2).sum(-1).argmin(1) for chunk in np.array_split(z, -(-len(z) // 1000))]
+        return (position[np.concatenate(nearest)] * self.classes).astype(int)
+
+    def get_config(self):
+        """Return the arguments that make this prior again."""
+        return {name: getattr(self, name) for name in ("classes", "radius", "turns", "noise")}
+
+
+def named_prior(name, dim=2, std=1.0, components=10):
+    """Return the prior that recipes call `name`: 'gaussian', 'mixture', 'uniform' or 'swiss_roll'.
+
+    Raises:
+        InputError: no prior has that name.
+    """
+    makers = {
+        "gaussian": lambda: Gaussian(dim, std),
+        "mixture": lambda: PetalMixture(components),
+        "uniform": lambda: Uniform(dim),
+        "swiss_roll": lambda: SwissRoll(components),
+    }
+    return makers[check_choice("prior", name, makers)]()
+
+
+def _choose(n, seed, labels, classes):
+    """Return labels, int32 [n], with every -1 (and all, if there are none) drawn uniformly from the classes."""
+    drawn = tf.random.stateless_uniform([n], as_seed(seed), 0, classes, tf.int32)
+    if labels is None:
+        return drawn
+    labels = tf.cast(labels, tf.int32)
+    return tf.where(labels >= 0, labels, drawn)

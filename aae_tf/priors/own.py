@@ -1,0 +1,136 @@
+"""A user's own priors: any tfp distribution over vectors, any function that draws samples."""
+
+import numpy as np
+
+from aae_tf.backend import keras, tf, tfp
+from aae_tf.errors import InputError
+from aae_tf.priors.base import Prior, as_seed
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class DistributionPrior(Prior):
+    """Any `tfp.distributions.Distribution` over vectors as prior.
+
+    Args:
+        distribution: a distribution with event shape [dim] and no batch shape.
+
+    Raises:
+        InputError: its shapes are others.
+    """
+
+    def __init__(self, distribution):
+        event, batch = distribution.event_shape, distribution.batch_shape
+        if event.rank != 1 or batch.rank != 0:
+            raise InputError(
+                f"{distribution.name} has event shape {event} and batch shape {batch}; a prior needs event shape "
+                "[dim] and no batch shape (tfp.distributions.Independent turns a batch into an event)"
+            )
+        self.distribution = distribution
+        self.dim = int(event[0])
+
+    def sample(self, n, seed, labels=None):
+        """Draw codes; see `Prior.sample`."""
+        self._refuse_labels(labels)
+        return tf.cast(self.distribution.sample(n, seed=as_seed(seed)), tf.float32)
+
+    def get_config(self):
+        """Return the distribution's class and parameters, nested distributions included."""
+        return {"distribution": _describe(self.distribution)}
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the prior that `get_config` describes."""
+        return cls(_rebuild(config["distribution"]))
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class SamplerPrior(Prior):
+    """A prior given by a function that draws from it.
+
+    Args:
+        sampler: function (n, seed) to float [n, dim], written with TensorFlow operations; `seed` is int32 [2], for
+            `tf.random.stateless_*`. Decorated with `keras.saving.register_keras_serializable()` it is found again
+            when a model is loaded; else give it again: `load_run(out_dir, prior=...)`.
+        dim: dimension of the code.
+    """
+
+    def __init__(self, sampler, dim):
+        self.sampler, self.dim = sampler, dim
+
+    def sample(self, n, seed, labels=None):
+        """Draw codes; see `Prior.sample`."""
+        self._refuse_labels(labels)
+        if self.sampler is None:
+            raise InputError(
+                "this prior was a function that Keras does not know by name, so it was not saved; "
+                "give it again: load_run(out_dir, prior=...)"
+            )
+        return tf.ensure_shape(tf.cast(self.sampler(n, as_seed(seed)), tf.float32), [None, self.dim])
+
+    def get_config(self):
+        """Return the sampler's registered name (None if it has none) and the dimension."""
+        name = keras.saving.get_registered_name(self.sampler)
+        known = self.sampler is not None and keras.saving.get_registered_object(name) is self.sampler
+        return {"sampler": name if known else None, "dim": self.dim}
+
+    @classmethod
+    def from_config(cls, config):
+        """Return the prior that `get_config` describes."""
+        name = config["sampler"]
+        return cls(None if name is None else keras.saving.get_registered_object(name), config["dim"])
+
+
+def as_prior(prior, dim):
+    """Return a `Prior` from what a user may pass.
+
+    Args:
+        prior: a `Prior`, a `tfp.distributions.Distribution`, or a function (n, seed) to [n, dim].
+        dim: dimension of the code; a prior of another dimension is refused.
+
+    Returns:
+        A `Prior` of dimension `dim`.
+
+    Raises:
+        InputError: none of these, or another dimension.
+    """
+    if isinstance(prior, tfd.Distribution):
+        prior = DistributionPrior(prior)
+    elif callable(prior) and not isinstance(prior, Prior):
+        prior = SamplerPrior(prior, dim)
+    if not isinstance(prior, Prior):
+        raise InputError(
+            f"a prior is an aae_tf.priors.Prior, a tfp distribution or a function (n, seed), not {type(prior).__name__}"
+        )
+    if prior.dim != dim:
+        raise InputError(f"the prior has dimension {prior.dim} but the code has {dim}; make them equal")
+    return prior
+
+
+def _describe(distribution):
+    def plain(value):
+        if isinstance(value, tfd.Distribution):
+            return _describe(value)
+        return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+
+    parameters = {}
+    for name, value in distribution.parameters.items():
+        if tf.is_tensor(value) or isinstance(value, tf.Variable):
+            value = value.numpy()
+        if value is not None and name not in ("validate_args", "allow_nan_stats", "name"):
+            parameters[name] = plain(value)
+    if not hasattr(tfd, type(distribution).__name__):
+        raise InputError(
+            f"{type(distribution).__name__} is not in tfp.distributions, so it cannot be saved; wrap it in a "
+            "subclass of aae_tf.priors.Prior with its own get_config"
+        )
+    return {"distribution": type(distribution).__name__, "parameters": parameters}
+
+
+def _rebuild(description):
+    def value_of(value):
+        return _rebuild(value) if isinstance(value, dict) and "distribution" in value else value
+
+    parameters = {name: value_of(value) for name, value in description["parameters"].items()}
+    return getattr(tfd, description["distribution"])(**parameters)
