@@ -94,7 +94,7 @@ class Recipe(_Checked):
         precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
         weight_average: decay of the exponential moving average of the weights (0 = off), used for evaluation,
             figures and export when on.
-        head_batch_norm: batch normalisation on the encoder's heads (§6).
+        head_batch_norm: batch normalisation on the encoder's heads: 'none', 'y' or 'both' (§6).
         labels: how many training images have labels, for models that use them: a number, a share ('20%') or 'all';
             drawn evenly over the classes by the seed.
         clusters: number of clusters (§6, and §7 without labels).
@@ -134,7 +134,7 @@ class Recipe(_Checked):
     order: str = _choice("alternating", "alternating", "simultaneous")
     precision: str = _choice("auto", "auto", "float32", "mixed_bfloat16", "mixed_float16")
     weight_average: float = _number(0.0, 0.0, 0.999999)
-    head_batch_norm: bool = False
+    head_batch_norm: str = _choice("none", "none", "y", "both")
     labels: int | str = "all"
     clusters: int = _number(16, 2)
     head_distance: float = _number(5.0, 0.0)

@@ -96,7 +96,7 @@ _RECIPES = (
             "input_noise": 0.0,
             "input_dropout": 0.2,
             "batch_norm": True,
-            "head_batch_norm": True,
+            "head_batch_norm": "both",
         },
     ),
     Recipe(
@@ -104,7 +104,7 @@ _RECIPES = (
         "a low-dimensional map, cluster heads plus style: figures 10 and 11",
         model="DimensionalityReductionAAE",
         labels=1000,
-        **{**_SECTION_5, "epochs": 20, "latent_dim": 2, "batch_norm": True, "head_batch_norm": True},
+        **{**_SECTION_5, "epochs": 20, "latent_dim": 2, "batch_norm": True, "head_batch_norm": "both"},
     ),
 )
 
@@ -117,7 +117,7 @@ _COLOUR = {
         "latent_dim": 20,
         "batch_norm": True,
         "decoder_batch_norm": True,
-        "head_batch_norm": True,
+        "head_batch_norm": "both",
         "image_scale": "standardized",
         "input_noise": 0.0,
         "input_dropout": 0.2,

@@ -221,7 +221,7 @@ class LatentModel(keras.Model):
             specs = [tf.TensorSpec((None, *wanted), tf.float32)]
             specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
             specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]
-            self._compiled[name] = tf.function(run, input_signature=specs)
+            self._compiled[name] = tf.function(run, input_signature=specs).get_concrete_function()
         results = []
         for start in range(0, len(inputs), batch_size):
             chunk = inputs[start : start + batch_size]

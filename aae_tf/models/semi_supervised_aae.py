@@ -105,4 +105,4 @@ def classification_phase(model):
             tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["labelled_labels"], logits=logits)
         )
 
-    return Phase("classification", loss, model.encoder.trainable_variables, "classification")
+    return Phase("classification", loss, model.encoder.variables_of("y_logits"), "classification")

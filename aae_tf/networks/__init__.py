@@ -64,11 +64,11 @@ def encoder_from_recipe(recipe, dtype="float32", classes=0):
     body = MLPBody(**body) if recipe.architecture == "mlp" else ConvolutionalBody(filters=recipe.filters, **body)
     options = {"kernel_initializer": recipe.initializer, "seed": head_seed}
     if recipe.posterior == "deterministic":
-        options["batch_norm"] = recipe.head_batch_norm
+        options["batch_norm"] = recipe.head_batch_norm == "both"
     heads = {"z": posterior(recipe.posterior, recipe.latent_dim, name="z", **options)}
     if classes:
         options["seed"] += 1
-        options["batch_norm"] = recipe.head_batch_norm
+        options["batch_norm"] = recipe.head_batch_norm in ("y", "both")
         heads["y_logits"] = DeterministicPosterior(classes, name="y_logits", **options)
     return Encoder(body, heads, recipe.input_noise, recipe.input_dropout, name="encoder")
 

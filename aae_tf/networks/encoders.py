@@ -122,6 +122,11 @@ class Encoder(keras.Model):
             codes[name] = head(features, seed=draw, training=training)
         return codes
 
+    def variables_of(self, *codes):
+        """Return the trainable variables that the named codes depend on: the body's and those heads'."""
+        heads = [variable for code in codes for variable in self.heads[code].trainable_variables]
+        return self.body.trainable_variables + heads
+
     def build(self, input_shape):
         """Build the body, then each head on its features."""
         features = self.body(tf.zeros((1, *input_shape[1:]))).shape
