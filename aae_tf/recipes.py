@@ -17,7 +17,9 @@ _FIGURE_2 = {
     "regularization": OptimizerSettings("sgd", 0.2, 0.1, "cosine"),
 }
 
-# §5's settings as the paper has them (rates divided by 10 after epochs 50 and 1000), with averaged weights beside.
+# §5's settings as the paper has them (rates divided by 10 after epochs 50 and 1000), with averaged weights beside. Its
+# recipes add batch normalisation in the encoder and on the head of y, chosen on MNIST's validation images: 10.2 % wrong
+# after 3 epochs with 100 labels, against 14.8 % with it on both heads and 15.5 % without.
 _SECTION_5 = {
     "latent_dim": 10,
     "prior_std": 1.0,
@@ -83,6 +85,8 @@ _RECIPES = (
         model="SemiSupervisedAAE",
         labels=100,
         epochs=12,
+        batch_norm=True,
+        head_batch_norm="y",
         **_SECTION_5,
     ),
     Recipe(
@@ -104,7 +108,7 @@ _RECIPES = (
         "a low-dimensional map, cluster heads plus style: figures 10 and 11",
         model="DimensionalityReductionAAE",
         labels=1000,
-        **{**_SECTION_5, "epochs": 20, "latent_dim": 2, "batch_norm": True, "head_batch_norm": "both"},
+        **{**_SECTION_5, "epochs": 20, "latent_dim": 2, "batch_norm": True, "head_batch_norm": "y"},
     ),
 )
 
