@@ -85,12 +85,20 @@ def train(
 
 
 def _training_images(recipe, model, dataset):
-    """Return the training images with the labels the recipe grants."""
-    if model.trains_on_labels:
-        return dataset.with_labels(recipe.labels, recipe.seed).train
-    if recipe.labels != "all":
-        raise InputError(f"labels={recipe.labels!r} was asked for, but {type(model).__name__} trains without labels")
-    return dataset.train
+    """Return the training images with the labels the recipe grants, checked against what the model needs."""
+    name = type(model).__name__
+    if not model.trains_on_labels:
+        if recipe.labels != "all":
+            raise InputError(f"labels={recipe.labels!r} was asked for, but {name} trains without labels")
+        return dataset.train
+    train = dataset.with_labels(recipe.labels, recipe.seed).train
+    if isinstance(train, data.Split):
+        known = 0 if train.labels is None else int((train.labels >= 0).sum())
+        if model.reads_labels and known < len(train):
+            raise InputError(f"{name} decodes with every image's label; {len(train) - known} training images have none")
+        if model.wants_labelled and not known:
+            raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
+    return train
 
 
 def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):

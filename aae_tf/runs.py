@@ -190,7 +190,7 @@ def write_record(out_dir, recipe, dataset, policy):
 
 def write_labelled(out_dir, train):
     """Write labelled.csv: the rows of the training images whose labels the run used, and those labels."""
-    rows = np.flatnonzero(train.labels >= 0)
+    rows = np.flatnonzero(train.labels >= 0) if train.labels is not None else ()
     lines = ["row,label", *(f"{row},{train.labels[row]}" for row in rows)]
     checkpoints.write_beside(
         Path(out_dir) / "labelled.csv", lambda file: file.write(("\n".join(lines) + "\n").encode())

@@ -127,6 +127,17 @@ def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
     assert inside["value"] > 0.7 > 5 * inside["yardstick"]
 
 
+def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
+    options = {**SMALL, "labels": 0, "clusters": 4, "latent_dim": 10, "batch_size": 40, "progress": False}
+    made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", **options)
+    assert {"map_trustworthiness"} <= set(made.evaluate()["measures"])
+    assert "classification" not in made.history[0]
+    assert (made.out_dir / "figures" / "map.png").exists()
+    places = made.model.represent(few[0][:5])
+    assert places.shape == (5, 10)
+    assert made.model.decode_map(places).shape == (5, 28, 28, 1)
+
+
 def test_the_labelled_game_shows_labels_to_the_discriminator_and_samples_by_them():
     game = LabelConditionedGame(priors.PetalMixture(10), None, classes=10)
     labels = tf.constant([3, -1, 0])
@@ -147,10 +158,15 @@ def test_the_head_distance_cost_is_its_definition():
 
 def test_models_refuse_what_they_cannot_use(few):
     unlabelled = {"dataset": few[0], "progress": False, "batch_size": 40, **SMALL}
+    labelled = {**unlabelled, "dataset": few}
     for recipe in ("labelled_mixture", "style", "semi_supervised", "reduction"):
         with pytest.raises(aae_tf.InputError, match=r"needs labels|needs data with labels|has none"):
             aae_tf.train(recipe, **unlabelled)
-    labelled = {**unlabelled, "dataset": few}
+    partly = {**unlabelled, "dataset": (few[0], np.where(np.arange(400) % 2, few[1], -1))}
+    with pytest.raises(aae_tf.InputError, match="training images have none"):
+        aae_tf.train("style", **partly)
+    with pytest.raises(aae_tf.InputError, match="no training image has one"):
+        aae_tf.train("semi_supervised", labels=0, **labelled)
     with pytest.raises(aae_tf.InputError, match="set components=10"):
         aae_tf.train("labelled_mixture", components=8, **labelled)
     with pytest.raises(aae_tf.InputError, match="Gaussian has no classes"):
