@@ -19,9 +19,10 @@ from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, l
 from aae_tf.training.sources import InMemory, Streamed
 
 
-def make_trainer(few, folder=None, count=400, **options):
-    recipe = aae_tf.recipes()["gaussian"].with_options(**SMALL)
-    model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.Gaussian(2, 5.0))
+def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):
+    recipe = aae_tf.recipes()[recipe].with_options(**SMALL)
+    prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std)
+    model = models.model_class(recipe.model).from_recipe(recipe, (28, 28, 1), prior, classes=10)
     model.build((None, 28, 28, 1))
     optimizers = {phase.name: make_optimizer(getattr(recipe, phase.kind)) for phase in model.phases()}
     split = data.Split(few[0][:count], few[1][:count])
@@ -75,6 +76,19 @@ def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert history[2]["reconstruction"] < 0.9 * history[0]["reconstruction"]
     assert {"discriminator", "generator", "seconds"} <= set(history[0])
+
+
+@pytest.mark.parametrize("recipe", aae_tf.recipes())
+def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, recipe, tmp_path):
+    options = {"recipe": recipe, "weight_average": 0.9, "jit_compile": False}
+    whole = make_trainer(few, **options)
+    whole.fit(3)
+    make_trainer(few, tmp_path, **options).fit(1)
+    resumed = make_trainer(few, tmp_path, **options)
+    assert resumed.restore() == 1
+    resumed.fit(3)
+    for expected, found in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_array_equal(expected, found)
 
 
 def test_phases_that_share_an_optimizer_take_one_step_by_the_sum_of_their_losses(few, batch):
