@@ -29,8 +29,11 @@ def confusion_matrix(counts, class_names, title="classes of held-out images"):
     return figure
 
 
+_UNITS = {"val_reconstruction_error": "mean squared error", "val_classification_error": "share of images"}
+
+
 def losses(history, title="losses"):
-    """Each phase's loss over epochs, reconstruction errors and adversarial losses in panels of their own.
+    """Losses and validation errors over epochs: the adversarial losses in one panel, every other in its own.
 
     Args:
         history: list of dicts, one an epoch: 'epoch' and losses by name.
@@ -38,18 +41,22 @@ def losses(history, title="losses"):
     """
     names = [name for name in history[-1] if name not in ("epoch", "seconds")]
     games = [name for name in names if name.startswith(("discriminator", "generator"))]
-    errors = [name for name in names if name.startswith("val_")]
-    rest = [name for name in names if name not in games + errors]
-    panels = [panel for panel in (rest, games, errors) if panel]
-    figure = Figure(figsize=(4.2 * len(panels), 3.2), layout="constrained")
-    for axes, panel in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+    panels = [[name] for name in names if name not in games]
+    panels[1:1] = [games] if games else []
+    columns = min(3, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = Figure(figsize=(4.2 * columns, 3 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, panel in zip(grid, panels, strict=False):
         for number, name in enumerate(panel):
             points = [(row["epoch"], row[name]) for row in history if name in row]
             axes.plot(*zip(*points, strict=True), color=colour(number), label=name.replace("_", " "))
         if panel is games:
             axes.axhline(np.log(2), color="#888888", linewidth=0.8, linestyle="--", label="ln 2: undecided")
-        axes.set(xlabel="epoch", ylabel="mean squared error" if panel is errors else "loss")
+        axes.set(xlabel="epoch", ylabel=_UNITS.get(panel[0], "loss"))
         axes.legend(frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
+    for axes in grid[len(panels) :]:
+        axes.set_visible(False)
     figure.suptitle(title, fontsize=11)
     return figure
