@@ -74,7 +74,7 @@ class LatentModel(keras.Model):
         """Return what the decoder sees, float32 [N, D'], of codes: z, and before it y for models that have one."""
         return tf.concat([codes["y"], codes["z"]], -1) if "y" in codes else codes["z"]
 
-    def reconstruction_phase(self, weight=1.0):
+    def reconstruction_phase(self):
         """Return the phase in which encoder and decoder minimise the reconstruction error of the clean image."""
 
         def loss(batch, codes, seed):
@@ -82,7 +82,7 @@ class LatentModel(keras.Model):
             return RECONSTRUCTION[self.reconstruction_loss](self.image_scale(batch["images"]), outputs)
 
         variables = self.encoder.trainable_variables + self.decoder.trainable_variables
-        return Phase("reconstruction", loss, variables, "reconstruction", weight)
+        return Phase("reconstruction", loss, variables, "reconstruction")
 
     def build(self, input_shape):
         """Build every network for images of shape (N, H, W, C) and check that their shapes fit.

@@ -163,7 +163,7 @@ class Trainer:
         for stretch in self.source.stretches(self.epoch, lambda: self.length):
             listeners.on_train_batch_begin(stretch.first)
             started = time.monotonic()
-            totals, bad = self._call(stretch, totals)
+            totals, bad = self.run_stretch(stretch, totals)
             self._check_finite(bad)
             done += stretch.count
             logs = dict(zip(self.names, totals / done, strict=True))
@@ -172,7 +172,17 @@ class Trainer:
             self.length = max(1, int(min(rate * STRETCH_SECONDS, 10 * stretch.count)))
         return {name: float(total / done) for name, total in zip(self.names, totals, strict=True)}
 
-    def _call(self, stretch, totals):
+    def run_stretch(self, stretch, totals):
+        """Run the steps of a `Stretch` in one compiled call.
+
+        Args:
+            stretch: from `self.source`.
+            totals: float32 array [P], each phase's summed losses so far in the epoch.
+
+        Returns:
+            (float32 array [P], int32 array [P]): the sums with these steps', and each phase's first step whose loss is
+            not finite (-1: none).
+        """
         scalars = (stretch.offset, stretch.first, stretch.count, self.epoch)
         arrays = (stretch.images, stretch.labels, stretch.labelled, stretch.rows)
         totals, bad = self._stretch(*arrays, *(tf.constant(value, tf.int32) for value in scalars), tf.constant(totals))
@@ -246,12 +256,6 @@ def _scaled(images):
 
 def _is_chief(strategy):
     resolver = strategy.cluster_resolver
-    return (
-        resolver is None
-        or not resolver.task_type
-        or (resolver.task_type, resolver.task_id)
-        in (
-            ("chief", 0),
-            ("worker", 0),
-        )
-    )
+    if resolver is None or not resolver.task_type:
+        return True
+    return resolver.task_type in ("chief", "worker") and resolver.task_id == 0

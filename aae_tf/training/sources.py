@@ -97,7 +97,7 @@ class Streamed:
             images = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
             labels = tf.pad(labels, [[0, missing]], constant_values=-1)
             first = number * self.block
-            yield Stretch(images, labels, tf.range(size), rows, first, first, count)
+            yield Stretch(images, labels, tf.constant(_labelled(labels.numpy())), rows, first, first, count)
 
 
 def _labelled(labels):

@@ -23,7 +23,9 @@ trainer = Trainer(model, data.Split(digits()), optimizers, BATCH, order=sys.argv
 def run_steps(count):
     source = trainer.source
     rows = next(source.stretches(0, lambda: 1)).rows
-    trainer._call(Stretch(source.images, source.labels, source.labelled, rows, 0, 0, count), np.zeros(3, "float32"))
+    trainer.run_stretch(
+        Stretch(source.images, source.labels, source.labelled, rows, 0, 0, count), np.zeros(3, "float32")
+    )
 
 
 serve(run_steps)
