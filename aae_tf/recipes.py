@@ -17,6 +17,14 @@ _FIGURE_2 = {
     "regularization": OptimizerSettings("sgd", 0.2, 0.1, "cosine"),
 }
 
+# Labels in the game, chosen on the embedded digits' validation images: with SGD the petals settle before the labels
+# are heard (4 to 46 % of codes in their own petal), with Adam and a fast game 82 %.
+_SECTION_2_3 = {
+    "input_noise": 0.3,
+    "reconstruction": OptimizerSettings("adam", 3e-4, 0.9, "cosine"),
+    "regularization": OptimizerSettings("adam", 3e-3, 0.5, "cosine"),
+}
+
 # §5's settings as the paper has them (rates divided by 10 after epochs 50 and 1000), with averaged weights beside. Its
 # recipes add batch normalisation in the encoder and on the head of y, chosen on MNIST's validation images: 10.2 % wrong
 # after 3 epochs with 100 labels, against 14.8 % with it on both heads and 15.5 % without.
@@ -59,7 +67,7 @@ _RECIPES = (
         prior="mixture",
         labels="20%",
         epochs=25,
-        **_FIGURE_2,
+        **_SECTION_2_3,
     ),
     Recipe(
         "labelled_swiss_roll",
@@ -68,7 +76,7 @@ _RECIPES = (
         prior="swiss_roll",
         labels="20%",
         epochs=25,
-        **_FIGURE_2,
+        **_SECTION_2_3,
     ),
     Recipe(
         "style",

@@ -63,20 +63,24 @@ class LabelConditionedGame(AdversarialGame):
     Real samples of class k come from the prior's k-th part, those without label from the whole prior; the fake is the
     code of an image with its own label, or without.
 
+    The one-hot entry is `label_scale` instead of 1, so that beside codes that spread over several units the label is
+    not lost on the discriminator.
+
     Args:
         classes: K.
+        label_scale: height of the one-hot entry.
         **kwargs: as for `AdversarialGame`; the prior must have K classes.
     """
 
-    def __init__(self, *args, classes, **kwargs):
+    def __init__(self, *args, classes, label_scale=5.0, **kwargs):
         super().__init__(*args, **kwargs)
-        self.classes = classes
+        self.classes, self.label_scale = classes, label_scale
 
     def conditioned(self, codes, batch):
         """Return codes joined with their labels, float32 [N, D + K + 1]."""
         labels = batch["labels"]
         entry = tf.where(labels >= 0, labels, self.classes)
-        return tf.concat([codes, tf.one_hot(entry, self.classes + 1)], -1)
+        return tf.concat([codes, tf.one_hot(entry, self.classes + 1, on_value=self.label_scale)], -1)
 
     def real(self, batch, count, seed):
         """Return prior samples of the batch's labels, float32 [count, D]."""
