@@ -145,10 +145,10 @@ def _finish(run, console):
     if (out_dir / "model.keras").exists() and (out_dir / "evaluation.json").exists():
         return
     console.print("measuring, drawing and exporting", highlight=False)
-    report = run.evaluate()
+    run.save_model()  # first: whatever goes wrong after it, the trained model is there
     run.figures()
     exported = run.export()
-    run.save_model()
+    report = run.evaluate()  # last: its file says that everything is done
     values = {name: measure["value"] for name, measure in report["measures"].items()}
     console.print(show(values), highlight=False, soft_wrap=True)
     console.print(f"figures in {out_dir / 'figures'}, SavedModel in {exported}", highlight=False, soft_wrap=True)
