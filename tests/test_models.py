@@ -127,6 +127,17 @@ def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
     assert inside["value"] > 0.7 > 5 * inside["yardstick"]
 
 
+@pytest.mark.parametrize("recipe", ["semi_supervised", "clustering"])
+def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe, few, tmp_path):
+    mine = few[0], np.where(np.arange(400) % 3, few[1], -1)
+    options = {**SMALL, "batch_size": 40, "progress": False, "epochs": 1, "labels": "all"}
+    made = aae_tf.train(recipe, mine, out_dir=tmp_path / "run", **options)
+    measure = "classification_error" if recipe == "semi_supervised" else "majority_error"
+    found = made.evaluate()["measures"][measure]
+    assert found["n"] == (made.data.test.labels >= 0).sum() < len(made.data.test)
+    assert 0 <= found["value"] <= 1
+
+
 def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
     options = {**SMALL, "labels": 0, "clusters": 4, "latent_dim": 10, "batch_size": 40, "progress": False}
     made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", **options)

@@ -27,6 +27,10 @@ class Split:
         """Return the `Split` of the rows `indices`, an int array or a slice."""
         return Split(self.images[indices], None if self.labels is None else self.labels[indices])
 
+    def labelled(self):
+        """Return the `Split` of the rows that have labels; empty without any."""
+        return self.take(slice(0, 0) if self.labels is None else np.flatnonzero(self.labels >= 0))
+
 
 @dataclass(frozen=True)
 class Stream:

@@ -7,7 +7,6 @@ three phases: reconstruction, regularization (both games), and classification on
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.base import as_images
 from aae_tf.models.games import AdversarialGame
 from aae_tf.models.phases import Phase
 from aae_tf.networks import discriminator_from_recipe, encoder_from_recipe
@@ -99,7 +98,7 @@ def classification_phase(model):
     """
 
     def loss(batch, codes, seed):
-        labelled = {"images": as_images(batch["labelled_images"])}
+        labelled = {"images": batch["labelled_images"]}
         logits = model.codes(labelled, seed=seed, training=True)["y_logits"]
         return tf.reduce_mean(
             tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["labelled_labels"], logits=logits)

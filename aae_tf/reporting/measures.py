@@ -19,8 +19,9 @@ def validation_numbers(model, split):
         labels, 'val_classification_error' (share in [0, 1]).
     """
     numbers = {"val_reconstruction_error": float(reconstruction_error(split.images, reconstruct(model, split)).mean())}
-    if split.labels is not None and predicts(model):
-        error, _ = evaluation.error_rate(split.labels, model.predict_labels(split.images))
+    known = split.labelled()
+    if len(known) and predicts(model):
+        error, _ = evaluation.error_rate(known.labels, model.predict_labels(known.images))
         numbers["val_classification_error"] = error
     return numbers
 
@@ -47,15 +48,16 @@ def measure(model, data, split="test", seed=0):
         "reconstruction_error": _reconstruction(model, held_out),
         **prior_match(model.encode(held_out.images, seed=seed), model.prior, seed),
     }
-    if held_out.labels is not None:
+    known, validation = held_out.labelled(), data.validation.labelled()
+    if len(known) and len(validation):
         if predicts(model):
-            measures.update(_classification(model, held_out, data.classes))
+            measures.update(_classification(model, known, data.classes))
         elif hasattr(model, "classify"):
-            measures.update(_clusters(model, data, held_out))
+            measures.update(_clusters(model, validation, known))
         if isinstance(model, models.LabelInformedAAE):
-            measures["label_in_prior"] = _label_in_prior(model, held_out)
+            measures["label_in_prior"] = _label_in_prior(model, known)
         if isinstance(model, models.SupervisedAAE):
-            measures.update(_probes(model, data, held_out))
+            measures.update(_probes(model, data.test.labelled() if split == "validation" else validation, known))
     if isinstance(model, models.DimensionalityReductionAAE):
         measures.update(_map(model, held_out, seed))
     return measures
@@ -134,9 +136,9 @@ def _classification(model, split, classes):
     }
 
 
-def _clusters(model, data, split):
+def _clusters(model, validation, split):
     assigned = model.predict_labels(split.images)
-    rule = evaluation.label_clusters(model.classify(data.validation.images), data.validation.labels)
+    rule = evaluation.label_clusters(model.classify(validation.images), validation.labels)
     both = evaluation.agreement(assigned, split.labels)
     values = {
         "clustering_error": evaluation.clustering_error(assigned, split.labels, rule),
@@ -155,9 +157,7 @@ def _clusters(model, data, split):
     }
 
 
-def _probes(model, data, split):
-    validation = data.validation
-    other = data.test if split is validation else validation
+def _probes(model, other, split):
     found = evaluation.probe_accuracy(
         model.encode(other.images), other.labels, model.encode(split.images), split.labels
     )
@@ -174,7 +174,8 @@ def _probes(model, data, split):
 
 
 def _map(model, split, seed, most=2_000):
-    part = split.take(slice(0, most))
+    known = split.labelled()
+    part = (known if len(known) else split).take(slice(0, most))
     images = part.images.reshape(len(part), -1) / 255.0
     places = {"aae": model.represent(part.images), **evaluation.other_maps(images, model.prior.dim, seed)}
     qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in places.items()}

@@ -31,7 +31,7 @@ def draw(model, data, history, seed=0):
         drawn["axes"] = _axes(model, data)
     if isinstance(model, models.SupervisedAAE | models.SemiSupervisedAAE):
         drawn["style_grid"] = _style_grid(model, data, seed)
-    if predicts(model) and data.test.labels is not None:
+    if predicts(model) and len(data.test.labelled()):
         counts = evaluation.confusion(data.test.labels, model.predict_labels(data.test.images), data.classes)
         drawn["confusion"] = figures.confusion_matrix(counts, data.class_names)
     if isinstance(model, models.ClusteringAAE):
