@@ -59,12 +59,15 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
-        settings = {phase.name: getattr(recipe, phase.kind) for phase in model.phases()}
+        owners = _owners(recipe, model)
+        settings = {owner.name: getattr(recipe, owner.kind) for owner in owners.values()}
+        optimizers = {name: make_optimizer(each, policy) for name, each in settings.items()}
         training = _training_images(recipe, model, dataset)
         trainer = Trainer(
             model,
             training,
-            {name: make_optimizer(each, policy) for name, each in settings.items()},
+            {name: optimizers[owner.name] for name, owner in owners.items()},
+            weights={"reconstruction": recipe.reconstruction_weight, "generator": recipe.generator_weight},
             batch_size=recipe.batch_size,
             seed=recipe.seed,
             order=recipe.order,
@@ -82,6 +85,17 @@ def train(
         runs.write_labelled(out_dir, training)
     trainer.checkpoint_folder = out_dir / "checkpoints"
     return _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+
+
+def _owners(recipe, model):
+    """Return, for each phase's name, the phase whose optimizer takes its update: its own, or the one it joins."""
+    phases = {phase.name: phase for phase in model.phases()}
+    joined = {name: phase.joins for name, phase in phases.items() if phase.joins}
+    if recipe.joint:
+        if "generator" not in phases:
+            raise InputError(f"joint is for models with a generator phase, which {type(model).__name__} has not")
+        joined["generator"] = "reconstruction"
+    return {name: phases[joined.get(name, name)] for name in phases}
 
 
 def _training_images(recipe, model, dataset):
@@ -116,6 +130,9 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
         _fit(out_dir, recipe, dataset, trainer, callbacks, console)
     if trainer.average:
         trainer.average.apply()
+    if trainer.model.prior.fitted_after:
+        train = dataset.train if isinstance(dataset.train, data.Split) else dataset.validation
+        trainer.model.prior.fit(trainer.model.encode(train.images, seed=recipe.seed), recipe.seed)
     _finish(run, console)
     return run
 

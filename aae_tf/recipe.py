@@ -69,9 +69,11 @@ class Recipe(_Checked):
         batch_size: images per update.
         seed: seed of everything random.
         latent_dim: dimension of the code z.
-        prior: p(z) by name ('gaussian', 'mixture', 'uniform', 'swiss_roll'), or 'own' if an object was passed.
+        prior: p(z) by name ('gaussian', 'mixture', 'uniform', 'swiss_roll'), or 'own' if an object was passed; for
+            models that do not match one in training also 'fitted_gaussian' or 'fitted_mixture', fitted to the
+            training images' codes afterwards.
         prior_std: standard deviation of the Gaussian prior (the paper's figure 2 and table 1 use 5).
-        components: number of components of the mixture prior.
+        components: number of components of the mixture priors.
         posterior: q(z|x): 'deterministic', 'gaussian' or 'universal' (§2).
         architecture: 'mlp' or 'convolutional'.
         widths: units of the dense hidden layers of encoder and decoder (decoder: reversed).
@@ -80,16 +82,23 @@ class Recipe(_Checked):
         discriminator_widths: units of the discriminator's hidden layers.
         activation: hidden activation, a Keras name.
         initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
-        batch_norm: batch normalisation in the encoder's hidden layers.
-        decoder_batch_norm: batch normalisation in the decoder's hidden layers.
+        batch_norm: batch normalisation in the encoder's hidden layers: of all, of none, or of those with these numbers
+            (from 1).
+        decoder_batch_norm: likewise in the decoder's.
         input_noise: standard deviation of Gaussian noise on the encoder's input, in training only.
         input_dropout: share of input pixels dropped, in training only.
         discriminator_noise: standard deviation of Gaussian noise on the discriminators' inputs, in training only.
-        image_scale: what the networks see: 'unit' [0, 1], 'signed' [-1, 1] (tanh output) or 'standardized' (per
-            dimension over the training set, linear output).
+        image_scale: what the networks see: 'unit' [0, 1], 'signed' [-1, 1] (tanh output), 'centred' (less the training
+            set's mean image, linear output) or 'standardized' (per dimension over the training set, linear output).
         reconstruction_loss: 'squared_error' (half the sum over pixels, mean over the batch), 'mean_squared_error'
             (mean over pixels) or 'binary_crossentropy' (sum over pixels; 'unit' images only).
         adversarial_loss: 'non_saturating' or 'least_squares'.
+        reconstruction_weight: factor on the reconstruction loss.
+        generator_weight: factor on the encoder's loss against the discriminators.
+        penalty_weight: factor on what a baseline adds to the reconstruction (KL divergence, contraction, MMD).
+        contraction: 'jacobian' or 'stochastic', the contractive autoencoder's penalty.
+        joint: the generator's loss joins the reconstruction's in one update, by the reconstruction's optimizer (§4's
+            second recipe).
         order: 'alternating' (the paper's: codes recomputed before each phase) or 'simultaneous'.
         precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
         weight_average: decay of the exponential moving average of the weights (0 = off), used for evaluation,
@@ -97,6 +106,8 @@ class Recipe(_Checked):
         head_batch_norm: batch normalisation on the encoder's heads: 'none', 'y' or 'both' (§6).
         labels: how many training images have labels, for models that use them: a number, a share ('20%') or 'all';
             drawn evenly over the classes by the seed.
+        label_in_game: whether the discriminator of `SupervisedAAE` sees the label beside z, so that z tells nothing of
+            it (the paper's sees z alone).
         clusters: number of clusters (§6, and §7 without labels).
         head_distance: distance below which cluster heads repel each other (§7).
         reconstruction: optimizer of the reconstruction phase.
@@ -113,7 +124,9 @@ class Recipe(_Checked):
     batch_size: int = _number(100, 1)
     seed: int = _number(0, 0, 2**31 - 1)
     latent_dim: int = _number(2, 1)
-    prior: str = _choice("gaussian", "gaussian", "mixture", "uniform", "swiss_roll", "own")
+    prior: str = _choice(
+        "gaussian", "gaussian", "mixture", "uniform", "swiss_roll", "fitted_gaussian", "fitted_mixture", "own"
+    )
     prior_std: float = _number(5.0, 1e-6)
     components: int = _number(10, 1)
     posterior: str = _choice("deterministic", "deterministic", "gaussian", "universal")
@@ -123,19 +136,25 @@ class Recipe(_Checked):
     discriminator_widths: tuple[int, ...] = _number((1000, 1000), 1)
     activation: str = "relu"
     initializer: str = "glorot_uniform"
-    batch_norm: bool = False
-    decoder_batch_norm: bool = False
+    batch_norm: bool | tuple[int, ...] = False
+    decoder_batch_norm: bool | tuple[int, ...] = False
     input_noise: float = _number(0.0, 0.0)
     input_dropout: float = _number(0.0, 0.0, 0.99)
     discriminator_noise: float = _number(0.0, 0.0)
-    image_scale: str = _choice("unit", "unit", "signed", "standardized")
+    image_scale: str = _choice("unit", "unit", "signed", "centred", "standardized")
     reconstruction_loss: str = _choice("squared_error", "squared_error", "mean_squared_error", "binary_crossentropy")
     adversarial_loss: str = _choice("non_saturating", "non_saturating", "least_squares")
+    reconstruction_weight: float = _number(1.0, 0.0)
+    generator_weight: float = _number(1.0, 0.0)
+    penalty_weight: float = _number(1.0, 0.0)
+    contraction: str = _choice("jacobian", "jacobian", "stochastic")
+    joint: bool = False
     order: str = _choice("alternating", "alternating", "simultaneous")
     precision: str = _choice("auto", "auto", "float32", "mixed_bfloat16", "mixed_float16")
     weight_average: float = _number(0.0, 0.0, 0.999999)
     head_batch_norm: str = _choice("none", "none", "y", "both")
     labels: int | str = "all"
+    label_in_game: bool = False
     clusters: int = _number(16, 2)
     head_distance: float = _number(5.0, 0.0)
     reconstruction: OptimizerSettings = OptimizerSettings("sgd", 0.01, 0.9)
@@ -218,6 +237,9 @@ def _read(name, kind, value):
             parts = value.replace("(", "").replace(")", "").split(",") if isinstance(value, str) else value
             item = typing.get_args(kind)[0]
             return tuple(_read(name, item, part) for part in parts if part != "")
+        if kind == bool | tuple[int, ...]:
+            words = isinstance(value, bool) or (isinstance(value, str) and value.lower() in _TRUTH)
+            return _read(name, bool if words and value not in ("0", "1") else tuple[int, ...], value)
         if kind is bool:
             return _TRUTH[value.lower()] if isinstance(value, str) else {True: True, False: False}[value]
         if kind == int | str:
@@ -243,4 +265,4 @@ def _restore(kind, value):
     if dataclasses.is_dataclass(kind):
         hints = typing.get_type_hints(kind)
         return kind(**{name: _restore(hints[name], part) for name, part in value.items()})
-    return tuple(value) if typing.get_origin(kind) is tuple else value
+    return tuple(value) if isinstance(value, list) else value

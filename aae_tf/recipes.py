@@ -88,6 +88,27 @@ _RECIPES = (
         **_FIGURE_2,
     ),
     Recipe(
+        "style_joint",
+        "the same by the second published recipe: one update for reconstruction and generator",
+        model="SupervisedAAE",
+        latent_dim=15,
+        prior_std=1.0,
+        epochs=40,
+        widths=(512, 512),
+        discriminator_widths=(512, 256),
+        activation="leaky_relu",
+        batch_norm=(2,),
+        decoder_batch_norm=(2,),
+        image_scale="signed",
+        reconstruction_loss="mean_squared_error",
+        order="simultaneous",
+        joint=True,
+        reconstruction_weight=0.995,
+        generator_weight=0.005,
+        reconstruction=OptimizerSettings("adam", 2e-4, 0.5),
+        regularization=OptimizerSettings("adam", 2e-4, 0.5),
+    ),
+    Recipe(
         "semi_supervised",
         "a class beside the style, learned from few labels: figure 8, table 2",
         model="SemiSupervisedAAE",
@@ -117,6 +138,98 @@ _RECIPES = (
         model="DimensionalityReductionAAE",
         labels=1000,
         **{**_SECTION_5, "epochs": 20, "latent_dim": 2, "batch_norm": True, "head_batch_norm": "y"},
+    ),
+)
+
+_ADAM = OptimizerSettings("adam", 1e-3, 0.9, "cosine")
+
+# The models the paper is compared with, on the networks of §2 and with the rates their papers' code has.
+_BASELINES = (
+    Recipe(
+        "linear_autoencoder",
+        "an autoencoder without hidden layers: the subspace of PCA",
+        model="Autoencoder",
+        prior="fitted_gaussian",
+        widths=(),
+        image_scale="centred",
+        epochs=60,
+        reconstruction=_ADAM,
+    ),
+    Recipe(
+        "autoencoder",
+        "an autoencoder without a prior, sampled from a Gaussian fitted to its codes",
+        model="Autoencoder",
+        prior="fitted_gaussian",
+        epochs=60,
+        reconstruction=_ADAM,
+    ),
+    Recipe(
+        "denoising",
+        "a denoising autoencoder: the clean image from a corrupted one",
+        model="DenoisingAutoencoder",
+        prior="fitted_gaussian",
+        input_noise=0.5,
+        epochs=60,
+        reconstruction=_ADAM,
+    ),
+    Recipe(
+        "contractive",
+        "a contractive autoencoder: codes that change little with the image",
+        model="ContractiveAutoencoder",
+        prior="fitted_gaussian",
+        penalty_weight=0.1,
+        epochs=60,
+        reconstruction=_ADAM,
+    ),
+    Recipe(
+        "vae",
+        "a variational autoencoder with a Gaussian prior: figure 2c",
+        model="VariationalAutoencoder",
+        posterior="gaussian",
+        prior_std=1.0,
+        reconstruction_loss="binary_crossentropy",
+        epochs=60,
+        reconstruction=_ADAM,
+    ),
+    Recipe(
+        "vae_mixture",
+        "a variational autoencoder with a mixture of ten Gaussians as prior: figure 2d",
+        model="VariationalAutoencoder",
+        posterior="gaussian",
+        prior="mixture",
+        reconstruction_loss="binary_crossentropy",
+        epochs=60,
+        reconstruction=_ADAM,
+    ),
+    Recipe(
+        "conditional_vae",
+        "a variational autoencoder whose decoder gets the label, beside 'style'",
+        model="ConditionalVAE",
+        posterior="gaussian",
+        prior_std=1.0,
+        latent_dim=15,
+        reconstruction_loss="binary_crossentropy",
+        epochs=60,
+        reconstruction=_ADAM,
+    ),
+    Recipe(
+        "gan",
+        "a generative adversarial network on images, the decoder its generator",
+        model="GAN",
+        prior_std=1.0,
+        latent_dim=8,
+        epochs=60,
+        discriminator_noise=0.3,
+        regularization=OptimizerSettings("adam", 2e-4, 0.5, "constant"),
+    ),
+    Recipe(
+        "wae_mmd",
+        "moment matching in place of the game (GMMN + AE, WAE-MMD)",
+        model="MomentMatchingAutoencoder",
+        prior_std=1.0,
+        penalty_weight=100.0,
+        epochs=60,
+        reconstruction=_ADAM,
     ),
 )
 
@@ -154,17 +267,17 @@ def for_images(recipe, image_shape, given):
 
 
 def recipes():
-    """Return the paper's experiments by name.
+    """Return the paper's experiments, and the baselines it is compared with, by name.
 
     Returns:
-        dict of name to `Recipe`, in the paper's order.
+        dict of name to `Recipe`, in the paper's order, the baselines last.
 
     Example:
         >>> import aae_tf
         >>> aae_tf.recipes()["gaussian"].latent_dim
         2
     """
-    return {recipe.name: recipe for recipe in _RECIPES}
+    return {recipe.name: recipe for recipe in (*_RECIPES, *_BASELINES)}
 
 
 def get_recipe(recipe):

@@ -33,11 +33,13 @@ class Run:
     def __repr__(self):
         return f"Run({self.recipe.name!r}, {len(self.history)} epochs, out_dir={str(self.out_dir)!r})"
 
-    def evaluate(self, split="test"):
+    def evaluate(self, split="test", likelihood_samples=10_000, progress=None):
         """Measure the model on held-out images and write evaluation.json.
 
         Args:
             split: 'test' to report, 'validation' to choose (which is not written).
+            likelihood_samples: N of the Parzen-window likelihood (table 1 has 10,000 and 10,000,000), 0 for none.
+            progress: function (samples seen), called on the way of the likelihood.
 
         Returns:
             dict with 'split', 'seed', 'source' and 'measures': name to {'value', 'yardstick', 'unit', 'n', ...}.
@@ -47,7 +49,7 @@ class Run:
         """
         check_choice("split", split, ("test", "validation"))
         dataset = self._data()
-        measures = reporting.measure(self.model, dataset, split, self.recipe.seed)
+        measures = reporting.measure(self.model, dataset, split, self.recipe.seed, likelihood_samples, progress)
         report = {
             "recipe": self.recipe.name,
             "source": dataset.source,
@@ -203,7 +205,8 @@ def differences(recipe, record):
     A run may be made longer, so another number of epochs is no difference, unless a learning rate falls as a cosine
     over all epochs: a longer run would then have had other rates from the start.
     """
-    theirs, ours = record["recipe"], json.loads(json.dumps(recipe.to_dict()))
+    theirs = Recipe.from_dict(record["recipe"]).to_dict()  # fields of a later version take their defaults
+    theirs, ours = (json.loads(json.dumps(each)) for each in (theirs, recipe.to_dict()))
     cosine = any(isinstance(value, dict) and value.get("schedule") == "cosine" for value in ours.values())
     free = {"summary"} if cosine else {"summary", "epochs"}
     return [

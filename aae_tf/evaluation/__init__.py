@@ -2,21 +2,38 @@
 
 from aae_tf.evaluation.classification import confusion, error_rate, probe_accuracy
 from aae_tf.evaluation.clustering import agreement, clustering_error, label_clusters, majority_error
+from aae_tf.evaluation.likelihood import log_density, parzen_log_likelihood
 from aae_tf.evaluation.maps import map_quality, other_maps
-from aae_tf.evaluation.prior_match import mmd, two_sample_accuracy
+from aae_tf.evaluation.prior_match import holes, mmd, sliced_wasserstein, two_sample_accuracy
 from aae_tf.evaluation.reconstruction import reconstruction_error
+from aae_tf.evaluation.sample_quality import (
+    copying,
+    frechet_distance,
+    kernel_distance,
+    nearest_distances,
+    precision_recall,
+)
 
 __all__ = [
     "agreement",
     "clustering_error",
     "confusion",
+    "copying",
     "error_rate",
+    "frechet_distance",
+    "holes",
+    "kernel_distance",
     "label_clusters",
+    "log_density",
     "majority_error",
     "map_quality",
     "mmd",
+    "nearest_distances",
     "other_maps",
+    "parzen_log_likelihood",
+    "precision_recall",
     "probe_accuracy",
     "reconstruction_error",
+    "sliced_wasserstein",
     "two_sample_accuracy",
 ]

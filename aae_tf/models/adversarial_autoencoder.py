@@ -10,7 +10,7 @@ from aae_tf.errors import check_choice
 from aae_tf.models.base import LatentModel
 from aae_tf.models.games import AdversarialGame, regularization_phases
 from aae_tf.models.losses import ADVERSARIAL
-from aae_tf.networks import decoder_from_recipe, discriminator_from_recipe, encoder_from_recipe
+from aae_tf.networks import discriminator_from_recipe, encoder_from_recipe
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -52,34 +52,14 @@ class AdversarialAutoencoder(LatentModel):
         self.discriminator_noise = discriminator_noise
 
     @classmethod
-    def from_recipe(cls, recipe, image_shape, prior, dtype="float32", classes=0):
-        """Return the model a recipe describes.
-
-        Args:
-            recipe: `aae_tf.Recipe`.
-            image_shape: (H, W, C).
-            prior: `aae_tf.priors.Prior` of dimension `recipe.latent_dim`.
-            dtype: Keras dtype policy of the networks.
-            classes: number of classes of the data, 0 without labels.
-
-        Raises:
-            InputError: the model needs labels and the data has none.
-        """
-        return cls(
-            decoder=decoder_from_recipe(recipe, image_shape, dtype),
-            discriminator=discriminator_from_recipe(recipe, dtype),
-            prior=prior,
-            adversarial_loss=recipe.adversarial_loss,
-            discriminator_noise=recipe.discriminator_noise,
-            image_scale=recipe.image_scale,
-            reconstruction_loss=recipe.reconstruction_loss,
-            **cls.own_parts(recipe, dtype, classes),
-        )
-
-    @classmethod
     def own_parts(cls, recipe, dtype, classes):
-        """Return the arguments in which a subclass's `from_recipe` differs; here the encoder alone."""
-        return {"encoder": encoder_from_recipe(recipe, dtype)}
+        """Return the encoder, the discriminator and the game's options."""
+        return {
+            "encoder": encoder_from_recipe(recipe, dtype),
+            "discriminator": discriminator_from_recipe(recipe, dtype),
+            "adversarial_loss": recipe.adversarial_loss,
+            "discriminator_noise": recipe.discriminator_noise,
+        }
 
     def games(self):
         """Return the adversarial games: here one, on z."""

@@ -6,7 +6,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError, check_choice
 from aae_tf.models.losses import RECONSTRUCTION
 from aae_tf.models.phases import Phase
-from aae_tf.networks import ImageScale, as_encoder
+from aae_tf.networks import ImageScale, as_encoder, decoder_from_recipe, encoder_from_recipe
 from aae_tf.priors import fold
 
 
@@ -20,6 +20,21 @@ def as_images(images):
     scale = 255.0 if images.dtype == tf.uint8 else 1.0
     images = tf.cast(images, tf.float32) / scale
     return images[..., None] if images.shape.rank == 3 else images
+
+
+def every_label(recipe, classes):
+    """Return the data's number of classes, for a model that decodes with every image's label.
+
+    Raises:
+        InputError: data without labels, or a recipe that grants only some.
+    """
+    if not classes:
+        raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
+    if recipe.labels != "all":
+        raise InputError(
+            f"recipe '{recipe.name}' decodes with every image's label; labels='all', not {recipe.labels!r}"
+        )
+    return classes
 
 
 class LatentModel(keras.Model):
@@ -41,6 +56,7 @@ class LatentModel(keras.Model):
     """
 
     parts = ("encoder", "decoder", "prior", "image_scale")
+    matches_prior = True  # whether training pulls the codes towards the prior, so that it must be known before
     options = ("reconstruction_loss",)
     classes = 0  # entries of the label y that the decoder sees
     reads_labels = False  # whether the decoder's y is given with the image, rather than inferred from it
@@ -49,10 +65,43 @@ class LatentModel(keras.Model):
 
     def __init__(self, encoder, decoder, prior, image_scale="unit", reconstruction_loss="squared_error", **kwargs):
         super().__init__(**kwargs)
-        self.encoder, self.decoder, self.prior = as_encoder(encoder), decoder, prior
+        if self.matches_prior and prior.fitted_after:
+            raise InputError(
+                f"{type(self).__name__} matches its prior in training, so the prior cannot be fitted afterwards; use "
+                "'gaussian', 'mixture', 'uniform' or one of your own"
+            )
+        self.encoder = None if encoder is None else as_encoder(encoder)
+        self.decoder, self.prior = decoder, prior
         self.image_scale = ImageScale(image_scale) if isinstance(image_scale, str) else image_scale
         self.reconstruction_loss = check_choice("reconstruction_loss", reconstruction_loss, RECONSTRUCTION)
         self._compiled = {}
+
+    @classmethod
+    def from_recipe(cls, recipe, image_shape, prior, dtype="float32", classes=0):
+        """Return the model a recipe describes.
+
+        Args:
+            recipe: `aae_tf.Recipe`.
+            image_shape: (H, W, C).
+            prior: `aae_tf.priors.Prior` of dimension `recipe.latent_dim`.
+            dtype: Keras dtype policy of the networks.
+            classes: number of classes of the data, 0 without labels.
+
+        Raises:
+            InputError: the model needs labels and the data has none, or another field that it cannot do with.
+        """
+        return cls(
+            decoder=decoder_from_recipe(recipe, image_shape, dtype),
+            prior=prior,
+            image_scale=recipe.image_scale,
+            reconstruction_loss=recipe.reconstruction_loss,
+            **cls.own_parts(recipe, dtype, classes),
+        )
+
+    @classmethod
+    def own_parts(cls, recipe, dtype, classes):
+        """Return the arguments in which a subclass's `from_recipe` differs; here the encoder alone."""
+        return {"encoder": encoder_from_recipe(recipe, dtype)}
 
     # Training ---------------------------------------------------------------------------------------------
 
@@ -94,6 +143,7 @@ class LatentModel(keras.Model):
             return
         shape = (None, *input_shape[1:])
         images = tf.zeros((2, *shape[1:]))
+        self.image_scale(images)
         codes = self.codes({"images": images, "labels": tf.zeros(2, tf.int32)})
         if codes["z"].shape[-1] != self.prior.dim:
             raise InputError(
@@ -105,6 +155,11 @@ class LatentModel(keras.Model):
                 f"the decoder gives images of shape {tuple(outputs.shape[1:])}, not {tuple(images.shape[1:])}"
             )
         self.built = True
+
+    @property
+    def encodes(self):
+        """Whether the model has an encoder."""
+        return self.encoder is not None
 
     # Use ----------------------------------------------------------------------------------------------------
 

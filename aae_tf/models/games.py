@@ -61,7 +61,8 @@ class LabelConditionedGame(AdversarialGame):
     """The game of §2.3: the discriminator also sees a one-hot label of K+1 entries, the last for "no label".
 
     Real samples of class k come from the prior's k-th part, those without label from the whole prior; the fake is the
-    code of an image with its own label, or without.
+    code of an image with its own label, or without. With `parts=False` every class has the whole prior instead, so
+    that the codes of each class, and not only all codes together, come to match it: z then says nothing of the label.
 
     The one-hot entry is `label_scale` instead of 1, so that beside codes that spread over several units the label is
     not lost on the discriminator.
@@ -69,12 +70,13 @@ class LabelConditionedGame(AdversarialGame):
     Args:
         classes: K.
         label_scale: height of the one-hot entry.
-        **kwargs: as for `AdversarialGame`; the prior must have K classes.
+        parts: whether a class is a part of the prior, which then must have K classes, or has the whole of it.
+        **kwargs: as for `AdversarialGame`.
     """
 
-    def __init__(self, *args, classes, label_scale=5.0, **kwargs):
+    def __init__(self, *args, classes, label_scale=5.0, parts=True, **kwargs):
         super().__init__(*args, **kwargs)
-        self.classes, self.label_scale = classes, label_scale
+        self.classes, self.label_scale, self.parts = classes, label_scale, parts
 
     def conditioned(self, codes, batch):
         """Return codes joined with their labels, float32 [N, D + K + 1]."""
@@ -83,8 +85,8 @@ class LabelConditionedGame(AdversarialGame):
         return tf.concat([codes, tf.one_hot(entry, self.classes + 1, on_value=self.label_scale)], -1)
 
     def real(self, batch, count, seed):
-        """Return prior samples of the batch's labels, float32 [count, D]."""
-        return self.prior.sample(count, seed, batch["labels"])
+        """Return prior samples, of the batch's labels where classes are parts of the prior, float32 [count, D]."""
+        return self.prior.sample(count, seed, batch["labels"] if self.parts else None)
 
 
 def regularization_phases(games, generator_variables):

@@ -9,7 +9,6 @@ from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.games import LabelConditionedGame
-from aae_tf.networks import encoder_from_recipe
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -29,14 +28,14 @@ class LabelInformedAAE(AdversarialAutoencoder):
 
     @classmethod
     def own_parts(cls, recipe, dtype, classes):
-        """Return the encoder, after a check that the prior's parts are the data's classes."""
+        """Return the parts of `AdversarialAutoencoder`, after a check that the prior's parts are the data's classes."""
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
         if recipe.prior != "own" and recipe.components != classes:
             raise InputError(
                 f"the prior has {recipe.components} parts but the data {classes} classes; set components={classes}"
             )
-        return {"encoder": encoder_from_recipe(recipe, dtype)}
+        return super().own_parts(recipe, dtype, classes)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

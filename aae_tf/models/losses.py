@@ -58,3 +58,38 @@ ADVERSARIAL = {
     "non_saturating": (non_saturating_discriminator, non_saturating_generator),
     "least_squares": (least_squares_discriminator, least_squares_generator),
 }
+
+
+def maximum_mean_discrepancy(codes, real, scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)):
+    """Squared maximum mean discrepancy, unbiased, summed over inverse multiquadratic kernels of several widths.
+
+    The kernels are C / (C + |a - b|^2) with C the mean squared distance of prior samples times each scale.
+
+    Args:
+        codes: float32 [N, D], N at least 2.
+        real: float32 [N, D], prior samples.
+        scales: factors on C.
+
+    Returns:
+        Scalar float32, about 0 (and at times below) for samples of one distribution.
+
+    Reference:
+        Tolstikhin et al., 2018, arXiv 1711.01558, section 4.
+    """
+    count = tf.cast(tf.shape(codes)[0], tf.float32)
+    pairs = count * (count - 1)
+    within_codes, within_real = _square_distances(codes, codes), _square_distances(real, real)
+    across = _square_distances(codes, real)
+    width = tf.reduce_sum(within_real) / pairs
+    total = 0.0
+    for scale in scales:
+        near, far = scale * width / (scale * width + within_codes), scale * width / (scale * width + within_real)
+        # the diagonals, all 1, are left out
+        total += (tf.reduce_sum(near) + tf.reduce_sum(far) - 2 * count) / pairs
+        total -= 2 * tf.reduce_mean(scale * width / (scale * width + across))
+    return total
+
+
+def _square_distances(a, b):
+    square = tf.reduce_sum(tf.square(a), -1)[:, None] + tf.reduce_sum(tf.square(b), -1)
+    return tf.nn.relu(square - 2 * tf.linalg.matmul(a, b, transpose_b=True))

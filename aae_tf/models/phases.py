@@ -26,6 +26,8 @@ class Phase:
         variables: the trainable variables it moves.
         kind: which of a recipe's optimizer settings it takes ('reconstruction', 'regularization', ...).
         weight: factor on the loss in training (the reported loss is without it).
+        joins: name of an earlier phase whose optimizer and update it shares, '' for its own: one update, by the sum of
+            their weighted losses.
     """
 
     name: str
@@ -33,10 +35,14 @@ class Phase:
     variables: list
     kind: str = "reconstruction"
     weight: float = 1.0
+    joins: str = ""
 
 
 def alternating(model, phases, optimizers, batch, seed, replicas=1, compute=lambda gradient: gradient):
-    """Take one step, phase after phase, codes recomputed before each (the paper's order).
+    """Take one step, update after update, codes recomputed before each (the paper's order).
+
+    Each phase is an update of its own, save those that share an optimizer object: they share one update, by the sum of
+    their weighted losses.
 
     Within a step the codes' own noise is one draw, so recomputed codes differ only by what the phases before
     have learned, and the compiler shares the passes of phases between which the encoder has not moved.
@@ -53,57 +59,53 @@ def alternating(model, phases, optimizers, batch, seed, replicas=1, compute=lamb
     Returns:
         list of scalar float32 losses, one a phase, in order.
     """
-    losses = []
-    for position, phase in enumerate(phases):
-        optimizer = optimizers[phase.name]
-        gradient = _gradient_of_one(model, phase, position, optimizer, replicas)
-        loss, gradients = compute(gradient)(batch, seed)
-        optimizer.apply(gradients, phase.variables)
-        losses.append(loss)
-    return losses
-
-
-def _gradient_of_one(model, phase, position, optimizer, replicas):
-    """Return the function from (batch, seed) to a phase's loss and its gradients, codes computed for it alone."""
-    variables = [variable.value for variable in phase.variables]
-
-    def gradient(batch, seed):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            codes = model.codes(batch, seed=fold_in(seed, 0), training=True)
-            loss = phase.loss(batch, codes, fold_in(seed, position + 1))
-            scaled = optimizer.scale_loss(loss * (phase.weight / replicas))
-        return loss, tape.gradient(scaled, variables)
-
-    return gradient
+    losses = {}
+    for update in _updates(phases, optimizers):
+        losses |= _take([update], model, phases, batch, seed, replicas, compute)
+    return [losses[position] for position in range(len(phases))]
 
 
 def simultaneous(model, phases, optimizers, batch, seed, replicas=1, compute=lambda gradient: gradient):
     """Take one step in which one encoder pass feeds every phase: about a third fewer operations.
 
-    Every gradient is taken at the weights before the step. Phases that share one optimizer object share one
-    update, by the sum of their weighted losses. Arguments and result as for `alternating`.
+    Every gradient is taken at the weights before the step. Arguments and result as for `alternating`.
     """
+    losses = _take(_updates(phases, optimizers), model, phases, batch, seed, replicas, compute)
+    return [losses[position] for position in range(len(phases))]
+
+
+def _updates(phases, optimizers):
+    """Return [(optimizer, positions of its phases, the variables they move)], in the order of the first phases."""
     groups = {}
     for position, phase in enumerate(phases):
         groups.setdefault(id(optimizers[phase.name]), []).append(position)
-    moved = {key: _union(phases[position].variables for position in group) for key, group in groups.items()}
-    by_id = {id(optimizer): optimizer for optimizer in optimizers.values()}
+    return [
+        (optimizers[phases[group[0]].name], group, _union(phases[position].variables for position in group))
+        for group in groups.values()
+    ]
+
+
+def _take(updates, model, phases, batch, seed, replicas, compute):
+    """Take updates whose gradients are of one set of codes; returns the loss of each phase by its position."""
+    watched = [[variable.value for variable in variables] for _, _, variables in updates]
+    positions = [position for _, group, _ in updates for position in group]
 
     def gradient(batch, seed):
-        with tf.GradientTape(persistent=True) as tape:
+        with tf.GradientTape(persistent=len(updates) > 1, watch_accessed_variables=False) as tape:
+            tape.watch(watched)
             codes = model.codes(batch, seed=fold_in(seed, 0), training=True)
-            losses = [phase.loss(batch, codes, fold_in(seed, position + 1)) for position, phase in enumerate(phases)]
-            scaled = {
-                key: by_id[key].scale_loss(sum(losses[p] * (phases[p].weight / replicas) for p in group))
-                for key, group in groups.items()
-            }
-        return losses, [tape.gradient(scaled[key], [variable.value for variable in moved[key]]) for key in groups]
+            losses = {p: phases[p].loss(batch, codes, fold_in(seed, p + 1)) for p in positions}
+            totals = [
+                optimizer.scale_loss(sum(losses[p] * (phases[p].weight / replicas) for p in group))
+                for optimizer, group, _ in updates
+            ]
+        gradients = [tape.gradient(total, variables) for total, variables in zip(totals, watched, strict=True)]
+        return [losses[p] for p in positions], gradients
 
     losses, gradients = compute(gradient)(batch, seed)
-    for key, found in zip(groups, gradients, strict=True):
-        by_id[key].apply(found, moved[key])
-    return losses
+    for (optimizer, _, variables), found in zip(updates, gradients, strict=True):
+        optimizer.apply(found, variables)
+    return dict(zip(positions, losses, strict=True))
 
 
 ORDERS = {"alternating": alternating, "simultaneous": simultaneous}

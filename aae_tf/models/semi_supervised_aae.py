@@ -44,6 +44,7 @@ class CategoricalAAE(AdversarialAutoencoder):
         """Return the encoder with its two heads and the discriminator of y."""
         entries = cls.entries(recipe, classes)
         return {
+            **super().own_parts(recipe, dtype, classes),
             "encoder": encoder_from_recipe(recipe, dtype, entries),
             "discriminator_y": discriminator_from_recipe(recipe, dtype, "discriminator_y", role=5),
             "classes": entries,

@@ -4,7 +4,7 @@ import math
 
 from aae_tf.backend import keras
 from aae_tf.networks.chain import Chain
-from aae_tf.networks.layers import hidden, initializer, seeds
+from aae_tf.networks.layers import initializer, seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -16,7 +16,7 @@ class MLPDecoder(Chain):
         widths: units of each hidden layer.
         output_activation: 'sigmoid', 'tanh' or 'linear', to fit the scale of the images.
         activation: hidden activation, a Keras name.
-        batch_norm: normalise before each hidden activation.
+        batch_norm: normalise before each hidden activation, or of the stages with these numbers (from 1).
         kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
         seed: seed of the initializers.
 
@@ -62,7 +62,7 @@ class ConvolutionalDecoder(Chain):
         widths: units of each dense layer before them.
         output_activation: 'sigmoid', 'tanh' or 'linear', to fit the scale of the images.
         activation: hidden activation, a Keras name.
-        batch_norm: normalise before each hidden activation.
+        batch_norm: normalise before each hidden activation, or of the stages with these numbers (from 1).
         kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
         seed: seed of the initializers.
 
@@ -92,11 +92,8 @@ class ConvolutionalDecoder(Chain):
         layers.append(keras.layers.Reshape((*coarse, self.filters[0]), dtype=self.dtype_policy))
         for count, conv_seed in zip((*self.filters[1:], channels), conv_seeds, strict=True):
             start = initializer(kernel_initializer, conv_seed)
-            layers += hidden(
-                keras.layers.Conv2DTranspose(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy),
-                activation,
-                batch_norm,
-                self.dtype_policy,
+            layers += self.stage(
+                keras.layers.Conv2DTranspose(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy)
             )
         while not isinstance(layers[-1], keras.layers.Conv2DTranspose):
             layers.pop()  # the last convolution gives the image: neither normalised nor activated before the crop

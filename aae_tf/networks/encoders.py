@@ -6,7 +6,7 @@ encoder of a model (it is wrapped as a body whose output is the code z).
 
 from aae_tf.backend import keras, tf
 from aae_tf.networks.chain import Chain
-from aae_tf.networks.layers import hidden, initializer, seeds
+from aae_tf.networks.layers import initializer, seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -16,7 +16,7 @@ class MLPBody(Chain):
     Args:
         widths: units of each layer.
         activation: Keras name.
-        batch_norm: normalise before each activation.
+        batch_norm: normalise before each activation, or of the stages with these numbers (from 1).
         kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
         seed: seed of the initializers.
 
@@ -45,7 +45,7 @@ class ConvolutionalBody(Chain):
         filters: filters of each 4x4 convolution.
         widths: units of each dense layer after them.
         activation: Keras name.
-        batch_norm: normalise before each activation.
+        batch_norm: normalise before each activation, or of the stages with these numbers (from 1).
         kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
         seed: seed of the initializers.
 
@@ -70,7 +70,7 @@ class ConvolutionalBody(Chain):
         for count, conv_seed in zip(self.filters, conv_seeds, strict=True):
             start = initializer(kernel_initializer, conv_seed)
             conv = keras.layers.Conv2D(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy)
-            layers += hidden(conv, activation, batch_norm, self.dtype_policy)
+            layers += self.stage(conv)
         flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.chain = [*layers, flatten, *self.dense(self.widths, dense_seed)]
 

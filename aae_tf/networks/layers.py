@@ -50,8 +50,8 @@ class ImageScale(keras.layers.Layer):
     """What the networks see of an image in [0, 1]: (image - shift) / spread, per dimension or for all.
 
     Args:
-        kind: 'unit' (as is), 'signed' ([-1, 1]) or 'standardized' (after `adapt`, mean 0 and variance 1 in each
-            dimension of the training set).
+        kind: 'unit' (as is), 'signed' ([-1, 1]), 'centred' (after `adapt`, mean 0 in each dimension of the training
+            set) or 'standardized' (mean 0 and variance 1).
 
     Call arguments:
         images: float32 [N, H, W, C] in [0, 1]. Returns float32 of the same shape.
@@ -59,11 +59,11 @@ class ImageScale(keras.layers.Layer):
 
     def __init__(self, kind="unit", **kwargs):
         super().__init__(**kwargs)
-        self.kind = check_choice("image_scale", kind, ("unit", "signed", "standardized"))
+        self.kind = check_choice("image_scale", kind, ("unit", "signed", "centred", "standardized"))
 
     def build(self, input_shape):
-        """Make the two constants; per dimension where the kind is 'standardized'."""
-        shape = tuple(input_shape[1:]) if self.kind == "standardized" else ()
+        """Make the two constants; per dimension where `adapt` sets them."""
+        shape = tuple(input_shape[1:]) if self.kind in ("centred", "standardized") else ()
         start = 0.5 if self.kind == "signed" else None
         constant = keras.initializers.Constant
         self.shift = self.add_weight(name="shift", shape=shape, initializer=constant(start or 0.0), trainable=False)
@@ -75,14 +75,16 @@ class ImageScale(keras.layers.Layer):
         Dimensions that hardly vary (std under 0.1 of the mean std) get that floor, so that border pixels that are
         set once in thousands of images do not dominate the error.
         """
-        if self.kind != "standardized":
+        if self.kind not in ("centred", "standardized"):
             return
         scale = 255.0 if images.dtype == np.uint8 else 1.0
         mean = images.mean(0, dtype=np.float64) / scale
+        self.shift.assign(mean)
+        if self.kind == "centred":
+            return
         chunks = np.array_split(images, max(1, len(images) // 1000))
         square = sum(((chunk / scale) ** 2).sum(0) for chunk in chunks) / len(images)
         std = np.sqrt(np.maximum(square - mean**2, 0))
-        self.shift.assign(mean)
         self.spread.assign(np.maximum(std, 0.1 * std.mean() + 1e-6))
 
     def call(self, images):
@@ -96,7 +98,7 @@ class ImageScale(keras.layers.Layer):
     @property
     def output_activation(self):
         """The decoder's output activation that fits this scale."""
-        return {"unit": "sigmoid", "signed": "tanh", "standardized": "linear"}[self.kind]
+        return {"unit": "sigmoid", "signed": "tanh"}.get(self.kind, "linear")
 
     def get_config(self):
         """Return the arguments that make this layer again."""

@@ -92,8 +92,11 @@ class GaussianPosterior(_Posterior):
     def call(self, features, seed=None, training=False):
         """Return sampled codes, or means without a seed."""
         mean, log_variance = self.parameters(features)
-        if seed is None:
-            return mean
+        return mean if seed is None else self.draw(mean, log_variance, seed)
+
+    @staticmethod
+    def draw(mean, log_variance, seed):
+        """Return one sample of each row's Gaussian, float32 [N, dim]."""
         return mean + tf.exp(0.5 * log_variance) * tf.random.stateless_normal(tf.shape(mean), seed)
 
 

@@ -9,12 +9,14 @@ Class-conditional sampling (§2.3): with `labels`, row i comes from the part of 
 """
 
 from aae_tf.priors.base import Prior, as_seed, fold, split_seed
+from aae_tf.priors.fitted import FittedMixture
 from aae_tf.priors.named import Categorical, Gaussian, PetalMixture, SwissRoll, Uniform, named_prior
 from aae_tf.priors.own import DistributionPrior, SamplerPrior, as_prior
 
 __all__ = [
     "Categorical",
     "DistributionPrior",
+    "FittedMixture",
     "Gaussian",
     "PetalMixture",
     "Prior",

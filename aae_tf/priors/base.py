@@ -27,12 +27,14 @@ class Prior:
     """A distribution over codes that can be sampled.
 
     Subclasses give `dim` and `sample`; `classes` is the number of classes `sample` accepts labels for (0: none),
-    `distribution` the tfp distribution where a density exists (else None).
+    `distribution` the tfp distribution where a density exists (else None). A prior with `fitted_after` also has
+    `fit(codes)`.
     """
 
     dim = None
     classes = 0
     distribution = None
+    fitted_after = False  # whether `fit` adapts it to the codes of a trained model
 
     def sample(self, n, seed, labels=None):
         """Draw `n` codes.

@@ -7,6 +7,7 @@ import numpy as np
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.errors import check_choice
 from aae_tf.priors.base import Prior, as_seed, split_seed
+from aae_tf.priors.fitted import FittedMixture
 
 tfd = tfp.distributions
 
@@ -180,7 +181,8 @@ class SwissRoll(Prior):
 
 
 def named_prior(name, dim=2, std=1.0, components=10):
-    """Return the prior that recipes call `name`: 'gaussian', 'mixture', 'uniform' or 'swiss_roll'.
+    """Return the prior that recipes call `name`: 'gaussian', 'mixture', 'uniform', 'swiss_roll', 'fitted_gaussian' or
+    'fitted_mixture'.
 
     Raises:
         InputError: no prior has that name.
@@ -190,6 +192,8 @@ def named_prior(name, dim=2, std=1.0, components=10):
         "mixture": lambda: PetalMixture(components),
         "uniform": lambda: Uniform(dim),
         "swiss_roll": lambda: SwissRoll(components),
+        "fitted_gaussian": lambda: FittedMixture(dim, 1),
+        "fitted_mixture": lambda: FittedMixture(dim, components),
     }
     return makers[check_choice("prior", name, makers)]()
 

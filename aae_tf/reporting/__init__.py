@@ -1,4 +1,4 @@
-"""Reports of a trained model: what is measured of it (`measures`) and what is drawn (`pictures`)."""
+"""Reports of a trained model: what is measured of it (`measures`, `samples`) and what is drawn (`pictures`)."""
 
 from aae_tf.reporting.measures import measure, prior_match, validation_numbers
 from aae_tf.reporting.pictures import draw

@@ -3,7 +3,8 @@
 import numpy as np
 
 from aae_tf import evaluation, models
-from aae_tf.evaluation import mmd, reconstruction_error, two_sample_accuracy
+from aae_tf.evaluation import holes, mmd, reconstruction_error, sliced_wasserstein, two_sample_accuracy
+from aae_tf.reporting.samples import sample_measures
 
 
 def reconstruct(model, split):
@@ -16,9 +17,12 @@ def validation_numbers(model, split):
 
     Returns:
         dict with 'val_reconstruction_error' (mean squared error per pixel) and, for models that learn classes from
-        labels, 'val_classification_error' (share in [0, 1]).
+        labels, 'val_classification_error' (share in [0, 1]); empty for models without an encoder.
     """
-    numbers = {"val_reconstruction_error": float(reconstruction_error(split.images, reconstruct(model, split)).mean())}
+    if not model.encodes:
+        return {}
+    errors = reconstruction_error(split.images, reconstruct(model, split))
+    numbers = {"val_reconstruction_error": float(errors.mean())}
     known = split.labelled()
     if len(known) and predicts(model):
         error, _ = evaluation.error_rate(known.labels, model.predict_labels(known.images))
@@ -31,18 +35,25 @@ def predicts(model):
     return model.wants_labelled
 
 
-def measure(model, data, split="test", seed=0):
-    """Return everything that is measured of a model on held-out images.
+def measure(model, data, split="test", seed=0, likelihood_samples=10_000, progress=None):
+    """Return everything that is measured of a model on held-out images: all that fits it.
 
     Args:
         model: a trained `LatentModel`.
         data: `aae_tf.data.Dataset`.
         split: 'test' or 'validation'.
         seed: seed of prior samples, posterior samples and folds.
+        likelihood_samples: N of the Parzen-window likelihood, 0 for none.
+        progress: function (samples seen), called on the way of the likelihood.
 
     Returns:
         dict of measure name to {'value', 'yardstick' where there is one, 'unit', 'n'}.
     """
+    measures = sample_measures(model, data, split, seed, likelihood_samples, progress)
+    return {**_code_measures(model, data, split, seed), **measures} if model.encodes else measures
+
+
+def _code_measures(model, data, split, seed):
     held_out = getattr(data, split)
     measures = {
         "reconstruction_error": _reconstruction(model, held_out),
@@ -56,7 +67,7 @@ def measure(model, data, split="test", seed=0):
             measures.update(_clusters(model, validation, known))
         if isinstance(model, models.LabelInformedAAE):
             measures["label_in_prior"] = _label_in_prior(model, known)
-        if isinstance(model, models.SupervisedAAE):
+        if model.reads_labels:
             measures.update(_probes(model, data.test.labelled() if split == "validation" else validation, known))
     if isinstance(model, models.DimensionalityReductionAAE):
         measures.update(_map(model, held_out, seed))
@@ -77,7 +88,7 @@ def _reconstruction(model, split):
 
 
 def prior_match(codes, prior, seed=0, most=5_000):
-    """Return MMD and two-sample accuracy of codes against the prior, each beside prior against prior.
+    """Return how well codes match the prior, each number beside that of prior against prior.
 
     Args:
         codes: float [N, D]; the first `most` are used.
@@ -90,22 +101,24 @@ def prior_match(codes, prior, seed=0, most=5_000):
     if count < 10:
         return {}
     real, other = (prior.sample(count, [17, seed + offset]).numpy() for offset in (0, 1_000_003))
-    yardstick = "prior against prior"
+    statistics = {
+        "mmd": (mmd, "squared, unbiased; 0 for equal distributions"),
+        "sliced_wasserstein": (sliced_wasserstein, "units of the codes; 0 for equal distributions"),
+        "two_sample_accuracy": (
+            lambda x, y: two_sample_accuracy(x, y, seed),
+            "accuracy; 0.5 for equal distributions",
+        ),
+        "holes": (holes, "share of prior mass that no code is near"),
+    }
     return {
-        "mmd": {
-            "value": mmd(codes, real),
-            "yardstick": mmd(other, real),
-            "yardstick_is": yardstick,
-            "unit": "squared, unbiased; 0 for equal distributions",
+        name: {
+            "value": statistic(codes, real),
+            "yardstick": statistic(other, real),
+            "yardstick_is": "prior against prior",
+            "unit": unit,
             "n": count,
-        },
-        "two_sample_accuracy": {
-            "value": two_sample_accuracy(codes, real, seed),
-            "yardstick": two_sample_accuracy(other, real, seed),
-            "yardstick_is": yardstick,
-            "unit": "accuracy; 0.5 for equal distributions",
-            "n": count,
-        },
+        }
+        for name, (statistic, unit) in statistics.items()
     }
 
 

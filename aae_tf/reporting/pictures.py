@@ -20,16 +20,15 @@ def draw(model, data, history, seed=0):
     Returns:
         dict of figure name to `matplotlib.figure.Figure`.
     """
-    drawn = {
-        "latent_plane": _latent_plane(model, data, seed),
-        "samples": _samples(model, data, seed),
-        "reconstructions": _reconstructions(model, data),
-    }
+    drawn = {"samples": _samples(model, data, seed)}
+    if model.encodes:
+        drawn["latent_plane"] = _latent_plane(model, data, seed)
+        drawn["reconstructions"] = _reconstructions(model, data)
     if not model.classes:
         drawn["manifold"] = _manifold(model)
     if isinstance(model, models.LabelInformedAAE) and isinstance(model.prior, PetalMixture | SwissRoll):
         drawn["axes"] = _axes(model, data)
-    if isinstance(model, models.SupervisedAAE | models.SemiSupervisedAAE):
+    if model.reads_labels or isinstance(model, models.SemiSupervisedAAE):
         drawn["style_grid"] = _style_grid(model, data, seed)
     if predicts(model) and len(data.test.labelled()):
         counts = evaluation.confusion(data.test.labels, model.predict_labels(data.test.images), data.classes)

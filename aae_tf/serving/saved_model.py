@@ -1,6 +1,7 @@
 """A trained model as a TensorFlow SavedModel with named signatures, for TF Serving or TensorFlow alone.
 
-All images are float32 [N, H, W, C] in [0, 1]; the batch size is free. `serving_default` is `encode`.
+All images are float32 [N, H, W, C] in [0, 1]; the batch size is free. `serving_default` is `encode` (`sample` for
+models without an encoder).
 """
 
 import os
@@ -57,10 +58,14 @@ def signatures(model):
         return {"reconstruction_error": error, "prior_logit": model.prior_logit({"z": encode(inputs[0])["codes"]})}
 
     found = {
-        "encode": (encode, [images]),
         "decode": (decode, [codes, labels] if model.classes else [codes]),
-        "reconstruct": (reconstruct, with_image),
         "sample": (sample_labels, [seed, labels]) if model.classes else (sample, [seed, count]),
+    }
+    if not model.encodes:
+        return {**found, "serving_default": found["sample"]}
+    found |= {
+        "encode": (encode, [images]),
+        "reconstruct": (reconstruct, with_image),
         "serving_default": (encode, [images]),
     }
     if hasattr(model, "classify"):

@@ -7,6 +7,7 @@ bit for bit, as one that never stopped.
 
 import contextlib
 import time
+from dataclasses import replace
 
 import numpy as np
 
@@ -30,10 +31,12 @@ class Trainer:
     Args:
         model: a built model with `phases()` and `codes(batch, seed, training)`.
         train: `aae_tf.data.Split` or `Stream`.
-        optimizers: dict of phase name to Keras optimizer; one object under two names is shared by those phases.
+        optimizers: dict of phase name to Keras optimizer; one object under two names is shared by those phases, which
+            then share one update.
         batch_size: images a step, over all replicas.
         seed: seed of shuffles and draws.
         order: 'alternating' or 'simultaneous'.
+        weights: dict of phase name to a factor on its loss, over the phase's own.
         weight_average: decay of the moving average of the weights, 0 for none.
         rates: function from an epoch (from 0) to a dict of phase name to learning rate; phases it leaves out keep
             theirs. None: no schedules.
@@ -53,6 +56,7 @@ class Trainer:
         batch_size=100,
         seed=0,
         order="alternating",
+        weights=None,
         weight_average=0.0,
         rates=None,
         jit_compile=True,
@@ -61,7 +65,9 @@ class Trainer:
     ):
         self.model, self.optimizers, self.rates = model, optimizers, rates
         self.step = ORDERS[check_choice("order", order, ORDERS)]
-        self.phases = model.phases()
+        self.phases = [
+            replace(phase, weight=phase.weight * (weights or {}).get(phase.name, 1)) for phase in model.phases()
+        ]
         self.names = [phase.name for phase in self.phases]
         for name in self.names:
             if name not in optimizers:

@@ -1,0 +1,157 @@
+"""How good samples are: distances and coverage between features of samples and of real images.
+
+Each number needs a yardstick, the same statistic between two sets of real images, and depends on the number of images.
+"""
+
+import numpy as np
+from sklearn.metrics import pairwise_distances, pairwise_distances_chunked
+from sklearn.neighbors import NearestNeighbors
+
+
+def frechet_distance(real, fake):
+    """Return the Fréchet distance between Gaussians fitted to two sets of features; 0 for equal means and covariances.
+
+    Args:
+        real: float [N, F], N at least 2.
+        fake: float [M, F], M at least 2.
+
+    Returns:
+        float: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½). It falls with the number of images: compare equal numbers.
+
+    Reference:
+        Heusel et al., 2017, arXiv 1706.08500 (FID, there on Inception's features).
+    """
+    real, fake = np.asarray(real, "float64"), np.asarray(fake, "float64")
+    gap = real.mean(0) - fake.mean(0)
+    first, second = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (real, fake))
+    variances, axes = np.linalg.eigh(first)
+    root = axes * np.sqrt(np.maximum(variances, 0)) @ axes.T
+    # tr((C1 C2)^½) is the sum of the roots of the eigenvalues of the symmetric C1^½ C2 C1^½
+    cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ second @ root), 0)).sum()
+    return float(max(gap @ gap + np.trace(first) + np.trace(second) - 2 * cross, 0.0))
+
+
+def kernel_distance(real, fake, block=1000):
+    """Return the kernel distance (KID) between two sets of features, and its standard error.
+
+    The unbiased squared MMD with the kernel (x·y / F + 1)³, averaged over blocks of images; about 0, and at times
+    below, for features of one distribution, whatever their number.
+
+    Args:
+        real: float [N, F], N at least 2.
+        fake: float [M, F], M at least 2.
+        block: images in a block.
+
+    Returns:
+        (float, float): mean and standard error over blocks (0 for a single one).
+
+    Reference:
+        Bińkowski et al., 2018, arXiv 1801.01401.
+    """
+    count = min(len(real), len(fake))
+    starts = range(0, max(count - count % block, 1), block)
+    found = [_cubic_mmd(real[start : start + block], fake[start : start + block]) for start in starts]
+    return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else 0.0
+
+
+def _cubic_mmd(x, y):
+    x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
+    within_x, within_y, across = ((a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
+    unbiased = [
+        (kernel.sum() - np.trace(kernel)) / (len(kernel) * (len(kernel) - 1)) for kernel in (within_x, within_y)
+    ]
+    return sum(unbiased) - 2 * across.mean()
+
+
+def precision_recall(real, fake, neighbours=5):
+    """Return precision, recall, density and coverage of samples, from nearest-neighbour balls around features.
+
+    Args:
+        real: float [N, F], N above `neighbours`.
+        fake: float [M, F], M above `neighbours`.
+        neighbours: k; a ball reaches to the k-th nearest of its own set.
+
+    Returns:
+        dict with 'precision' (share of samples within a ball of a real image), 'recall' (share of real images within
+        a ball of a sample), 'density' (mean number of real balls a sample is in, over k; 1 for equal distributions, and
+        it may exceed 1) and 'coverage' (share of real balls with a sample inside; about 1 - 2^-k for equal ones).
+
+    Reference:
+        Kynkäänniemi et al., 2019, arXiv 1904.06991; Naeem et al., 2020, arXiv 2002.09797.
+    """
+    real, fake = np.asarray(real, "float32"), np.asarray(fake, "float32")
+    real_radius, fake_radius = (_radius(features, neighbours) for features in (real, fake))
+    inside_real, inside_fake = np.zeros(len(fake), int), np.zeros(len(real), bool)
+    covered, start = np.zeros(len(real), bool), 0
+    for distances in pairwise_distances_chunked(real, fake, working_memory=256):
+        rows = slice(start, start + len(distances))
+        within = distances <= real_radius[rows, None]
+        inside_real += within.sum(0)
+        covered[rows] = within.any(1)
+        inside_fake[rows] = (distances <= fake_radius).any(1)
+        start += len(distances)
+    return {
+        "precision": float((inside_real > 0).mean()),
+        "recall": float(inside_fake.mean()),
+        "density": float(inside_real.mean() / neighbours),
+        "coverage": float(covered.mean()),
+    }
+
+
+def _radius(features, neighbours):
+    """Distance of each row to its k-th nearest other row."""
+    nearest = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(features)
+    return nearest.kneighbors(features)[0][:, -1]
+
+
+def nearest_distances(images, others):
+    """Return each image's Euclidean distance to the nearest of others.
+
+    Args:
+        images: float or uint8 [N, ...]; uint8 is scaled to [0, 1].
+        others: float or uint8 [M, ...].
+
+    Returns:
+        float64 array [N].
+    """
+    flat = [np.asarray(array).reshape(len(array), -1) for array in (images, others)]
+    images, others = (array / np.float32(255) if array.dtype == np.uint8 else array for array in flat)
+    images, others = images.astype("float32"), others.astype("float32")
+    found = np.empty(len(images))
+    for start in range(0, len(images), 1000):
+        part = slice(start, start + 1000)
+        found[part] = np.min(
+            [pairwise_distances(images[part], chunk).min(1) for chunk in _thousands(others, 10)], axis=0
+        )
+    return found
+
+
+def _thousands(array, thousands):
+    for start in range(0, len(array), 1000 * thousands):
+        yield array[start : start + 1000 * thousands]
+
+
+def copying(samples, train, held_out, seed=0):
+    """Return how much nearer samples are to training images than to as many held-out ones: the data-copying ratio.
+
+    A model that has learned the distribution is as near to images it has seen as to images it has not. One that
+    memorises is nearer to those it has seen. Blurred samples are near to both, so blur does not pass for memorising.
+
+    Args:
+        samples: float [N, ...].
+        train: float or uint8 [T, ...]; as many rows as `held_out` has are drawn from it.
+        held_out: float or uint8 [H, ...].
+        seed: seed of the draw.
+
+    Returns:
+        float: median over samples of distance to the nearest training image over distance to the nearest held-out
+        image; about 1 without memorising, near 0 for copies.
+
+    Reference:
+        After the three-sample test of Meehan, Chaudhuri and Dasgupta, 2020, arXiv 2004.05675.
+    """
+    size = min(len(train), len(held_out))
+    chance = np.random.default_rng(seed)
+    sets = [array[np.sort(chance.permutation(len(array))[:size])] for array in (train, held_out)]
+    seen, unseen = (nearest_distances(samples, images) for images in sets)
+    return float(np.median(seen / np.maximum(unseen, 1e-12)))

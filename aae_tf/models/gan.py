@@ -1,0 +1,98 @@
+"""A generative adversarial network on images (Goodfellow et al., 2014, arXiv 1406.2661), the decoder as generator.
+
+The game is played on images instead of codes, and nothing is encoded: a baseline of table 1.
+"""
+
+from aae_tf.backend import keras, tf
+from aae_tf.errors import InputError, check_choice
+from aae_tf.models.base import LatentModel
+from aae_tf.models.games import AdversarialGame, regularization_phases
+from aae_tf.models.losses import ADVERSARIAL
+from aae_tf.networks import discriminator_from_recipe
+from aae_tf.priors import as_seed
+
+
+class ImageGame(AdversarialGame):
+    """The game between images and decoded prior samples, both flat and in the networks' scale.
+
+    Args:
+        image_scale: the model's `ImageScale`.
+        discriminator: Keras model from flat images [N, H W C] to one logit a row.
+        **kwargs: as for `AdversarialGame`.
+    """
+
+    def __init__(self, image_scale, discriminator, **kwargs):
+        super().__init__(None, discriminator, code="images", **kwargs)
+        self.image_scale = image_scale
+
+    def real(self, batch, count, seed):
+        """Return the batch's images, float32 [N, H W C]."""
+        return _flat(self.image_scale(batch["images"]))
+
+
+def _flat(images):
+    return tf.reshape(images, [tf.shape(images)[0], images.shape[1] * images.shape[2] * images.shape[3]])
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class GAN(LatentModel):
+    """A generator of images and a discriminator of images (arXiv 1406.2661); it has no encoder.
+
+    Args:
+        decoder: Keras model from prior samples [N, D] to images [N, H, W, C] in the networks' scale: the generator.
+        discriminator: Keras model from flat images [N, H W C] to one logit a row.
+        prior: `aae_tf.priors.Prior` of dimension D.
+        adversarial_loss: 'non_saturating' or 'least_squares'.
+        discriminator_noise: standard deviation of Gaussian noise on the discriminator's inputs.
+        **kwargs: `image_scale` and `name`, as for `LatentModel`.
+
+    Call arguments:
+        images: float [N, H, W, C] in [0, 1] or uint8, for their number only. Returns as many samples, float32.
+    """
+
+    parts = ("decoder", "prior", "image_scale", "discriminator")
+    options = (*LatentModel.options, "adversarial_loss", "discriminator_noise")
+
+    def __init__(
+        self, decoder, discriminator, prior, adversarial_loss="non_saturating", discriminator_noise=0.0, **kwargs
+    ):
+        super().__init__(None, decoder, prior, **kwargs)
+        self.discriminator = discriminator
+        self.adversarial_loss = check_choice("adversarial_loss", adversarial_loss, ADVERSARIAL)
+        self.discriminator_noise = discriminator_noise
+
+    @classmethod
+    def own_parts(cls, recipe, dtype, classes):
+        """Return the discriminator and the game's options."""
+        return {
+            "discriminator": discriminator_from_recipe(recipe, dtype),
+            "adversarial_loss": recipe.adversarial_loss,
+            "discriminator_noise": recipe.discriminator_noise,
+        }
+
+    def codes(self, batch, seed=None, training=False):
+        """Return prior samples z, as many as the batch has images, and the flat 'images' they are decoded to."""
+        z = self.prior.sample(tf.shape(batch["images"])[0], as_seed(0) if seed is None else seed)
+        images = tf.cast(self.decoder(z, training=training), tf.float32)
+        return {"z": z, "images": _flat(images)}
+
+    def phases(self):
+        """Return the discriminator's phase and the generator's."""
+        game = ImageGame(
+            self.image_scale, self.discriminator, loss=self.adversarial_loss, noise=self.discriminator_noise
+        )
+        return regularization_phases([game], self.decoder.trainable_variables)
+
+    def build(self, input_shape):
+        """Build both networks for images of shape (N, H, W, C)."""
+        if not self.built:
+            super().build(input_shape)
+            self.discriminator(tf.zeros((2, input_shape[1] * input_shape[2] * input_shape[3])))
+
+    def encode(self, images, seed=None, batch_size=1000):
+        """Refuse: there is no encoder."""
+        raise InputError("a GAN has no encoder: it can sample and decode only")
+
+    def reconstruct(self, images, labels=None, batch_size=1000):
+        """Refuse: there is no encoder."""
+        raise InputError("a GAN has no encoder: it can sample and decode only")

@@ -1,0 +1,116 @@
+"""The variational autoencoder (Kingma and Welling, 2014, arXiv 1312.6114), with and without labels: the paper's rival.
+
+It maximises the evidence lower bound: reconstruction less KL(q(z|x) || p(z)). So it needs the prior's density, where
+an adversarial autoencoder needs only samples of it.
+"""
+
+from aae_tf.backend import keras, tf, tfp
+from aae_tf.errors import InputError
+from aae_tf.models.base import LatentModel, every_label
+from aae_tf.models.phases import Phase, fold_in
+from aae_tf.networks import GaussianPosterior
+
+tfd = tfp.distributions
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class VariationalAutoencoder(LatentModel):
+    """An autoencoder with a Gaussian posterior and a KL term (arXiv 1312.6114).
+
+    The KL term is in closed form where TensorFlow Probability has one for the prior (Gaussians), else estimated from
+    the code that was sampled (mixtures).
+
+    Args:
+        *args: `encoder` (with a `GaussianPosterior` as head 'z'), `decoder` and `prior`, as for `LatentModel`.
+        penalty_weight: factor on the KL term, the beta of beta-VAE (Higgins et al., 2017).
+        **kwargs: as for `LatentModel`.
+
+    Raises:
+        InputError: another posterior, or a prior without density.
+    """
+
+    options = (*LatentModel.options, "penalty_weight")
+
+    def __init__(self, *args, penalty_weight=1.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.penalty_weight = penalty_weight
+        if not isinstance((self.encoder.heads or {}).get("z"), GaussianPosterior):
+            raise InputError(f"{type(self).__name__} needs a Gaussian posterior; set posterior='gaussian'")
+        if self.prior.distribution is None:
+            raise InputError(
+                f"{type(self).__name__} needs the prior's density and {type(self.prior).__name__} has none; use "
+                "another prior, or an adversarial autoencoder, which needs only samples"
+            )
+
+    @classmethod
+    def own_parts(cls, recipe, dtype, classes):
+        """Return the encoder and the factor of the KL term."""
+        return {**super().own_parts(recipe, dtype, classes), "penalty_weight": recipe.penalty_weight}
+
+    def build(self, input_shape):
+        """Build every network for images of shape (N, H, W, C); see `LatentModel.build`."""
+        if not self.built:
+            self.encoder.build(tuple(input_shape))
+            super().build(input_shape)
+
+    def codes(self, batch, seed=None, training=False):
+        """Return z and the 'mean' and 'log_variance' of q(z|x), each float32 [N, D]."""
+        features = self.encoder.features(self.image_scale(batch["images"]), training, seed)
+        head = self.encoder.heads["z"]
+        mean, log_variance = head.parameters(features)
+        z = mean if seed is None else head.draw(mean, log_variance, fold_in(seed, 3))
+        return {"z": z, "mean": mean, "log_variance": log_variance}
+
+    def kl_divergence(self, codes):
+        """Return KL(q(z|x) || p(z)) in nats, float32 [N], of what `codes` returned."""
+        posterior = tfd.MultivariateNormalDiag(codes["mean"], tf.exp(0.5 * codes["log_variance"]))
+        try:
+            return tfd.kl_divergence(posterior, self.prior.distribution)
+        except NotImplementedError:
+            return posterior.log_prob(codes["z"]) - self.prior.log_prob(codes["z"])
+
+    def phases(self):
+        """Return reconstruction and, in the same update, the KL term."""
+
+        def kl(batch, codes, seed):
+            return tf.reduce_mean(self.kl_divergence(codes))
+
+        encoder = self.encoder.trainable_variables
+        return [
+            self.reconstruction_phase(),
+            Phase("kl", kl, encoder, weight=self.penalty_weight, joins="reconstruction"),
+        ]
+
+
+@keras.saving.register_keras_serializable("aae_tf")
+class ConditionalVAE(VariationalAutoencoder):
+    """A VAE whose decoder also gets the label, p(x|z, y): the VAE of §4 (Kingma et al., 2014, arXiv 1406.5298, M2).
+
+    The encoder sees the image alone, q(z|x), as that of `SupervisedAAE` does: the image already shows its class.
+
+    Args:
+        *args: as for `VariationalAutoencoder`, but the decoder has K + D inputs, label first.
+        classes: K.
+        **kwargs: as for `VariationalAutoencoder`.
+
+    Call arguments:
+        inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
+    """
+
+    options = (*VariationalAutoencoder.options, "classes")
+    reads_labels = True
+    trains_on_labels = True
+
+    def __init__(self, *args, classes, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.classes = classes
+
+    @classmethod
+    def own_parts(cls, recipe, dtype, classes):
+        """Return the parts of `VariationalAutoencoder` and the number of classes."""
+        return {**super().own_parts(recipe, dtype, classes), "classes": every_label(recipe, classes)}
+
+    def codes(self, batch, seed=None, training=False):
+        """Return the codes of `VariationalAutoencoder` and the given label as one-hot y, float32 [N, K]."""
+        y = tf.one_hot(batch["labels"], self.classes)
+        return {**super().codes(batch, seed=seed, training=training), "y": y}

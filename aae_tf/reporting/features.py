@@ -1,0 +1,152 @@
+"""Features for sample quality: the last hidden layer of a small classifier trained on the dataset's training images.
+
+The field's usual features are a downloaded Inception's, made for photographs of objects; these need no network and fit
+the data. The classifier is trained once a dataset by the project's own loop, kept in the cache folder under the
+dataset's fingerprint, and its accuracy is reported with every number that rests on it. Numbers of different versions,
+or of other features, must not be compared.
+"""
+
+import hashlib
+import json
+import zipfile
+
+import numpy as np
+
+from aae_tf.backend import keras, tf
+from aae_tf.data.embedded import cache_folder
+from aae_tf.models import Phase, as_images
+from aae_tf.networks import seeds
+from aae_tf.training import Trainer, checkpoints
+
+VERSION = 1
+STEPS = 1500
+UNITS = 64
+
+
+class FeatureClassifier(keras.Model):
+    """Two convolutions and a hidden layer, whose outputs are the features.
+
+    Args:
+        classes: number of classes.
+        image_shape: (H, W, C).
+
+    Call arguments:
+        images: float32 [N, H, W, C] in [0, 1]. Returns logits, float32 [N, classes].
+    """
+
+    wants_labelled = False
+
+    def __init__(self, classes, image_shape):
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        first, second, third, last = (keras.initializers.GlorotUniform(seed) for seed in seeds(20161114, 4))
+        convolution = keras.layers.Conv2D
+        self.body = [
+            convolution(16, 5, 2, "same", activation="relu", kernel_initializer=first, dtype="float32"),
+            convolution(32, 3, 2, "same", activation="relu", kernel_initializer=second, dtype="float32"),
+            keras.layers.Flatten(dtype="float32"),
+            keras.layers.Dense(UNITS, "relu", kernel_initializer=third, dtype="float32"),
+        ]
+        self.head = keras.layers.Dense(classes, kernel_initializer=last, dtype="float32")
+
+    def hidden(self, images):
+        """Return features, float32 [N, 64]."""
+        for layer in self.body:
+            images = layer(images)
+        return images
+
+    def call(self, images, training=False):
+        """Return logits."""
+        return self.head(self.hidden(images))
+
+    def codes(self, batch, seed=None, training=False):
+        """Return the logits, as the loop asks for what its phases share."""
+        return {"logits": self(batch["images"], training=training)}
+
+    def phases(self):
+        """Return the one phase: cross-entropy of the labels."""
+
+        def loss(batch, codes, seed):
+            return tf.reduce_mean(
+                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["labels"], logits=codes["logits"])
+            )
+
+        return [Phase("classification", loss, self.trainable_variables, "classification")]
+
+
+class Features:
+    """A trained classifier's features.
+
+    Attributes:
+        accuracy: share of validation images it classifies rightly.
+        name: what they are, for reports.
+    """
+
+    def __init__(self, classifier, images, accuracy):
+        self.accuracy = accuracy
+        self.name = f"{UNITS} features of a classifier of this dataset, version {VERSION}, accuracy {accuracy:.3f}"
+        specs = tf.TensorSpec((None, *classifier.image_shape), tf.float32)
+        self._hidden = tf.function(classifier.hidden, input_signature=[specs]).get_concrete_function()
+        self.spread = 1.0
+        self.spread = float(self(images).std(0).mean())
+
+    def __call__(self, images):
+        """Return float32 [N, 64], of about unit variance, of images, uint8 or float [N, H, W, C] in [0, 1]."""
+        parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
+        return np.concatenate([self._hidden(as_images(part)).numpy() for part in parts]) / self.spread
+
+
+def features_of(data):
+    """Return the `Features` of a dataset, trained now or kept from before; None where it has too few labels.
+
+    Args:
+        data: `aae_tf.data.Dataset` with labelled training and validation images in memory.
+    """
+    train, validation = (getattr(data, part) for part in ("train", "validation"))
+    if not data.classes or not hasattr(train, "labelled"):
+        return None
+    train, validation = train.labelled(), validation.labelled()
+    if len(train) < 20 or not len(validation):
+        return None
+    classifier = FeatureClassifier(data.classes, data.image_shape)
+    classifier(tf.zeros((1, *data.image_shape)))
+    labels = hashlib.blake2b(np.ascontiguousarray(train.labels), digest_size=8).hexdigest()
+    kept = cache_folder() / "classifiers" / f"{data.fingerprint()}-{labels}-v{VERSION}.npz"
+    if not _restore(kept, classifier):
+        _train(classifier, train)
+        _keep(kept, classifier)
+    right = [
+        np.argmax(classifier(as_images(validation.images[start : start + 1000])), -1)
+        == validation.labels[start:][:1000]
+        for start in range(0, len(validation), 1000)
+    ]
+    return Features(classifier, validation.images, float(np.concatenate(right).mean()))
+
+
+def _train(classifier, train):
+    size = min(100, len(train))
+    steps = len(train) // size
+    trainer = Trainer(classifier, train, {"classification": keras.optimizers.Adam(1e-3)}, batch_size=size, seed=0)
+    trainer.fit(max(2, min(30, -(-STEPS // steps))))
+
+
+def _restore(path, classifier):
+    try:
+        with np.load(path) as arrays:
+            for number, variable in enumerate(classifier.variables):
+                variable.assign(arrays[f"v{number}"])
+            return json.loads(str(arrays["version"])) == VERSION
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return False
+
+
+def _keep(path, classifier):
+    """Write beside and rename; without a writable cache folder the classifier is trained again next time."""
+    arrays = {f"v{number}": variable.numpy() for number, variable in enumerate(classifier.variables)}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        checkpoints.write_beside(path, lambda file: np.savez(file, version=json.dumps(VERSION), **arrays))
+    except OSError as error:
+        import logging
+
+        logging.getLogger(__name__).info("the classifier is not kept: %s", error)
