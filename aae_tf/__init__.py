@@ -17,7 +17,9 @@ from aae_tf.recipes import recipes
 
 _LAZY = {
     "train": "aae_tf.api",
+    "Comparison": "aae_tf.comparison",
     "Run": "aae_tf.runs",
+    "compare": "aae_tf.comparison",
     "load_run": "aae_tf.runs",
     **dict.fromkeys(
         (

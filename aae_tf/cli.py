@@ -19,6 +19,10 @@ app = typer.Typer(
 data_app = typer.Typer(help="Prepare datasets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
+Options = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="Change any field of the recipe; repeat as needed."),
+]
 RunDirectory = Annotated[str, typer.Argument(metavar="RUN", help="A run directory.")]
 
 
@@ -35,15 +39,10 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
-    options: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change any field of the recipe; repeat as needed."),
-    ] = None,
+    options: Options = None,
 ):
     """Train a recipe: pictures, numbers and a servable model at the end."""
-    changes = dict(_split_option(option) for option in options or [])
-    named = {"epochs": epochs, "labels": labels, "seed": seed}
-    changes.update({name: value for name, value in named.items() if value is not None})
+    changes = _changes(options, epochs=epochs, labels=labels, seed=seed)
     from aae_tf.recipes import get_recipe
 
     get_recipe(recipe).with_options(**changes)  # refuse what cannot be before TensorFlow is loaded
@@ -52,9 +51,41 @@ def train(
     try:
         run = train_recipe(recipe, dataset, out_dir=out, **changes)
     except KeyboardInterrupt:
-        typer.echo("interrupted; the same command resumes from the last checkpoint", err=True)
-        raise typer.Exit(130) from None
+        _interrupted()
     typer.echo(run.out_dir)
+
+
+@app.command()
+def compare(
+    recipes: Annotated[list[str], typer.Argument(help="Two or more recipes.")],
+    dataset: Annotated[str | None, typer.Option(help="As for train; by default the recipes' own.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images, of each.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    out: Annotated[
+        str, typer.Option(help="Its folder; finished runs in it are reused.")
+    ] = "runs/compare",
+    options: Options = None,
+):
+    """Train several recipes on the same images, or reuse their runs: one table, one figure."""
+    changes = _changes(options, epochs=epochs, seed=seed)
+    from aae_tf.recipes import get_recipe
+
+    for recipe in recipes:
+        get_recipe(recipe).with_options(**changes)
+    from rich.table import Table
+
+    from aae_tf.comparison import compare as compare_recipes
+
+    try:
+        found = compare_recipes(recipes, dataset, out_dir=out, **changes)
+    except KeyboardInterrupt:
+        _interrupted()
+    names, *columns = zip(*found.rows(), strict=True)
+    table = Table("", *names[1:], box=None)
+    for heading, *values in columns:
+        table.add_row(heading, *values)
+    _print(table)
+    typer.echo(found.out_dir / "comparison.png")
 
 
 @app.command()
@@ -71,11 +102,21 @@ def recipes():
 
 
 @app.command()
-def evaluate(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help="The data again.")] = None):
+def evaluate(
+    run: RunDirectory,
+    dataset: Annotated[str | None, typer.Option(help="The data again.")] = None,
+    likelihood_samples: Annotated[
+        int, typer.Option(min=0, help="Samples of the Parzen window (table 1 has 10000 and 10000000); 0 for none.")
+    ] = 10_000,
+):
     """Measure a run on its test images, and write evaluation.json."""
     from rich.table import Table
 
-    report = _load(run, dataset).evaluate()
+    from aae_tf.training.progress import sample_progress
+
+    loaded = _load(run, dataset)
+    with sample_progress(likelihood_samples) as progress:
+        report = loaded.evaluate(likelihood_samples=likelihood_samples, progress=progress)
     table = Table("measure", "value", "yardstick", "unit", "n", box=None)
     for name, measure in report["measures"].items():
         yardstick = f"{measure['yardstick']:.4g} ({measure['yardstick_is']})" if "yardstick" in measure else ""
@@ -121,6 +162,17 @@ def _load(run, dataset):
     from aae_tf.runs import load_run
 
     return load_run(run, dataset)
+
+
+def _changes(options, **named):
+    """Return the recipe fields that the command line changes."""
+    changes = dict(_split_option(option) for option in options or [])
+    return changes | {name: value for name, value in named.items() if value is not None}
+
+
+def _interrupted():
+    typer.echo("interrupted; the same command resumes from the last checkpoint", err=True)
+    raise typer.Exit(130) from None
 
 
 def _split_option(option):

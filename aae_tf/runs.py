@@ -39,7 +39,7 @@ class Run:
         Args:
             split: 'test' to report, 'validation' to choose (which is not written).
             likelihood_samples: N of the Parzen-window likelihood (table 1 has 10,000 and 10,000,000), 0 for none.
-            progress: function (samples seen), called on the way of the likelihood.
+            progress: function (what for, samples seen), called on the way of the likelihood.
 
         Returns:
             dict with 'split', 'seed', 'source' and 'measures': name to {'value', 'yardstick', 'unit', 'n', ...}.

@@ -28,7 +28,7 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
         chunks: function without arguments to an iterator over the samples, float arrays [c, ...] in the same units; it
             is called for each pass, and gives the same samples each time. An array [N, ...] will do.
         validation: float or uint8 [V, ...]; the first 1,000 are used.
-        progress: function (samples seen in all passes), called after each chunk.
+        progress: function (what the pass is for, samples seen in it), called after each chunk.
 
     Returns:
         dict with 'mean' and 'standard_error' in nats (mean over images), 'bandwidth' in units of the images, and
@@ -47,13 +47,14 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
         raise InputError("a log-likelihood needs samples, images and validation images; one of them is empty")
     coarse = _mean(log_density(validation, [first], COARSE))
     grid = COARSE[np.argmax(coarse)] * FINE
-    found = _mean(log_density(validation, stream(), grid, progress))
+    choosing, measuring = (_named(progress, text) for text in ("choosing the bandwidth", "measuring the likelihood"))
+    found = _mean(log_density(validation, stream(), grid, choosing))
     while np.argmax(found) == 0:
         grid = grid * 0.8
-        found = _mean(log_density(validation, stream(), grid, progress))
+        found = _mean(log_density(validation, stream(), grid, choosing))
     bandwidth = float(grid[np.argmax(found)])
     count = _Count(stream())
-    densities = log_density(images, count, [bandwidth], progress)[0]
+    densities = log_density(images, count, [bandwidth], measuring)[0]
     spread = densities.std(ddof=1) / math.sqrt(len(densities)) if len(densities) > 1 else 0.0
     return {
         "mean": float(densities.mean()),
@@ -130,6 +131,10 @@ class _Count:
         for chunk in self.chunks:
             self.seen += len(chunk)
             yield chunk
+
+
+def _named(progress, text):
+    return None if progress is None else lambda seen: progress(text, seen)
 
 
 def _mean(densities):

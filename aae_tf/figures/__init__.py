@@ -17,7 +17,7 @@ from aae_tf.figures.grids import (
     samples_with_neighbours,
     tile,
 )
-from aae_tf.figures.planes import latent_plane, map_with_heads
+from aae_tf.figures.planes import latent_plane, map_with_heads, side_by_side
 
 __all__ = [
     "COLOURS",
@@ -34,5 +34,6 @@ __all__ = [
     "plane_codes",
     "reconstructions",
     "samples_with_neighbours",
+    "side_by_side",
     "tile",
 ]

@@ -47,7 +47,7 @@ def manifold(images, side, title="", keep=None):
         images[~keep] = 1.0
     figure = Figure(figsize=(7, 7.2), layout="constrained")
     axes = figure.subplots()
-    _show(axes, tile(images, side))
+    show_image(axes, tile(images, side))
     axes.set(title=title, xlabel="$z_1$ →", ylabel="$z_2$ →")
     return figure
 
@@ -66,7 +66,7 @@ def grid(images, columns, title="", rows=(), column_names=()):
     count = len(images) // columns
     figure = Figure(figsize=(0.5 * columns + 0.8, 0.5 * count * height / width + 0.8), layout="constrained")
     axes = figure.subplots()
-    _show(axes, tile(images, columns))
+    show_image(axes, tile(images, columns))
     axes.set_title(title)
     if len(rows):
         axes.set_yticks((np.arange(len(rows)) + 0.5) * height - 0.5, rows, fontsize=9)
@@ -89,8 +89,8 @@ def heads_and_members(heads, members):
     for block in range(blocks):
         part = slice(10 * block, 10 * block + 10)
         head, images = panels[2 * block], panels[2 * block + 1]
-        _show(head, tile(heads[part], 1))
-        _show(images, tile(members[part].reshape(-1, *members.shape[2:]), members.shape[1]))
+        show_image(head, tile(heads[part], 1))
+        show_image(images, tile(members[part].reshape(-1, *members.shape[2:]), members.shape[1]))
         head.set_title("head", fontsize=9)
         images.set_title("random members", fontsize=9)
         for spine in head.spines.values():
@@ -110,8 +110,8 @@ def samples_with_neighbours(samples, neighbours, columns=10, title=""):
     rows = len(samples) // columns
     figure = Figure(figsize=(0.62 * (columns + 1.4), 0.62 * rows + 0.7), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=[columns, 1])
-    _show(left, tile(samples[: rows * columns], columns))
-    _show(right, tile(neighbours[:rows], 1))
+    show_image(left, tile(samples[: rows * columns], columns))
+    show_image(right, tile(neighbours[:rows], 1))
     left.set_title(title or "samples")
     right.set_title("nearest\ntraining", fontsize=8)
     for spine in right.spines.values():
@@ -156,7 +156,7 @@ def reconstructions(images, outputs, columns=12, title="held-out images and thei
     figure = Figure(figsize=(0.6 * columns, 1.3 * rows + 0.4), layout="constrained")
     for index, axes in enumerate(np.atleast_1d(figure.subplots(rows, 1))):
         part = slice(index * columns, (index + 1) * columns)
-        _show(axes, tile(np.concatenate([images[part], outputs[part]]), columns))
+        show_image(axes, tile(np.concatenate([images[part], outputs[part]]), columns))
     figure.suptitle(title, fontsize=11)
     return figure
 
@@ -171,7 +171,8 @@ def tile(images, columns):
     return grid.reshape(rows * height, columns * width, channels)
 
 
-def _show(axes, image):
+def show_image(axes, image):
+    """Draw an image, float [H, W, C] in [0, 1], without ticks or frame."""
     channels = image.shape[-1]
     if channels >= 3:
         axes.imshow(np.clip(image[..., :3], 0, 1), interpolation="nearest")

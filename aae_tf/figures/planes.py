@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from aae_tf.figures.colours import INK, colour
+from aae_tf.figures.grids import show_image, tile
 
 
 def latent_plane(codes, labels=None, class_names=(), prior_samples=None, log_prob=None, title=""):
@@ -21,20 +22,50 @@ def latent_plane(codes, labels=None, class_names=(), prior_samples=None, log_pro
     """
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
+    _draw_plane(axes, codes, labels, class_names, prior_samples, log_prob)
+    axes.set_title(title)
+    return figure
+
+
+def side_by_side(panels):
+    """Several models' codes over their priors, above samples of each (figure 2).
+
+    Args:
+        panels: list of dicts with 'plane' (the arguments of `latent_plane`, None for a model that does not encode),
+            'samples' (float [40, H, W, C] in [0, 1]), 'title' and 'caption' (numbers, below).
+    """
+    count = len(panels)
+    figure = Figure(figsize=(0.6 + 3.4 * count, 6.2), layout="constrained")
+    rows = figure.subplots(2, count, squeeze=False, height_ratios=(3.4, 2))
+    last = max((number for number, panel in enumerate(panels) if panel["plane"] is not None), default=0)
+    for number, panel in enumerate(panels):
+        plane, samples = rows[:, number]
+        if panel["plane"] is None:
+            plane.text(0.5, 0.5, "no encoder:\nno codes", ha="center", va="center", color=INK)
+            plane.set(xticks=[], yticks=[], aspect="equal")
+        else:
+            _draw_plane(plane, **panel["plane"], legend=number == last)
+        plane.set_title(panel["title"])
+        show_image(samples, tile(panel["samples"], 10))
+        samples.set_title("samples", fontsize=9)
+        samples.set_xlabel(panel["caption"], fontsize=9)
+    return figure
+
+
+def _draw_plane(axes, codes, labels=None, class_names=(), prior_samples=None, log_prob=None, legend=True):
     planar = codes.shape[1] == 2
     reach = 1.08 * _reach(codes, prior_samples)
     if log_prob is not None and planar and prior_samples is not None:
-        _prior_contours(axes, prior_samples, log_prob, reach)
+        _prior_contours(axes, prior_samples, log_prob, reach, legend)
     elif prior_samples is not None:
         axes.scatter(*prior_samples[:3000, :2].T, s=3, c="#c8c8c8", linewidths=0, label="prior")
     if labels is None:
         axes.scatter(*codes[:, :2].T, s=5, c=colour(0), linewidths=0, alpha=0.7)
     else:
-        _labelled_points(axes, codes, labels, class_names)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
+        _labelled_points(axes, codes, labels, class_names, legend)
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.set_xlabel("$z_1$" if planar else f"$z_1$ (of {codes.shape[1]})")
     axes.set_ylabel("$z_2$")
-    return figure
 
 
 def _reach(codes, prior_samples):
@@ -42,7 +73,7 @@ def _reach(codes, prior_samples):
     return max(np.quantile(points, 0.999), np.quantile(np.abs(codes[:, :2]), 0.995))
 
 
-def _prior_contours(axes, samples, log_prob, reach):
+def _prior_contours(axes, samples, log_prob, reach, legend):
     levels = np.quantile(np.asarray(log_prob(samples.astype("float32"))), [0.01, 0.1, 0.5])
     side = np.linspace(-reach, reach, 200, dtype="float32")
     grid = np.stack(np.meshgrid(side, side), -1)
@@ -51,10 +82,11 @@ def _prior_contours(axes, samples, log_prob, reach):
     axes.contour(side, side, density, np.unique(levels), colors=shades, linestyles="solid", linewidths=0.9, zorder=3)
     names = ("99 % of the prior", "90 %", "50 %")
     handles = [Line2D([], [], color=shade, label=name) for shade, name in zip(shades, names, strict=True)]
-    axes.add_artist(axes.legend(handles=handles, loc="lower right", fontsize=7, frameon=False))
+    if legend:
+        axes.add_artist(axes.legend(handles=handles, loc="lower right", fontsize=7, frameon=False))
 
 
-def _labelled_points(axes, codes, labels, class_names):
+def _labelled_points(axes, codes, labels, class_names, legend):
     shown = np.unique(labels)
     order = np.random.default_rng(0).permutation(len(codes))
     colours = np.array([colour(label) if label >= 0 else "#d0d0d0" for label in labels])
@@ -66,7 +98,8 @@ def _labelled_points(axes, codes, labels, class_names):
         centre = np.median(codes[labels == label, :2], 0)
         box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": colour(label), "alpha": 0.85}
         axes.text(*centre, name, ha="center", va="center", fontsize=9, color=INK, bbox=box, zorder=4)
-    axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, title="class")
+    if legend:
+        axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, title="class")
 
 
 def map_with_heads(places, labels, class_names, heads, title="the map, and its cluster heads"):

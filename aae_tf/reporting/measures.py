@@ -44,7 +44,7 @@ def measure(model, data, split="test", seed=0, likelihood_samples=10_000, progre
         split: 'test' or 'validation'.
         seed: seed of prior samples, posterior samples and folds.
         likelihood_samples: N of the Parzen-window likelihood, 0 for none.
-        progress: function (samples seen), called on the way of the likelihood.
+        progress: function (what for, samples seen), called on the way of the likelihood.
 
     Returns:
         dict of measure name to {'value', 'yardstick' where there is one, 'unit', 'n'}.

@@ -44,15 +44,36 @@ def draw(model, data, history, seed=0):
 
 def _latent_plane(model, data, seed):
     held_out = data.test.take(slice(0, 10_000))
+    title = f"codes of {len(held_out):,} held-out images over the prior"
+    return figures.latent_plane(**_plane(model, held_out, data.class_names, seed), title=title)
+
+
+def _plane(model, held_out, class_names, seed):
+    """Return what `figures.latent_plane` draws of a model's codes."""
     prior = model.prior
-    return figures.latent_plane(
-        model.encode(held_out.images, seed=seed),
-        held_out.labels,
-        data.class_names,
-        prior.sample(20_000, seed).numpy(),
-        None if prior.distribution is None else prior.log_prob,
-        f"codes of {len(held_out):,} held-out images over the prior",
-    )
+    return {
+        "codes": model.encode(held_out.images, seed=seed),
+        "labels": held_out.labels,
+        "class_names": class_names,
+        "prior_samples": prior.sample(20_000, seed).numpy(),
+        "log_prob": None if prior.distribution is None else prior.log_prob,
+    }
+
+
+def plane_panel(model, data, seed=0):
+    """Return what `figures.side_by_side` draws of one model: its codes (where it encodes) and samples.
+
+    Args:
+        model: a trained `LatentModel`.
+        data: `aae_tf.data.Dataset`; codes are of its test images.
+        seed: seed of samples.
+
+    Returns:
+        dict with 'plane' (arguments of `figures.latent_plane`, or None) and 'samples', float32 [40, H, W, C].
+    """
+    held_out = data.test.take(slice(0, 10_000))
+    plane = _plane(model, held_out, data.class_names, seed) if model.encodes else None
+    return {"plane": plane, "samples": model.sample(40, seed)}
 
 
 def _manifold(model, side=20):

@@ -18,7 +18,7 @@ def sample_measures(model, data, split="test", seed=0, likelihood_samples=10_000
         split: 'test' or 'validation'.
         seed: seed of the samples.
         likelihood_samples: N of the Parzen window; 0 leaves the likelihood out.
-        progress: function (samples seen), called on the way of the likelihood.
+        progress: function (what for, samples seen), called on the way of the likelihood.
 
     Returns:
         dict of measure name to {'value', 'unit', 'n', ...}, as `reporting.measure`.

@@ -1,9 +1,10 @@
 """What a user sees of a training: a live line of progress in a terminal or notebook, plain lines elsewhere."""
 
+import contextlib
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from aae_tf.backend import keras
 
@@ -13,6 +14,21 @@ PLAIN_SECONDS = 5.0
 def show(losses):
     """Return losses by name as text, without the timing."""
     return "  ".join(f"{name} {value:.4g}" for name, value in losses.items() if name != "seconds")
+
+
+@contextlib.contextmanager
+def sample_progress(total, console=None):
+    """Show how many samples a long likelihood has seen; yields the function (what for, samples seen) to call.
+
+    Args:
+        total: samples of a pass.
+        console: a `rich.console.Console`; by default one on stderr.
+    """
+    console = console or Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+        task = display.add_task("samples", total=total)
+        yield lambda text, seen: display.update(task, description=text, completed=seen)
 
 
 class ProgressDisplay(keras.callbacks.Callback):

@@ -1,0 +1,114 @@
+"""`compare()`: several recipes on the same images, their numbers in one table and their latent planes in one figure."""
+
+import json
+from pathlib import Path
+
+from aae_tf import figures
+from aae_tf.api import train
+from aae_tf.errors import InputError
+from aae_tf.recipes import get_recipe
+from aae_tf.reporting import plane_panel
+from aae_tf.training import checkpoints
+
+# the measures of a comparison, in its order: (name, heading, decimals)
+COLUMNS = (
+    ("log_likelihood", "log-likelihood (nats)", 1),
+    ("reconstruction_error", "reconstruction error", 4),
+    ("mmd", "MMD² of codes", 4),
+    ("sliced_wasserstein", "sliced Wasserstein", 3),
+    ("two_sample_accuracy", "two-sample accuracy", 3),
+    ("holes", "holes", 3),
+    ("frechet_distance", "Fréchet distance", 2),
+    ("kernel_distance", "kernel distance", 3),
+    ("precision", "precision", 3),
+    ("recall", "recall", 3),
+    ("density", "density", 3),
+    ("coverage", "coverage", 3),
+    ("copying", "copying", 3),
+)
+
+
+class Comparison:
+    """Several runs on the same images.
+
+    Attributes:
+        runs: dict of recipe name to `Run`.
+        reports: dict of recipe name to its evaluation's measures.
+        figure: `matplotlib.figure.Figure` of codes over the prior and of samples, side by side (figure 2).
+        out_dir: Path of the folder that holds the runs, comparison.json, comparison.md and comparison.png.
+    """
+
+    def __init__(self, runs, out_dir):
+        self.runs, self.out_dir = runs, Path(out_dir)
+        self.reports = {name: json.loads((run.out_dir / "evaluation.json").read_text()) for name, run in runs.items()}
+        self.reports = {name: report["measures"] for name, report in self.reports.items()}
+        self.figure = figures.side_by_side([self._panel(name) for name in runs])
+
+    def _panel(self, name):
+        run, found = self.runs[name], self.reports[name]
+        lines = [
+            f"{heading} {found[measure]['value']:.{decimals}f}"
+            for measure, heading, decimals in COLUMNS
+            if measure in ("two_sample_accuracy", "holes", "log_likelihood") and measure in found
+        ]
+        panel = plane_panel(run.model, run.data, run.recipe.seed)
+        return {**panel, "title": name, "caption": "\n".join(lines)}
+
+    def rows(self):
+        """Return the table: a heading row, then one row a recipe, all texts; '-' where a measure does not fit."""
+        known = [column for column in COLUMNS if any(column[0] in report for report in self.reports.values())]
+        rows = [["recipe", "epochs", "time", *(heading for _, heading, _ in known)]]
+        for name, report in self.reports.items():
+            history = self.runs[name].history
+            seconds = sum(row["seconds"] for row in history)
+            rows.append([name, str(len(history)), f"{seconds:.0f} s", *(_cell(report, *column) for column in known)])
+        return rows
+
+    def markdown(self):
+        """Return the table in Markdown."""
+        heading, *rows = self.rows()
+        lines = [heading, ["---"] * len(heading), *rows]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+    def save(self):
+        """Write comparison.json, comparison.md and comparison.png, each whole or not at all."""
+        checkpoints.write_json(self.out_dir / "comparison.json", self.reports)
+        checkpoints.write_beside(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
+        checkpoints.write_beside(
+            self.out_dir / "comparison.png", lambda file: self.figure.savefig(file, format="png", dpi=150)
+        )
+
+
+def _cell(report, measure, _, decimals):
+    if measure not in report:
+        return "-"
+    value, error = report[measure]["value"], report[measure].get("standard_error")
+    text = f"{value:.{decimals}f}"
+    return f"{text} ± {error:.{decimals}f}" if error and measure == "log_likelihood" else text
+
+
+def compare(recipes, dataset=None, *, out_dir="runs/compare", progress=True, **options):
+    """Train several recipes on the same images, or reuse what is there, and compare them.
+
+    Args:
+        recipes: names of recipes; each has its run in `out_dir/NAME`, which is resumed, or reused if it is finished.
+        dataset: as for `aae_tf.train`; by default the recipes' own.
+        out_dir: folder of the comparison.
+        progress: show progress on stderr.
+        **options: fields changed in every recipe (`epochs=5`, `latent_dim=8`).
+
+    Returns:
+        A `Comparison`, also written to `out_dir`.
+
+    Raises:
+        InputError: no recipes, an unknown one or one twice, options that one of them cannot take; before any training.
+    """
+    names = list(recipes)
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"a comparison needs recipes, each once; given: {', '.join(names) or 'none'}")
+    for name in names:
+        get_recipe(name).with_options(**options)
+    runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, progress=progress, **options) for name in names}
+    found = Comparison(runs, out_dir)
+    found.save()
+    return found
