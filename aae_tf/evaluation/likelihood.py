@@ -14,6 +14,7 @@ from aae_tf.errors import InputError
 
 CHUNK = 2000  # rows of a block of distances: 2,000 x 2,000 float32, 16 MB
 COARSE = np.geomspace(0.02, 2.0, 24)
+LEAST = 1e-3  # where validation images are samples themselves, narrower is better without end
 FINE = np.geomspace(0.75, 1.25, 26)  # steps of 2 %
 
 
@@ -49,7 +50,7 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
     grid = COARSE[np.argmax(coarse)] * FINE
     choosing, measuring = (_named(progress, text) for text in ("choosing the bandwidth", "measuring the likelihood"))
     found = _mean(log_density(validation, stream(), grid, choosing))
-    while np.argmax(found) == 0:
+    while np.argmax(found) == 0 and grid[0] > LEAST:
         grid = grid * 0.8
         found = _mean(log_density(validation, stream(), grid, choosing))
     bandwidth = float(grid[np.argmax(found)])
@@ -147,5 +148,5 @@ def _rows(array):
 
 
 def _flat(images):
-    flat = np.asarray(images).reshape(len(images), -1)
+    flat = np.asarray(images).reshape(len(images), math.prod(np.shape(images)[1:]))
     return flat.astype("float32") / np.float32(255.0) if images.dtype == np.uint8 else flat.astype("float32")

@@ -132,26 +132,28 @@ def _thousands(array, thousands):
 
 
 def copying(samples, train, held_out, seed=0):
-    """Return how much nearer samples are to training images than to as many held-out ones: the data-copying ratio.
+    """Return how much nearer samples are to training images than images that were never seen are: the copying ratio.
 
-    A model that has learned the distribution is as near to images it has seen as to images it has not. One that
-    memorises is nearer to those it has seen. Blurred samples are near to both, so blur does not pass for memorising.
+    For each sample, the distance to the nearest training image is divided by that to the nearest of one half of the
+    held-out images; the median over samples is then divided by that of the other half of the held-out images, for which
+    nothing can have been memorised. Blurred samples are near to both sets, so blur does not pass for memorising.
 
     Args:
         samples: float [N, ...].
-        train: float or uint8 [T, ...]; as many rows as `held_out` has are drawn from it.
-        held_out: float or uint8 [H, ...].
-        seed: seed of the draw.
+        train: float or uint8 [T, ...].
+        held_out: float or uint8 [H, ...], H at least 2.
+        seed: seed of the halves.
 
     Returns:
-        float: median over samples of distance to the nearest training image over distance to the nearest held-out
-        image; about 1 without memorising, near 0 for copies.
+        float: about 1 (or above) without memorising, near 0 for copies.
 
     Reference:
         After the three-sample test of Meehan, Chaudhuri and Dasgupta, 2020, arXiv 2004.05675.
     """
-    size = min(len(train), len(held_out))
-    chance = np.random.default_rng(seed)
-    sets = [array[np.sort(chance.permutation(len(array))[:size])] for array in (train, held_out)]
-    seen, unseen = (nearest_distances(samples, images) for images in sets)
-    return float(np.median(seen / np.maximum(unseen, 1e-12)))
+    order = np.random.default_rng(seed).permutation(len(held_out))
+    unseen, honest = held_out[order[::2]], held_out[order[1::2]]
+
+    def ratio(images):
+        return np.median(nearest_distances(images, train) / np.maximum(nearest_distances(images, unseen), 1e-12))
+
+    return float(ratio(samples) / ratio(honest[: max(len(samples), 1)]))

@@ -1,0 +1,151 @@
+"""Sample quality, holes and copying: each measure must notice what it is for, and nothing else."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aae_tf import evaluation as ev
+from aae_tf import reporting
+from aae_tf.reporting.features import features_of
+
+CHANCE = np.random.default_rng(0)
+SAME = CHANCE.normal(size=(2, 1500, 8))
+MODES = np.eye(8)[:4] * 8
+
+
+def modes(count, of=4, seed=0):
+    chance = np.random.default_rng(seed)
+    return MODES[chance.integers(0, of, count)] + chance.normal(size=(count, 8))
+
+
+def test_frechet_distance_of_known_gaussians():
+    """Sampling noise aside: |m|² for a shift; (s - 1)² a dimension for a scale."""
+    real = np.random.default_rng(1).normal(size=(50_000, 4))
+    assert ev.frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
+    assert ev.frechet_distance(real, real + [3, 0, 0, 0]) == pytest.approx(9, rel=1e-6)
+    assert ev.frechet_distance(real, 2 * real) == pytest.approx(4, rel=0.02)
+    turned = np.linalg.qr(np.random.default_rng(2).normal(size=(4, 4)))[0]
+    assert ev.frechet_distance(real @ turned, 2 * real @ turned) == pytest.approx(4, rel=0.02)
+
+
+def test_kernel_distance_is_unbiased():
+    found = [ev.kernel_distance(*np.random.default_rng(seed).normal(size=(2, 200, 8)))[0] for seed in range(40)]
+    assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
+    shifted, error = ev.kernel_distance(SAME[0], SAME[1] + 0.5, block=500)
+    assert shifted > 10 * error > 0
+
+
+def test_equal_samples_score_as_equal():
+    found = ev.precision_recall(*SAME)
+    assert found["density"] == pytest.approx(1, abs=0.1)
+    assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
+    assert min(found["precision"], found["recall"]) > 0.85
+    assert ev.holes(*SAME) == pytest.approx(2**-5, abs=0.015)
+    near = ev.sliced_wasserstein(*SAME)
+    assert near < 0.1
+    assert ev.sliced_wasserstein(SAME[0], SAME[0]) == 0
+
+
+def test_a_shift_is_noticed_by_all():
+    real, fake = SAME[0], SAME[1] + 1.5
+    assert ev.frechet_distance(real, fake) > 50 * ev.frechet_distance(*SAME)
+    assert ev.sliced_wasserstein(real, fake) > 5 * ev.sliced_wasserstein(*SAME)
+    found = ev.precision_recall(real, fake)
+    assert max(found["precision"], found["recall"], found["coverage"]) < 0.5
+    assert ev.holes(fake, real) > 0.5
+
+
+def test_a_shift_moves_sliced_wasserstein_by_its_mean_projection():
+    """Along random directions a shift of length L in D dimensions is L / sqrt(D) in the root mean square."""
+    shift = np.zeros(8)
+    shift[0] = 4.0
+    assert ev.sliced_wasserstein(SAME[0], SAME[0] + shift, projections=5000) == pytest.approx(4 / np.sqrt(8), rel=0.05)
+
+
+def test_a_dropped_mode_is_noticed_by_recall_and_coverage_but_not_precision():
+    real, fake = modes(1500, seed=1), modes(1500, of=3, seed=2)
+    whole, found = ev.precision_recall(real, modes(1500, seed=3)), ev.precision_recall(real, fake)
+    assert found["precision"] > whole["precision"] - 0.05
+    assert found["recall"] < whole["recall"] - 0.15
+    assert found["coverage"] == pytest.approx(0.75 * whole["coverage"], abs=0.05)
+    assert ev.frechet_distance(real, fake) > 10 * ev.frechet_distance(real, modes(1500, seed=3))
+    assert ev.holes(fake, real) == pytest.approx(0.25, abs=0.06)
+
+
+def test_a_hole_is_measured_by_its_prior_mass():
+    """Codes that follow a 2-D Gaussian but for a disc: the holes are the disc's mass, and 2^-k elsewhere."""
+    chance = np.random.default_rng(5)
+    prior, codes = chance.normal(size=(2, 6000, 2))
+    codes = codes[np.linalg.norm(codes, axis=1) > 0.8]
+    mass = 1 - np.exp(-(0.8**2) / 2)
+    assert ev.holes(codes, prior[: len(codes)]) == pytest.approx(mass + (1 - mass) * 2**-5, abs=0.05)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 1000), scale=st.floats(0.01, 100), shift=st.floats(-50, 50))
+def test_holes_and_precision_do_not_depend_on_units(seed, scale, shift):
+    chance = np.random.default_rng(seed)
+    codes, prior = chance.normal(size=(2, 300, 3))
+    assert ev.holes(codes, prior) == pytest.approx(ev.holes(codes * scale + shift, prior * scale + shift), abs=0.01)
+
+
+def test_copies_are_noticed_and_blur_is_not_taken_for_them(digits):
+    chance = np.random.default_rng(7)
+    train = digits.train.images[chance.permutation(3500)]
+    held_out = digits.test.images
+    assert ev.copying(train[::5] / 255.0, train, held_out) < 0.01
+    assert ev.copying(digits.validation.images / 255.0, train, held_out) == pytest.approx(1, abs=0.1)
+    pairs = digits.validation.images.reshape(10, 25, 2, 28, 28, 1)  # of one digit each: the images are in their order
+    assert ev.copying(pairs.mean(2).reshape(-1, 28, 28, 1) / 255.0, train, held_out) > 0.9
+    half = np.concatenate([train[:200] / 255.0, digits.validation.images[:150] / 255.0])
+    assert ev.copying(half, train, held_out) < 0.01  # more than half are copies
+
+
+def test_nearest_distances_agree_with_plain_arithmetic():
+    images, others = np.random.default_rng(6).random((2, 30, 4, 4, 1))
+    expected = np.sqrt(((images[:, None] - others[None]) ** 2).sum((2, 3, 4))).min(1)
+    np.testing.assert_allclose(ev.nearest_distances(images, others), expected, rtol=1e-4)
+
+
+def test_features_tell_digits_apart_and_are_kept(digits, tmp_path, monkeypatch):
+    monkeypatch.setenv("AAE_TF_CACHE", str(tmp_path))
+    features = features_of(digits)
+    assert features.accuracy > 0.93
+    kept = list((tmp_path / "classifiers").iterdir())
+    assert len(kept) == 1
+    again = features_of(digits)
+    np.testing.assert_array_equal(again(digits.test.images[:20]), features(digits.test.images[:20]))
+    assert features(digits.test.images[:20]).shape == (20, 64)
+    kept[0].write_bytes(b"broken")
+    np.testing.assert_allclose(
+        features_of(digits)(digits.test.images[:20]), features(digits.test.images[:20]), atol=1e-4
+    )
+
+
+class Memorising:
+    """A "model" that samples training images, or training images of some digits only."""
+
+    encodes, classes = False, 0
+
+    def __init__(self, images):
+        self.images = images / 255.0
+
+    def sample(self, n, seed):
+        seed = np.abs(np.asarray(seed)).ravel()
+        return self.images[np.random.default_rng(seed).integers(0, len(self.images), n)].astype("float32")
+
+
+def test_the_report_notices_a_model_that_memorises_and_one_that_drops_digits(digits):
+    train = digits.train
+    memorising = reporting.measure(Memorising(train.images), digits, "validation")
+    assert memorising["copying"]["value"] < 0.01
+    assert memorising["nearest_training_distance"]["value"] == 0
+    dropping = reporting.measure(Memorising(train.images[train.labels < 7]), digits, "validation")
+    assert dropping["recall"]["value"] < memorising["recall"]["value"] - 0.1
+    assert dropping["coverage"]["value"] < memorising["coverage"]["value"] - 0.1
+    assert dropping["frechet_distance"]["value"] > 2 * memorising["frechet_distance"]["value"]
+    assert dropping["log_likelihood"]["value"] < memorising["log_likelihood"]["value"]
+    for measure in memorising.values():
+        assert measure["n"] > 0
+        assert {"value", "unit", "yardstick", "yardstick_is"} <= set(measure)
