@@ -36,7 +36,8 @@ def train(
             (images, labels), or a `tf.data.Dataset`; by default the recipe's.
         out_dir: the run directory. Training again into it resumes; by default `runs/<recipe>`, or `runs/<recipe>-2`
             and so on where that holds another run.
-        prior: an `aae_tf.priors.Prior`, a tfp distribution or a function (n, seed), in place of the recipe's prior.
+        prior: a name ('mixture', ...; see `Recipe`), an `aae_tf.priors.Prior`, a tfp distribution or a function
+            (n, seed), in place of the recipe's prior.
         model: a `LatentModel` in place of the recipe's (its networks are then yours).
         callbacks: `keras.callbacks.Callback` objects.
         strategy: a `tf.distribute.Strategy`; the batch size is over all its replicas.
@@ -54,6 +55,8 @@ def train(
         NonFiniteLossError: a loss became NaN or infinite; the last good checkpoint is kept.
     """
     console = Console(stderr=True, quiet=not progress)
+    if isinstance(prior, str):
+        options, prior = {**options, "prior": prior}, None
     recipe, dataset = _resolve(recipe, dataset, prior, options)
     policy = dtype_policy(recipe.precision)
     strategy = strategy or tf.distribute.get_strategy()

@@ -23,7 +23,7 @@ def test_frechet_distance_of_known_gaussians():
     """Sampling noise aside: |m|² for a shift; (s - 1)² a dimension for a scale."""
     real = np.random.default_rng(1).normal(size=(50_000, 4))
     assert ev.frechet_distance(real, real) == pytest.approx(0, abs=1e-6)
-    assert ev.frechet_distance(real, real + [3, 0, 0, 0]) == pytest.approx(9, rel=1e-6)
+    assert ev.frechet_distance(real, real + np.array([3, 0, 0, 0])) == pytest.approx(9, rel=1e-6)
     assert ev.frechet_distance(real, 2 * real) == pytest.approx(4, rel=0.02)
     turned = np.linalg.qr(np.random.default_rng(2).normal(size=(4, 4)))[0]
     assert ev.frechet_distance(real @ turned, 2 * real @ turned) == pytest.approx(4, rel=0.02)

@@ -119,7 +119,7 @@ def _block(points, samples, scales):
     scores = tf.linalg.matmul(points, samples, transpose_b=True) - 0.5 * tf.reduce_sum(tf.square(samples), -1)
     greatest = tf.reduce_max(scores, -1)
     scores -= greatest[:, None]
-    return greatest, tf.map_fn(lambda scale: tf.reduce_sum(tf.exp(scale * scores), -1), scales)
+    return greatest, tf.stack([tf.reduce_sum(tf.exp(scale * scores), -1) for scale in tf.unstack(scales)])
 
 
 class _Count:

@@ -1,0 +1,244 @@
+"""The models the paper is compared with: laws they obey, what they refuse, and comparing them."""
+
+import json
+
+import numpy as np
+import pytest
+from conftest import SMALL
+from scipy.linalg import subspace_angles
+from sklearn.decomposition import PCA
+
+import aae_tf
+from aae_tf import models, networks, priors
+from aae_tf.backend import keras, tf
+from aae_tf.models.losses import maximum_mean_discrepancy
+from aae_tf.models.phases import ORDERS
+
+SHAPE = (28, 28, 1)
+
+
+def make(recipe, **options):
+    recipe = aae_tf.recipes()[recipe].with_options(**{"widths": (24,), **options})
+    prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std, recipe.components)
+    model = models.model_class(recipe.model).from_recipe(recipe, SHAPE, prior, classes=10)
+    model.build((None, *SHAPE))
+    return model
+
+
+def test_linear_autoencoder_spans_pca(digits, tmp_path):
+    """Baldi and Hornik, 1989: the decoder's columns span the first principal components."""
+    images = digits.train.images[::5]
+    run = aae_tf.train(
+        "linear_autoencoder", images, out_dir=tmp_path / "run", progress=False, latent_dim=3, epochs=150, batch_size=70
+    )
+    train = run.data.train.images.reshape(-1, 784) / 255.0
+    pca = PCA(3).fit(train)
+    kernel = run.model.decoder.chain[0].kernel.numpy()  # [3, 784]
+    assert np.degrees(subspace_angles(kernel.T, pca.components_.T).max()) < 6
+    held_out = run.data.test.images
+    flat = held_out.reshape(-1, 784) / 255.0
+    best = np.clip(pca.inverse_transform(pca.transform(flat)), 0, 1)
+    ours = run.model.reconstruct(held_out).reshape(-1, 784)
+    assert ((ours - flat) ** 2).mean() == pytest.approx(((best - flat) ** 2).mean(), rel=0.02)
+
+
+def test_contraction_is_the_jacobians_norm(few):
+    model = make("contractive", activation="tanh", latent_dim=3)
+    images = tf.cast(few[0][:6], tf.float32) / 255.0
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        codes = model.encoder(images)["z"]
+    jacobian = tape.batch_jacobian(codes, images).numpy().reshape(6, -1)
+    expected = (jacobian**2).sum(1).mean()
+    batch = {"images": images}
+    exact = model.contraction_loss(batch, None, priors.as_seed(0))
+    assert float(exact) == pytest.approx(expected, rel=1e-4)
+    model.contraction = "stochastic"
+    drawn = [float(model.contraction_loss(batch, None, priors.as_seed(seed))) for seed in range(300)]
+    assert np.mean(drawn) == pytest.approx(expected, abs=4 * np.std(drawn) / np.sqrt(300))
+
+
+def test_contraction_contracts(few, tmp_path):
+    """With the penalty codes move less for the same change of the image, relative to their spread."""
+    found = {}
+    for weight in (0.0, 10.0):
+        run = aae_tf.train(
+            "contractive", few, out_dir=tmp_path / str(weight), progress=False, widths=(64,), epochs=10,
+            batch_size=20, penalty_weight=weight,
+        )  # fmt: skip
+        found[weight] = run.history[-1]["contraction"]
+    assert found[10.0] < 0.5 * found[0.0]
+
+
+def test_kl_is_closed_form_for_gaussians_and_estimated_without_bias_for_mixtures():
+    mean, log_variance = np.array([[0.5, -2.0]], "float32"), np.array([[0.3, -1.0]], "float32")
+    model = make("vae", prior_std=2.0)
+    codes = {"z": tf.zeros((1, 2)), "mean": mean, "log_variance": log_variance}
+    variance = np.exp(log_variance)
+    by_hand = 0.5 * ((variance + mean**2) / 4 - 1 - log_variance + np.log(4)).sum()
+    assert model.kl_divergence(codes).numpy()[0] == pytest.approx(by_hand, rel=1e-5)
+    mixture = make("vae_mixture")
+    count = 40_000
+    steps = np.random.default_rng(0).normal(size=(count, 2)).astype("float32")
+    many = {"mean": np.repeat(mean, count, 0), "log_variance": np.repeat(log_variance, count, 0)}
+    many["z"] = many["mean"] + np.exp(0.5 * many["log_variance"]) * steps
+    estimate = mixture.kl_divergence(many).numpy()
+    grid = np.stack(np.meshgrid(*[np.linspace(-8, 8, 801)] * 2), -1).reshape(-1, 2).astype("float32")
+    log_q = -0.5 * (((grid - mean) ** 2) / variance + log_variance + np.log(2 * np.pi)).sum(1)
+    exact = (np.exp(log_q) * (log_q - mixture.prior.log_prob(grid).numpy())).sum() * 0.02**2
+    assert estimate.mean() == pytest.approx(exact, abs=4 * estimate.std() / np.sqrt(count))
+
+
+@pytest.mark.parametrize(
+    "recipe, options, words",
+    [
+        ("vae", {"posterior": "deterministic"}, "Gaussian posterior"),
+        ("vae", {"prior": "swiss_roll"}, "density"),
+        ("vae", {"prior": "fitted_gaussian"}, "fitted afterwards"),
+        ("gaussian", {"prior": "fitted_mixture"}, "fitted afterwards"),
+        ("denoising", {"input_noise": 0.0}, "corruption"),
+        ("vae", {"joint": True}, "generator"),
+        ("gan", {"labels": 100}, "without labels"),
+        ("contractive", {"contraction": "none"}, "contraction"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_training(recipe, options, words, few, tmp_path):
+    with pytest.raises(aae_tf.InputError, match=words):
+        aae_tf.train(recipe, few, out_dir=tmp_path / "run", progress=False, **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_mmd_agrees_with_plain_sums_and_is_unbiased():
+    chance = np.random.default_rng(1)
+    codes, real = chance.normal(size=(2, 30, 3)).astype("float32")
+
+    def square(a, b):
+        return ((a[:, None] - b[None]) ** 2).sum(-1)
+
+    width = square(real, real).sum() / (30 * 29)
+    total = 0
+    for scale in (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0):
+        kernels = [
+            scale * width / (scale * width + square(a, b)) for a, b in ((codes, codes), (real, real), (codes, real))
+        ]
+        total += sum((kernel.sum() - 30) / (30 * 29) for kernel in kernels[:2]) - 2 * kernels[2].mean()
+    assert maximum_mean_discrepancy(codes, real).numpy() == pytest.approx(total, abs=1e-4)
+    drawn = [maximum_mean_discrepancy(*chance.normal(size=(2, 50, 2)).astype("float32")).numpy() for _ in range(100)]
+    assert abs(np.mean(drawn)) < 3 * np.std(drawn) / 10
+
+
+def test_fitted_mixture_has_the_codes_moments_and_comes_back_from_its_config():
+    chance = np.random.default_rng(2)
+    codes = np.concatenate([chance.normal(3, 0.5, (3000, 2)), chance.normal(-2, 1.0, (1000, 2))])
+    for components in (1, 2):
+        prior = priors.FittedMixture(2, components)
+        prior.fit(codes)
+        drawn = prior.sample(40_000, 0).numpy()
+        np.testing.assert_allclose(drawn.mean(0), codes.mean(0), atol=0.06)
+        np.testing.assert_allclose(np.cov(drawn.T), np.cov(codes.T), atol=0.15)
+        again = priors.FittedMixture.from_config(json.loads(json.dumps(prior.get_config())))
+        np.testing.assert_allclose(again.sample(100, 5), prior.sample(100, 5), atol=1e-5)
+        assert prior.log_prob(codes[:1].astype("float32")).shape == (1,)
+    assert prior.log_prob(codes.astype("float32")).numpy().mean() > -3.2  # two Gaussians fit them, one does not
+    with pytest.raises(aae_tf.InputError, match="cannot fit"):
+        priors.FittedMixture(2, 10).fit(codes[:5])
+
+
+def test_phases_that_join_share_one_update(batch):
+    """One SGD update by the weighted sum of two losses is the sum of their own updates from the same weights."""
+    results = {}
+    for order in ORDERS:
+        model = make("style_joint", activation="tanh", batch_norm=False, decoder_batch_norm=False)
+        reconstruction, _, generator = model.phases()
+        shared = keras.optimizers.SGD(0.1)
+        shared.build(reconstruction.variables)
+        optimizers = {"reconstruction": shared, "generator": shared}
+        start = [variable.numpy() for variable in reconstruction.variables]
+        ORDERS[order](model, [reconstruction, generator], optimizers, batch, priors.as_seed(0))
+        results[order] = [new.numpy() - old for new, old in zip(reconstruction.variables, start, strict=True)]
+        assert int(shared.iterations) == 1
+    alone = []
+    for chosen in (0, 2):
+        model = make("style_joint", activation="tanh", batch_norm=False, decoder_batch_norm=False)
+        phase = model.phases()[chosen]
+        optimizer = keras.optimizers.SGD(0.1)
+        optimizer.build(phase.variables)
+        variables = model.phases()[0].variables
+        start = [variable.numpy() for variable in variables]
+        ORDERS["alternating"](model, [phase], {phase.name: optimizer}, batch, priors.as_seed(0))
+        alone.append([new.numpy() - old for new, old in zip(variables, start, strict=True)])
+    for joint, other, first, second in zip(*results.values(), *alone, strict=True):
+        np.testing.assert_allclose(joint, first + second, atol=1e-5)
+        np.testing.assert_allclose(other, joint, atol=1e-6)
+
+
+def test_the_second_published_recipe_of_section_4_is_a_recipe():
+    recipe = aae_tf.recipes()["style_joint"]
+    assert (recipe.widths, recipe.discriminator_widths) == ((512, 512), (512, 256))
+    assert (recipe.reconstruction_weight, recipe.generator_weight) == (0.995, 0.005)
+    model = make("style_joint", widths=(512, 512))
+    norms = [isinstance(layer, keras.layers.BatchNormalization) for layer in model.encoder.body.chain]
+    assert norms == [False, False, False, False, True, False]  # flatten, dense, activation, dense, norm, activation
+    assert float(keras.activations.leaky_relu(-1.0)) == pytest.approx(-0.2)
+    assert model.decoder.output_activation == "tanh"
+
+
+def test_gan_samples_come_to_look_like_the_images(few, tmp_path):
+    run = aae_tf.train(
+        "gan", few, out_dir=tmp_path / "run", progress=False, widths=(128,), discriminator_widths=(128,), epochs=25,
+        batch_size=20, regularization={"learning_rate": 1e-3},
+    )  # fmt: skip
+    images = few[0] / 255.0
+    before = make("gan", widths=(128,)).sample(300, 0)
+    after = run.model.sample(300, 0)
+    assert abs(after.mean(0) - images.mean(0)).mean() < 0.3 * abs(before.mean(0) - images.mean(0)).mean()
+    assert set(run.evaluate()["measures"]) >= {"log_likelihood", "frechet_distance", "copying"}
+    assert "reconstruction_error" not in run.evaluate()["measures"]
+    exported = tf.saved_model.load(str(run.out_dir / "saved_model" / "1"))
+    assert set(exported.signatures) == {"decode", "sample", "serving_default"}
+
+
+@pytest.mark.parametrize("recipe", ["autoencoder", "conditional_vae", "wae_mmd"])
+def test_a_baseline_runs_end_to_end_and_loads(recipe, few, tmp_path):
+    run = aae_tf.train(recipe, few, out_dir=tmp_path / "run", progress=False, widths=(64,), epochs=12, batch_size=20)
+    assert run.history[-1]["reconstruction"] < 0.9 * run.history[0]["reconstruction"]
+    loaded = aae_tf.load_run(tmp_path / "run", dataset=few)
+    np.testing.assert_allclose(loaded.model.sample(5, seed=1), run.model.sample(5, seed=1), atol=1e-6)
+    if recipe == "autoencoder":  # sampled from what was fitted to its codes
+        codes = run.model.encode(few[0])
+        np.testing.assert_allclose(
+            loaded.model.prior.sample(20_000, 0).numpy().mean(0), codes.mean(0), atol=0.2 * codes.std()
+        )
+
+
+def test_compare_trains_reuses_and_tabulates(few, tmp_path):
+    options = {"out_dir": tmp_path / "both", "progress": False, **{**SMALL, "epochs": 1}}
+    found = aae_tf.compare(["gaussian", "gan"], few, **options)
+    heading, *rows = found.rows()
+    assert [row[0] for row in rows] == ["gaussian", "gan"]
+    assert rows[1][heading.index("holes")] == "-"
+    kept = json.loads((tmp_path / "both" / "comparison.json").read_text())
+    for name in ("gaussian", "gan"):
+        own = json.loads((tmp_path / "both" / name / "evaluation.json").read_text())["measures"]
+        assert kept[name] == own
+    assert (tmp_path / "both" / "comparison.md").read_text().count("\n") == 4
+    trained = (tmp_path / "both" / "gan" / "model.keras").stat().st_mtime_ns
+    again = aae_tf.compare(["gan"], few, **options)
+    assert (tmp_path / "both" / "gan" / "model.keras").stat().st_mtime_ns == trained
+    assert (
+        again.rows()[1][3:]
+        == [cell for cell, name in zip(rows[1], heading, strict=True) if name in again.rows()[0]][3:]
+    )
+
+
+@pytest.mark.parametrize("names, words", [([], "none"), (["gan", "gan"], "once"), (["gan", "gann"], "gan")])
+def test_compare_refuses(names, words, few, tmp_path):
+    with pytest.raises(aae_tf.InputError, match=words):
+        aae_tf.compare(names, few, out_dir=tmp_path / "none", progress=False)
+    assert not (tmp_path / "none").exists()
+
+
+def test_networks_normalise_the_stages_asked_for():
+    body = networks.MLPBody((8, 8, 8), batch_norm=(1, 3))
+    kinds = [type(layer).__name__ for layer in body.chain if type(layer).__name__ in ("Dense", "BatchNormalization")]
+    assert kinds == ["Dense", "BatchNormalization", "Dense", "Dense", "BatchNormalization"]
