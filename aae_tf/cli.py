@@ -61,9 +61,7 @@ def compare(
     dataset: Annotated[str | None, typer.Option(help="As for train; by default the recipes' own.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, of each.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    out: Annotated[
-        str, typer.Option(help="Its folder; finished runs in it are reused.")
-    ] = "runs/compare",
+    out: Annotated[str, typer.Option(help="Its folder; finished runs in it are reused.")] = "runs/compare",
     options: Options = None,
 ):
     """Train several recipes on the same images, or reuse their runs: one table, one figure."""

@@ -78,12 +78,12 @@ def test_a_grid_that_is_too_coarse_is_walked_down():
 
 
 def test_memory_does_not_grow_with_the_samples():
-    """A hundred thousand samples from chunks hold no more memory than ten thousand."""
-    images = np.random.default_rng(4).random((50, 400), "float32")
+    """Fifty thousand samples from chunks hold no more memory than five thousand."""
+    images = np.random.default_rng(4).random((50, 200), "float32")
 
     def peak(chunks):
         def stream():
-            return (np.random.default_rng(number).random((2000, 400), "float32") for number in range(chunks))
+            return (np.random.default_rng(number).random((1000, 200), "float32") for number in range(chunks))
 
         tracemalloc.start()
         parzen_log_likelihood(images, stream, images)

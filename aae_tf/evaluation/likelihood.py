@@ -99,7 +99,7 @@ def log_density(points, chunks, bandwidths, progress=None):
             samples = tf.constant(samples)
             for number, block in enumerate(blocks):
                 rows = slice(number * CHUNK, number * CHUNK + len(block))
-                peak, part = (array.numpy().astype("float64") for array in _block(block, samples, scales))
+                peak, part = (array.numpy().astype("float64") for array in _block(block, samples, scales, len(squares)))
                 top = np.maximum(greatest[rows], peak)
                 with np.errstate(invalid="ignore"):
                     kept = np.exp((greatest[rows] - top) / squares[:, None])
@@ -114,12 +114,12 @@ def log_density(points, chunks, bandwidths, progress=None):
 
 
 @tf.function(reduce_retracing=True)
-def _block(points, samples, scales):
-    """Return each point's greatest x·s - |s|²/2, and for each scale the sum of exp(scale (x·s - |s|²/2 - greatest))."""
+def _block(points, samples, scales, count):
+    """Return each point's greatest score x·s - |s|²/2, and sum exp(scale (score - greatest)) for each of the scales."""
     scores = tf.linalg.matmul(points, samples, transpose_b=True) - 0.5 * tf.reduce_sum(tf.square(samples), -1)
     greatest = tf.reduce_max(scores, -1)
     scores -= greatest[:, None]
-    return greatest, tf.stack([tf.reduce_sum(tf.exp(scale * scores), -1) for scale in tf.unstack(scales)])
+    return greatest, tf.stack([tf.reduce_sum(tf.exp(scale * scores), -1) for scale in tf.unstack(scales, count)])
 
 
 class _Count:
