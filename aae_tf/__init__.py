@@ -11,7 +11,7 @@ Importing this package is quick: TensorFlow is loaded when a name that needs it 
 import importlib
 
 from aae_tf._version import __version__
-from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.errors import InputError, NonFiniteLossError, ServingError
 from aae_tf.recipe import OptimizerSettings, Recipe
 from aae_tf.recipes import recipes
 
@@ -50,6 +50,7 @@ __all__ = [
     "NonFiniteLossError",
     "OptimizerSettings",
     "Recipe",
+    "ServingError",
     "__version__",
     "recipes",
     *_LAZY,

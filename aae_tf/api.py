@@ -167,8 +167,9 @@ def _finish(run, console):
     console.print("measuring, drawing and exporting", highlight=False)
     run.save_model()  # first: whatever goes wrong after it, the trained model is there
     run.figures()
-    exported = run.export()
-    report = run.evaluate()  # last: its file says that everything is done
+    report = run.report()
+    exported = run.export(report=report)
+    checkpoints.write_json(out_dir / "evaluation.json", report)  # last: it says that everything is done
     values = {name: measure["value"] for name, measure in report["measures"].items()}
     console.print(show(values), highlight=False, soft_wrap=True)
     console.print(f"figures in {out_dir / 'figures'}, SavedModel in {exported}", highlight=False, soft_wrap=True)

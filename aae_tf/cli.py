@@ -131,9 +131,32 @@ def figures(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help=
 
 
 @app.command()
-def export(run: RunDirectory, dest: Annotated[str, typer.Argument(help="Folder of the served model.")]):
+def export(
+    run: RunDirectory,
+    dest: Annotated[str, typer.Argument(help="Folder of the served model.")],
+    precision: Annotated[str, typer.Option(help="How weights are stored: float32 or float16.")] = "float32",
+    png: Annotated[bool, typer.Option("--png", help="Add signatures that take PNG or JPEG files.")] = False,
+):
     """Write a run's model as a SavedModel, DEST/<next version>."""
-    typer.echo(_load(run, None).export(dest))
+    typer.echo(_load(run, None).export(dest, precision, png))
+
+
+@app.command()
+def serve(
+    dest: Annotated[str, typer.Argument(help="Folder of the served model, as export wrote it.")],
+    builtin: Annotated[
+        bool, typer.Option("--builtin", help="The small server of this package, to try it out.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on (--builtin).")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the REST interface.")] = 8501,
+):
+    """Serve an exported model, by TensorFlow Serving where it is installed, or by --builtin."""
+    from aae_tf.serving import launch
+
+    if builtin:
+        launch.serve_builtin(dest, host, port)
+    else:
+        launch.serve(dest, port)
 
 
 @data_app.command()

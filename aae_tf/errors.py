@@ -23,6 +23,19 @@ class NonFiniteLossError(ArithmeticError):
         )
 
 
+class ServingError(RuntimeError):
+    """A model server refused a request, did not answer, or is not there.
+
+    Attributes:
+        status: the HTTP status (or the gRPC code's name), None where there was no answer.
+        transient: whether sending it again later may help.
+    """
+
+    def __init__(self, message, status=None, transient=False):
+        self.status, self.transient = status, transient
+        super().__init__(message if status is None else f"{status}: {message}")
+
+
 def check_choice(what, given, accepted):
     """Return `given` if it is one of `accepted`.
 

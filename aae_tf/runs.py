@@ -11,7 +11,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError, check_choice
 from aae_tf.priors import SamplerPrior
 from aae_tf.recipe import Recipe
-from aae_tf.serving import export
+from aae_tf.serving.saved_model import export
 from aae_tf.training import checkpoints
 
 
@@ -47,10 +47,17 @@ class Run:
         Raises:
             InputError: an unknown split, or no data (see `load_run`).
         """
+        report = self.report(split, likelihood_samples, progress)
+        if split == "test":
+            checkpoints.write_json(self.out_dir / "evaluation.json", report)
+        return report
+
+    def report(self, split="test", likelihood_samples=10_000, progress=None):
+        """Measure as `evaluate` does, and write nothing."""
         check_choice("split", split, ("test", "validation"))
         dataset = self._data()
         measures = reporting.measure(self.model, dataset, split, self.recipe.seed, likelihood_samples, progress)
-        report = {
+        return {
             "recipe": self.recipe.name,
             "source": dataset.source,
             "split": split,
@@ -58,9 +65,6 @@ class Run:
             "epochs": len(self.history),
             "measures": measures,
         }
-        if split == "test":
-            checkpoints.write_json(self.out_dir / "evaluation.json", report)
-        return report
 
     def figures(self):
         """Draw the recipe's figures and write them to `figures/*.png`.
@@ -81,16 +85,33 @@ class Run:
             )
         return drawn
 
-    def export(self, dest=None):
-        """Write a SavedModel to `dest/<version>/`; see `aae_tf.serving.export`.
+    def export(self, dest=None, precision="float32", png=False, report=None):
+        """Write a SavedModel to `dest/<version>/`, with a model card; see `aae_tf.serving.export`.
 
         Args:
             dest: folder of the served model; by default `saved_model` in the run directory.
+            precision: 'float32', or 'float16' to store the weights in half the size.
+            png: add signatures that take PNG or JPEG files.
+            report: what `evaluate` returned, for the model card; by default evaluation.json, if there is one.
 
         Returns:
             Path of the new version.
+
+        Raises:
+            InputError: `dest` cannot be written, an unknown precision, or images that PNG cannot hold.
         """
-        return export(self.model, self.out_dir / "saved_model" if dest is None else dest)
+        images = None if self.data is None or len(self.data.test) < 2 else self.data.test.images[:2]
+        dest = self.out_dir / "saved_model" if dest is None else dest
+        kept = self.out_dir / "evaluation.json"
+        if report is None and kept.exists():
+            report = json.loads(kept.read_text())
+        about = {
+            "recipe": self.recipe.name,
+            "data": read_record(self.out_dir)["data"]["source"],
+            "epochs": len(self.history),
+            "measures": report["measures"] if report else {},
+        }
+        return export(self.model, dest, precision, png, images, about)
 
     def save_model(self):
         """Write model.keras, whole or not at all."""

@@ -1,5 +1,20 @@
-"""Serving: SavedModel export with named signatures."""
+"""Serving: SavedModel export with named signatures, a client, and a small local server.
 
-from aae_tf.serving.saved_model import export, signatures
+Importing this package, its `Client` or its configuration does not load TensorFlow; exporting does.
+"""
 
-__all__ = ["export", "signatures"]
+import importlib
+
+_LAZY = {
+    "Client": "aae_tf.serving.client",
+    "export": "aae_tf.serving.saved_model",
+    "signatures": "aae_tf.serving.saved_model",
+}
+
+__all__ = ["Client", "export", "signatures"]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'aae_tf.serving' has no attribute '{name}'")

@@ -8,9 +8,18 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
+
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.models import as_images
 from aae_tf.priors import as_seed
+from aae_tf.serving.card import model_card, signature_table
+from aae_tf.serving.configuration import write_configuration
+from aae_tf.serving.encoded_images import file_signatures
+from aae_tf.serving.storage import Storage
+from aae_tf.serving.warmup import example_inputs, write_warmup
+from aae_tf.training import checkpoints
 
 
 def signatures(model):
@@ -75,20 +84,64 @@ def signatures(model):
     return found
 
 
-def export(model, dest):
+def export(model, dest, precision="float32", png=False, images=None, about=None):
     """Write a model to `dest/<version>/`, the next whole number, whole or not at all.
+
+    Beside the graph lie model_card.md, signatures.json and (with tensorflow-serving-api installed) warm-up requests for
+    every signature; in `dest` models.config, batching.config and compose.yaml for TensorFlow Serving.
 
     Args:
         model: a built `LatentModel`.
-        dest: folder of the served model.
+        dest: folder of the served model; its name is the model's name there.
+        precision: 'float32', or 'float16' to store matrices in half the size; the card then says what that changed.
+        png: add `encode_png` and `classify_png`, which take PNG or JPEG files.
+        images: uint8 or float [N, H, W, C], N at least 2: real inputs for warm-up and for measuring that change; noise
+            if there are none.
+        about: dict for the model card, see `model_card`.
 
     Returns:
         Path of the new version.
 
     Raises:
-        InputError: `dest` is a file or cannot be written.
+        InputError: an unknown precision, images that PNG files cannot hold, or `dest` is a file or cannot be written.
     """
-    dest = Path(dest)
+    dest, shape = Path(dest), tuple(model.get_build_config()["input_shape"][1:])
+    storage, found = Storage(model, precision), signatures(model)
+    if png:
+        if shape[-1] not in (1, 3):
+            raise InputError(f"PNG files cannot hold images of {shape[-1]} channels; export without png")
+        found |= file_signatures(found, shape)
+    final, partial = _next_version(dest)
+    try:
+        module = tf.Module()
+        module.held = storage.variables
+        module.functions = {
+            name: tf.function(storage.wrap(function), input_signature=specs)
+            for name, (function, specs) in found.items()
+        }
+        concrete = {name: function.get_concrete_function() for name, function in module.functions.items()}
+        tf.saved_model.save(module, str(partial), signatures=concrete)
+        images = (
+            np.random.default_rng(0).random((2, *shape), "float32") if images is None else as_images(images).numpy()
+        )
+        requests = {
+            name: example_inputs(specs, images, model.prior, model.classes) for name, (_, specs) in found.items()
+        }
+        write_warmup(partial, requests)
+        changes = _changes(found, concrete, requests) if precision != "float32" else {}
+        table = signature_table(concrete)
+        checkpoints.write_json(partial / "signatures.json", table)
+        card = model_card(model, table, precision, changes, about)
+        (partial / "model_card.md").write_text(card)
+        partial.rename(final)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    write_configuration(dest)
+    return final
+
+
+def _next_version(dest):
+    """Return the folder of the next version and the (empty) one to write it in first."""
     try:
         dest.mkdir(parents=True, exist_ok=True)
         versions = [int(path.name) for path in dest.iterdir() if path.name.isdigit()]
@@ -98,14 +151,16 @@ def export(model, dest):
         partial.mkdir()
     except OSError as error:
         raise InputError(f"cannot export to '{dest}': {error.strerror or error}") from None
-    try:
-        module = tf.Module()
-        module.held = [variable.value for variable in model.variables]
-        module.functions = {
-            name: tf.function(function, input_signature=specs) for name, (function, specs) in signatures(model).items()
-        }
-        tf.saved_model.save(module, str(partial), signatures=dict(module.functions))
-        partial.rename(final)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return final
+    return final, partial
+
+
+def _changes(found, concrete, requests):
+    """Return the greatest difference of each output between the stored weights and the model's own."""
+    changes = {}
+    for name, inputs in requests.items():
+        tensors = {key: tf.constant(value) for key, value in inputs.items()}
+        stored, own = concrete[name](**tensors), found[name][0](*tensors.values())
+        for key, value in own.items():
+            gap = tf.abs(tf.cast(value, tf.float32) - tf.cast(stored[key], tf.float32))
+            changes[f"{name}.{key}"] = float(tf.reduce_max(gap))
+    return changes

@@ -1,0 +1,1 @@
+"""A small local server that speaks TensorFlow Serving's REST: for trying a model out, not for production."""

@@ -1,0 +1,208 @@
+"""A client of a served model, over REST or gRPC: numpy arrays in, numpy arrays out.
+
+It needs neither TensorFlow nor the model: `pip install 'aae-tf[serving]'` brings httpx, and the gRPC way also
+tensorflow-serving-api (which brings TensorFlow). It speaks to TensorFlow Serving and to `aae-tf serve --builtin` alike.
+"""
+
+import base64
+import random
+import time
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from aae_tf.errors import InputError, ServingError
+
+RETRIED = (503,)
+
+
+class Client:
+    """A served model's functions.
+
+    Args:
+        url: 'http://HOST:PORT/v1/models/NAME', or with '/versions/V' after it for one version; or
+            'grpc://HOST:PORT/NAME[/V]'.
+        timeout: seconds to wait for an answer.
+        retries: how often a request is sent again after a timeout or a 503 (a model that is still loading), waiting
+            0.1, 0.2, 0.4, ... seconds, each shortened at random. Nothing else is sent again.
+        batch_size: rows a request; longer arrays are sent in parts.
+
+    Raises:
+        InputError: a URL that is none of these.
+
+    Example:
+        >>> client = Client("http://127.0.0.1:8501/v1/models/digits")
+        >>> client.classify(images)
+    """
+
+    def __init__(self, url, timeout=10.0, retries=3, batch_size=256):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https", "grpc") or not parts.netloc or not parts.path.strip("/"):
+            raise InputError(
+                f"'{url}' is not the URL of a served model; accepted: http://HOST:PORT/v1/models/NAME[/versions/V] or "
+                "grpc://HOST:PORT/NAME[/V]"
+            )
+        self.url, self.timeout, self.retries, self.batch_size = url.rstrip("/"), timeout, retries, batch_size
+        if parts.scheme == "grpc":
+            from aae_tf.serving.grpc_transport import GrpcTransport
+
+            self._transport = GrpcTransport(parts.netloc, parts.path.strip("/"), timeout)
+        else:
+            self._transport = RestTransport(self.url, timeout)
+
+    def encode(self, images):
+        """Return codes z, float32 [N, D], of images, uint8 or float in [0, 1], [N, H, W(, C)]."""
+        return self.predict("encode", images=_images(images))["codes"]
+
+    def decode(self, codes, labels=None):
+        """Return images, float32 [N, H, W, C], of codes, float [N, D], and, for models with them, labels, int [N]."""
+        return self.predict("decode", codes=np.asarray(codes, "float32"), **_labels(labels))["images"]
+
+    def reconstruct(self, images, labels=None):
+        """Return reconstructions, float32 [N, H, W, C]; `labels` for models that read them."""
+        return self.predict("reconstruct", images=_images(images), **_labels(labels))["images"]
+
+    def classify(self, images):
+        """Return (labels int32 [N], probabilities float32 [N, K])."""
+        found = self.predict("classify", images=_images(images))
+        return found["labels"], found["probabilities"]
+
+    def score(self, images, labels=None):
+        """Return (reconstruction error float32 [N], prior logit float32 [N]): how unusual the images are."""
+        found = self.predict("score", images=_images(images), **_labels(labels))
+        return found["reconstruction_error"], found["prior_logit"]
+
+    def sample(self, count=1, seed=0, labels=None):
+        """Return `count` new images, float32 [count, H, W, C]; for models with labels, of the given ones, int [N]."""
+        if labels is not None:
+            return self.predict("sample", seed=np.int32(seed), **_labels(labels))["images"]
+        return self.predict("sample", seed=np.int32(seed), count=np.int32(count))["images"]
+
+    def predict(self, signature="serving_default", **inputs):
+        """Call any signature.
+
+        Args:
+            signature: its name.
+            **inputs: arrays by input name; rows are sent in parts of `batch_size`.
+
+        Returns:
+            dict of output name to array.
+
+        Raises:
+            ServingError: the server refused (its message is passed on), did not answer, or is not there.
+        """
+        arrays = {name: np.asarray(value) for name, value in inputs.items()}
+        lengths = {len(array) for array in arrays.values() if array.ndim}
+        if len(lengths) > 1:
+            raise InputError(f"inputs of different lengths were given: {sorted(lengths)}; they must be equal")
+        scalars = any(not array.ndim for array in arrays.values())
+        length = lengths.pop() if lengths and not scalars else 0
+        if length <= self.batch_size:
+            return self._ask(signature, arrays)
+        parts = [
+            self._ask(signature, {name: array[start : start + self.batch_size] for name, array in arrays.items()})
+            for start in range(0, length, self.batch_size)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _ask(self, signature, arrays):
+        for attempt in range(self.retries + 1):
+            try:
+                return self._transport.predict(signature, arrays)
+            except ServingError as error:
+                if not error.transient or attempt == self.retries:
+                    raise
+                time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
+        raise AssertionError("unreachable")
+
+    def status(self):
+        """Return the state of the model's versions, list of {'version', 'state', ...} (REST only)."""
+        return self._transport.get("")["model_version_status"]
+
+    def metadata(self):
+        """Return the signatures as TensorFlow Serving describes them, a dict (REST only)."""
+        return self._transport.get("/metadata")["metadata"]
+
+    def close(self):
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class RestTransport:
+    """TensorFlow Serving's REST interface, in the column format.
+
+    Args:
+        url: of the model.
+        timeout: seconds.
+    """
+
+    def __init__(self, url, timeout):
+        try:
+            import httpx
+        except ImportError:
+            raise InputError("the client needs httpx; install it with: pip install 'aae-tf[serving]'") from None
+        self.httpx, self.url = httpx, url
+        self.http = httpx.Client(timeout=timeout)
+        self.types = {}
+
+    def predict(self, signature, arrays):
+        """Return a signature's outputs, a dict of name to array."""
+        inputs = {name: _plain(array) for name, array in arrays.items()}
+        answer = self._send("POST", ":predict", {"signature_name": signature, "inputs": inputs})["outputs"]
+        if signature not in self.types:
+            described = self.get("/metadata")["metadata"]["signature_def"]["signature_def"]
+            self.types[signature] = {name: each["dtype"] for name, each in described[signature]["outputs"].items()}
+        types = self.types[signature]
+        if len(types) == 1:  # one output comes without its name
+            answer = {next(iter(types)): answer}
+        return {
+            name: np.asarray(value, {"DT_FLOAT": "float32", "DT_INT32": "int32"}.get(types.get(name)))
+            for name, value in answer.items()
+        }
+
+    def get(self, path):
+        """Return a GET's JSON."""
+        return self._send("GET", path, None)
+
+    def _send(self, method, path, body):
+        try:
+            answer = self.http.request(method, self.url + path, json=body)
+        except self.httpx.TimeoutException:
+            raise ServingError(f"{self.url} did not answer in time", transient=True) from None
+        except self.httpx.HTTPError as error:
+            raise ServingError(f"{self.url} cannot be reached: {error or type(error).__name__}") from None
+        try:
+            content = answer.json()
+        except ValueError:
+            content = {"error": answer.text[:200]}
+        if answer.status_code != 200:
+            message = content.get("error", "no message") if isinstance(content, dict) else str(content)[:200]
+            raise ServingError(message, answer.status_code, answer.status_code in RETRIED)
+        return content
+
+    def close(self):
+        """Close the connections."""
+        self.http.close()
+
+
+def _images(images):
+    images = np.asarray(images)
+    images = images.astype("float32") / np.float32(255) if images.dtype == np.uint8 else images.astype("float32")
+    return images[..., None] if images.ndim == 3 else images
+
+
+def _labels(labels):
+    return {} if labels is None else {"labels": np.asarray(labels, "int32")}
+
+
+def _plain(array):
+    """Return an array as JSON values; bytes as {"b64": ...}."""
+    if array.dtype.kind in "OS":
+        return [{"b64": base64.b64encode(bytes(item)).decode()} for item in array]
+    return array.tolist()

@@ -1,0 +1,57 @@
+"""The client's gRPC way to TensorFlow Serving; it needs tensorflow-serving-api."""
+
+from aae_tf.errors import InputError, ServingError
+
+
+class GrpcTransport:
+    """TensorFlow Serving's PredictionService.
+
+    Args:
+        address: 'HOST:PORT'.
+        path: 'NAME' or 'NAME/VERSION'.
+        timeout: seconds.
+
+    Raises:
+        InputError: tensorflow-serving-api is not installed.
+    """
+
+    def __init__(self, address, path, timeout):
+        try:
+            import grpc
+            from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+        except ImportError:
+            raise InputError(
+                "gRPC needs tensorflow-serving-api; install it with: pip install 'aae-tf[grpc]', or use the http:// URL"
+            ) from None
+        self.grpc, self.request, self.timeout = grpc, predict_pb2.PredictRequest, timeout
+        self.name, _, self.version = path.partition("/")
+        self.channel = grpc.insecure_channel(
+            address, [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        )
+        self.service = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+
+    def predict(self, signature, arrays):
+        """Return a signature's outputs, a dict of name to array."""
+        from aae_tf.backend import tf
+
+        request = self.request()
+        request.model_spec.name, request.model_spec.signature_name = self.name, signature
+        if self.version:
+            request.model_spec.version.value = int(self.version)
+        for name, array in arrays.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+        try:
+            answer = self.service.Predict(request, timeout=self.timeout)
+        except self.grpc.RpcError as error:
+            codes = self.grpc.StatusCode
+            transient = error.code() in (codes.UNAVAILABLE, codes.DEADLINE_EXCEEDED)
+            raise ServingError(error.details() or str(error.code()), error.code().name, transient) from None
+        return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
+
+    def get(self, path):
+        """Refuse: these routes are REST's."""
+        raise InputError("status and metadata go over REST; use the http:// URL")
+
+    def close(self):
+        """Close the channel."""
+        self.channel.close()

@@ -1,0 +1,107 @@
+"""`aae-tf serve`: run a model server on an exported model: TensorFlow Serving where it is, or the built-in one."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from aae_tf.errors import InputError
+
+
+def served_folder(dest):
+    """Return the folder of a served model as an absolute Path.
+
+    Raises:
+        InputError: it holds no version.
+    """
+    dest = Path(dest).resolve()
+    if not dest.is_dir() or not any(path.name.isdigit() for path in dest.iterdir()):
+        raise InputError(
+            f"'{dest}' holds no exported model (no numbered folders); write one first: aae-tf export RUN {dest}"
+        )
+    return dest
+
+
+def model_server_command(dest, port):
+    """Return the command that serves a folder with TensorFlow Serving as it is installed here, or None.
+
+    Args:
+        dest: folder of the served model.
+        port: port of the REST interface; gRPC takes the one before it.
+    """
+    if shutil.which("tensorflow_model_server"):
+        return [
+            "tensorflow_model_server",
+            f"--rest_api_port={port}",
+            f"--port={port - 1}",
+            f"--model_name={dest.name}",
+            f"--model_base_path={dest}",
+        ]
+    if shutil.which("docker") and _docker_answers():
+        return ["docker", "compose", "-f", str(dest / "compose.yaml"), "up"]
+    return None
+
+
+def _docker_answers():
+    try:
+        return subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def serve(dest, port=8501):
+    """Replace this process by TensorFlow Serving.
+
+    Raises:
+        InputError: it is not installed here, nor is docker; the message says what to run.
+    """
+    dest = served_folder(dest)
+    command = model_server_command(dest, port)
+    if command is None:
+        raise InputError(
+            "neither tensorflow_model_server nor a running docker is here. Where one is, run:\n"
+            f"  tensorflow_model_server --rest_api_port={port} --model_name={dest.name} --model_base_path={dest}\n"
+            f"  docker compose -f {dest / 'compose.yaml'} up\n"
+            f"To try the model out here: aae-tf serve {dest} --builtin"
+        )
+    os.execvp(command[0], command)
+
+
+def serve_builtin(dest, host="127.0.0.1", port=8501):
+    """Serve a folder with the built-in server until interrupted.
+
+    Args:
+        dest: folder of the served model; its name is the model's.
+        host: address to listen on; this machine only unless told otherwise.
+        port: port of the REST interface.
+
+    Raises:
+        InputError: no model there, none that loads, the port is taken, or the server's packages are missing.
+    """
+    dest = served_folder(dest)
+    try:
+        import uvicorn
+
+        from aae_tf.serving.builtin.app import make_app
+    except ImportError as error:
+        raise InputError(
+            f"the built-in server needs {error.name}; install it with: pip install 'aae-tf[serving]'"
+        ) from None
+    _check_free(host, port)
+    app = make_app(dest, dest.name)
+    if app.state.versions.serving is None:
+        reasons = "; ".join(f"version {number}: {text}" for number, (text, _) in app.state.versions.failed.items())
+        raise InputError(f"no version in '{dest}' can be loaded ({reasons})")
+    print(f"serving {dest.name} on http://{host}:{port}/v1/models/{dest.name} (Ctrl-C ends it)", flush=True)
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+
+
+def _check_free(host, port):
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(f"cannot listen on {host}:{port} ({error.strerror}); use another --port") from None

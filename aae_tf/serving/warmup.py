@@ -1,0 +1,55 @@
+"""Warm-up requests: what TensorFlow Serving runs before a version takes traffic, so that no first request is slow."""
+
+from pathlib import Path
+
+import numpy as np
+
+from aae_tf.backend import tf
+
+
+def example_inputs(specs, images, prior, classes, count=2):
+    """Return real inputs for a signature, a dict of name to array.
+
+    Args:
+        specs: list of `tf.TensorSpec`.
+        images: float32 [M, H, W, C] in [0, 1], M at least `count`.
+        prior: the model's prior, for codes.
+        classes: entries of y, for labels.
+        count: rows.
+    """
+    files = [tf.io.encode_png(tf.cast(image[..., :3] * 255.0, tf.uint8)).numpy() for image in images[:count]]
+    known = {
+        "images": images[:count],
+        "codes": prior.sample(count, 0).numpy(),
+        "labels": np.arange(count, dtype=np.int32) % max(classes, 1),
+        "seed": np.int32(0),
+        "count": np.int32(count),
+        "image_bytes": np.array(files, object),
+    }
+    return {spec.name: known[spec.name] for spec in specs}
+
+
+def write_warmup(folder, requests):
+    """Write `assets.extra/tf_serving_warmup_requests`, if tensorflow-serving-api is installed.
+
+    Args:
+        folder: the version's folder.
+        requests: dict of signature name to a dict of input name to array.
+
+    Returns:
+        Number of records written: one a signature, or 0 without the package.
+    """
+    try:
+        from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
+    except ImportError:
+        return 0
+    extra = Path(folder) / "assets.extra"
+    extra.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
+        for signature, inputs in requests.items():
+            spec = model_pb2.ModelSpec(signature_name=signature)
+            tensors = {name: tf.make_tensor_proto(array) for name, array in inputs.items()}
+            request = predict_pb2.PredictRequest(model_spec=spec, inputs=tensors)
+            log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
+            writer.write(log.SerializeToString())
+    return len(requests)
