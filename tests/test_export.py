@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import textwrap
@@ -6,6 +7,7 @@ import numpy as np
 import pytest
 
 import aae_tf
+from aae_tf.backend import tf
 
 LOADER = """
     import sys
@@ -94,7 +96,70 @@ def test_versions_count_up_and_a_failed_export_leaves_nothing(trained, tmp_path,
     monkeypatch.setattr("aae_tf.serving.saved_model.signatures", fail)
     with pytest.raises(RuntimeError):
         trained.export(tmp_path / "m")
-    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["1", "2"]
+    assert sorted(path.name for path in (tmp_path / "m").iterdir() if path.is_dir()) == ["1", "2"]
+
+
+def test_what_lies_beside_the_graph(trained, tmp_path):
+    version = trained.export(tmp_path / "digits")
+    described = json.loads((version / "signatures.json").read_text())
+    assert described["decode"]["inputs"] == {"codes": {"dtype": "float32", "shape": [-1, 2]}}
+    assert described["score"]["outputs"].keys() == {"prior_logit", "reconstruction_error"}
+    card = (version / "model_card.md").read_text()
+    measured = trained.evaluate()["measures"]["reconstruction_error"]["value"]
+    assert f"| reconstruction_error | {measured:.4g} |" in card
+    assert "`gaussian`" in card
+    for name in ("models.config", "compose.yaml"):
+        assert "/models/digits" in (tmp_path / "digits" / name).read_text()
+    assert "batch_timeout_micros" in (tmp_path / "digits" / "batching.config").read_text()
+    (tmp_path / "digits" / "models.config").write_text("mine")
+    trained.export(tmp_path / "digits")
+    assert (tmp_path / "digits" / "models.config").read_text() == "mine"
+
+
+def test_warm_up_requests_are_real_and_for_every_signature(trained, tmp_path):
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    version = trained.export(tmp_path / "m", png=True)
+    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    signatures, seen = tf.saved_model.load(str(version)).signatures, set()
+    for record in records.as_numpy_iterator():
+        request = logs.PredictionLog.FromString(record).predict_log.request
+        inputs = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in request.inputs.items()}
+        outputs = signatures[request.model_spec.signature_name](**inputs)
+        assert all(np.isfinite(value).all() for value in outputs.values())
+        seen.add(request.model_spec.signature_name)
+    assert seen == set(signatures)
+
+
+def test_half_precision_is_half_the_size_and_says_what_it_changed(trained, few, tmp_path):
+    whole, half = (trained.export(tmp_path / precision, precision) for precision in ("float32", "float16"))
+    sizes = [sum(file.stat().st_size for file in (path / "variables").iterdir()) for path in (whole, half)]
+    assert sizes[1] < 0.52 * sizes[0]
+    images = tf.constant((few[0] / 255.0).astype("float32"))
+    first, second = (tf.saved_model.load(str(path)).signatures["reconstruct"](images=images) for path in (whole, half))
+    change = np.abs(first["images"] - second["images"]).max()
+    assert 0 < change < 0.01
+    assert "`reconstruct.images`" in (half / "model_card.md").read_text()
+    assert second["images"].dtype == tf.float32
+    with pytest.raises(aae_tf.InputError, match="float16"):
+        trained.export(tmp_path / "none", "float8")
+
+
+@pytest.mark.parametrize("form", ["png", "jpeg", "large png", "colour png"])
+def test_png_signatures_read_files(form, trained, few, tmp_path_factory):
+    version = tmp_path_factory.getbasetemp() / "with-png" / "1"
+    if not version.exists():
+        trained.export(version.parent, png=True)
+    signature = tf.saved_model.load(str(version)).signatures["encode_png"]
+    images = few[0][:3]
+    if form == "large png":
+        images = images.repeat(2, 1).repeat(2, 2)
+    if form == "colour png":
+        images = images.repeat(3, 3)
+    write = tf.io.encode_jpeg if form == "jpeg" else tf.io.encode_png
+    files = tf.stack([write(image) for image in images])
+    found, expected = signature(image_bytes=files)["codes"].numpy(), trained.model.encode(few[0][:3])
+    spread = trained.model.encode(few[0]).std()
+    np.testing.assert_allclose(found, expected, atol=0.3 * spread if form == "jpeg" else 1e-3 * spread)
 
 
 def test_a_place_that_cannot_be_written_is_refused(trained, tmp_path):

@@ -30,7 +30,9 @@ def signature_table(found):
 
     return {
         name: {
-            "inputs": describe({spec.name: spec for spec in function.structured_input_signature[0]}),
+            "inputs": describe(
+                {spec.name: spec for spec in function.structured_input_signature[0] if spec is not None}
+            ),
             "outputs": describe(function.structured_outputs),
         }
         for name, function in sorted(found.items())

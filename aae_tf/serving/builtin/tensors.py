@@ -81,8 +81,8 @@ class Signature:
             return self._checked(name, _bytes(name, value))
         try:
             array = np.asarray(value)
-        except ValueError:
-            array = np.empty(0, object)
+        except (ValueError, OverflowError):
+            raise BadRequest(f"'{name}' must be a full array of numbers, each row as long as the others") from None
         if array.dtype.kind not in "if" and array.size:
             raise BadRequest(f"'{name}' must be a full array of numbers")
         wanted = np.dtype(spec.dtype.as_numpy_dtype)
