@@ -55,8 +55,9 @@ _RECIPES = (
     Recipe(
         "likelihood",
         "8-D Gaussian prior: the model of table 1 and the samples of figure 5",
-        epochs=20,
+        epochs=40,
         latent_dim=8,
+        input_noise=0.3,
         reconstruction=OptimizerSettings("sgd", 0.01, 0.9, "cosine"),
         regularization=OptimizerSettings("sgd", 0.1, 0.1, "cosine"),
     ),

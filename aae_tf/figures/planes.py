@@ -52,7 +52,10 @@ def side_by_side(panels):
     return figure
 
 
-def _draw_plane(axes, codes, labels=None, class_names=(), prior_samples=None, log_prob=None, legend=True):
+def _draw_plane(
+    axes, codes, labels=None, class_names=(), prior_samples=None, log_prob=None, legend=True, names_at=(0, 0)
+):
+    """Draw the codes of one model; `names_at` moves the classes' names from their centres, in points."""
     planar = codes.shape[1] == 2
     reach = 1.08 * _reach(codes, prior_samples)
     if log_prob is not None and planar and prior_samples is not None:
@@ -62,7 +65,7 @@ def _draw_plane(axes, codes, labels=None, class_names=(), prior_samples=None, lo
     if labels is None:
         axes.scatter(*codes[:, :2].T, s=5, c=colour(0), linewidths=0, alpha=0.7)
     else:
-        _labelled_points(axes, codes, labels, class_names, legend)
+        _labelled_points(axes, codes, labels, class_names, legend, names_at)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     axes.set_xlabel("$z_1$" if planar else f"$z_1$ (of {codes.shape[1]})")
     axes.set_ylabel("$z_2$")
@@ -86,7 +89,7 @@ def _prior_contours(axes, samples, log_prob, reach, legend):
         axes.add_artist(axes.legend(handles=handles, loc="lower right", fontsize=7, frameon=False))
 
 
-def _labelled_points(axes, codes, labels, class_names, legend):
+def _labelled_points(axes, codes, labels, class_names, legend, names_at):
     shown = np.unique(labels)
     order = np.random.default_rng(0).permutation(len(codes))
     colours = np.array([colour(label) if label >= 0 else "#d0d0d0" for label in labels])
@@ -97,9 +100,10 @@ def _labelled_points(axes, codes, labels, class_names, legend):
         handles.append(Line2D([], [], marker="o", linestyle="", color=colour(label), label=name))
         centre = np.median(codes[labels == label, :2], 0)
         box = {"boxstyle": "round,pad=0.2", "fc": "white", "ec": colour(label), "alpha": 0.85}
-        axes.text(*centre, name, ha="center", va="center", fontsize=9, color=INK, bbox=box, zorder=4)
+        middle = {"ha": "center", "va": "center", "fontsize": 9, "color": INK, "bbox": box, "zorder": 4}
+        axes.annotate(name, centre, names_at, textcoords="offset points", **middle)
     if legend:
-        axes.legend(handles=handles, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False, title="class")
+        axes.figure.legend(handles=handles, loc="outside right center", frameon=False, title="class")
 
 
 def map_with_heads(places, labels, class_names, heads, title="the map, and its cluster heads"):
@@ -113,9 +117,11 @@ def map_with_heads(places, labels, class_names, heads, title="the map, and its c
         title: title of the figure.
     """
     if places.shape[1] == 2:
-        figure = latent_plane(places, labels, class_names, title=title)
-        figure.axes[0].scatter(*heads.T, marker="*", s=140, c=INK, edgecolors="white", zorder=5)
-        figure.axes[0].set(xlabel="first dimension", ylabel="second dimension")
+        figure = Figure(figsize=(6.4, 6), layout="constrained")
+        axes = figure.subplots()
+        _draw_plane(axes, places, labels, class_names, names_at=(0, 15))
+        axes.scatter(*heads.T, marker="*", s=140, c=INK, edgecolors="white", zorder=5)
+        axes.set(xlabel="first dimension", ylabel="second dimension", title=title)
         return figure
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.add_subplot(projection="3d")
