@@ -62,6 +62,14 @@ def trained(few, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def exported(trained, tmp_path_factory):
+    """A served model's folder with version 1, PNG signatures included; not to be changed."""
+    dest = tmp_path_factory.mktemp("served") / "digits"
+    trained.export(dest, png=True)
+    return dest
+
+
+@pytest.fixture(scope="session")
 def shared():
     """The folder of shared development data; tests that need it skip without it."""
     folder = Path(os.environ.get("AAE_TF_SHARED", Path(__file__).parents[2] / "shared")) / "data"

@@ -1,34 +1,20 @@
-"""The built-in server and the client: the model server's routes and codes, versions that come and go, hostile input."""
+"""The built-in server: the model server's routes and codes, versions that come and go, hostile input."""
 
 import concurrent.futures
 import json
-import shlex
 import shutil
-import subprocess
-import sys
-import textwrap
 import threading
 import time
-from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from serving_processes import serving, wait_for
 from starlette.testclient import TestClient
 
-import aae_tf
 from aae_tf.serving import Client
 from aae_tf.serving.builtin.app import make_app
-
-
-@pytest.fixture(scope="module")
-def exported(trained, tmp_path_factory):
-    """A folder with version 1, PNG signatures included."""
-    dest = tmp_path_factory.mktemp("served") / "digits"
-    trained.export(dest, png=True)
-    return dest
 
 
 @pytest.fixture(scope="module")
@@ -44,32 +30,12 @@ def images(few):
     return (few[0][:6] / 255.0).astype("float32")
 
 
-def free_port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture
 def server(exported, tmp_path):
     """A server in a process of its own, on a copy of the folder: (URL, folder)."""
     folder = shutil.copytree(exported, tmp_path / "digits")
-    port = free_port()
-    command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert "serving digits" in process.stdout.readline()
-    url = f"http://127.0.0.1:{port}/v1/models/digits"
-    for _ in range(100):
-        try:
-            httpx.get(url)
-            break
-        except httpx.ConnectError:
-            time.sleep(0.1)
-    yield url, folder
-    process.terminate()
-    process.wait(20)
+    with serving(folder) as url:
+        yield url, folder
 
 
 def post(http, body, path=":predict"):
@@ -184,90 +150,6 @@ def test_thousands_of_generated_requests_never_break_the_server(http, body):
     assert ("error" in answer.json()) == (answer.status_code == 400)
 
 
-def test_the_client_gives_what_the_model_gives(server, images, trained, few):
-    url, _ = server
-    model = trained.model
-    with Client(url, batch_size=100) as client:
-        np.testing.assert_allclose(client.encode(few[0]), model.encode(few[0]), atol=1e-4)  # in four parts
-        np.testing.assert_allclose(client.encode(few[0][:3, :, :, 0]), model.encode(few[0][:3]), atol=1e-4)
-        np.testing.assert_allclose(client.reconstruct(images), model.reconstruct(images), atol=1e-4)
-        codes = model.prior.sample(4, 1).numpy()
-        np.testing.assert_allclose(client.decode(codes), model.decode(codes), atol=1e-4)
-        np.testing.assert_allclose(client.sample(3, seed=5), model.sample(3, seed=5), atol=1e-4)
-        error, logit = client.score(images)
-        np.testing.assert_allclose(error, ((images - model.reconstruct(images)) ** 2).mean((1, 2, 3)), atol=1e-5)
-        assert logit.shape == (6,)
-        from aae_tf.backend import tf
-
-        file = tf.io.encode_png(few[0][0]).numpy()
-        found = client.predict("encode_png", image_bytes=np.array([file], object))["codes"]
-        np.testing.assert_allclose(found, model.encode(few[0][:1]), atol=1e-3)
-        with pytest.raises(aae_tf.ServingError, match="unknown signature_name") as caught:
-            client.classify(images)
-        assert caught.value.status == 400
-        assert client.status()[0]["state"] == "AVAILABLE"
-        with pytest.raises(aae_tf.InputError, match="different lengths"):
-            client.decode(codes, labels=[1])
-
-
-def test_the_client_needs_no_tensorflow():
-    code = """
-        import sys
-        from aae_tf.serving import Client
-        Client("http://127.0.0.1:1/v1/models/m")
-        assert "tensorflow" not in sys.modules and "keras" not in sys.modules
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
-
-
-@pytest.mark.parametrize("url", ["localhost:8501", "http://localhost:8501", "ftp://a/b", ""])
-def test_a_url_that_names_no_model_is_refused(url):
-    with pytest.raises(aae_tf.InputError, match="URL"):
-        Client(url)
-
-
-class Flaky:
-    """Answers as told, in turn."""
-
-    def __init__(self, *answers):
-        self.answers, self.asked = list(answers), 0
-
-    def __call__(self, request):
-        self.asked += 1
-        answer = self.answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-
-def flaky_client(*answers):
-    client, flaky = Client("http://server/v1/models/m", retries=3), Flaky(*answers)
-    client._transport.http = httpx.Client(transport=httpx.MockTransport(flaky))
-    client._transport.types = {"encode": {"codes": "DT_FLOAT"}}
-    return client, flaky
-
-
-def test_503_and_timeouts_are_sent_again_and_nothing_else():
-    good = httpx.Response(200, json={"outputs": [[1.0, 2.0]]})
-    busy = httpx.Response(503, json={"error": "loading"})
-    client, flaky = flaky_client(busy, httpx.ReadTimeout("slow"), good)
-    assert client.encode(np.zeros((1, 2, 2, 1))).tolist() == [[1, 2]]
-    assert flaky.asked == 3
-    client, flaky = flaky_client(*[busy] * 9)
-    with pytest.raises(aae_tf.ServingError, match="503: loading"):
-        client.encode(np.zeros((1, 2, 2, 1)))
-    assert flaky.asked == 4
-    for final in (
-        httpx.Response(400, json={"error": "bad"}),
-        httpx.Response(500, text="oops"),
-        httpx.ConnectError("no"),
-    ):
-        client, flaky = flaky_client(final, good)
-        with pytest.raises(aae_tf.ServingError):
-            client.encode(np.zeros((1, 2, 2, 1)))
-        assert flaky.asked == 1
-
-
 def test_under_load_versions_come_and_broken_ones_are_passed_over(server, few, trained, tmp_path):
     """Requests on many connections while a version is swapped in and a corrupt one dropped: none lost, none wrong."""
     url, folder = server
@@ -300,97 +182,3 @@ def test_under_load_versions_come_and_broken_ones_are_passed_over(server, few, t
         results = [each.result() for each in asked]
     assert sum(count for count, _ in results) > 50
     assert sum(wrong for _, wrong in results) == 0
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.1)
-
-
-def run_cli(*arguments):
-    command = [sys.executable, "-m", "aae_tf", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-
-
-def test_serve_refuses_what_it_cannot_serve(tmp_path, exported, monkeypatch):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "broken" / "1").mkdir(parents=True)
-    for folder, words in (("empty", "no exported model"), ("broken", "can be loaded"), ("none", "no exported model")):
-        done = run_cli("serve", str(tmp_path / folder), "--builtin")
-        assert done.returncode == 2
-        assert words in done.stderr
-        assert "Traceback" not in done.stderr
-    monkeypatch.setenv("PATH", str(tmp_path))
-    done = run_cli("serve", str(exported))
-    assert done.returncode == 2
-    assert "tensorflow_model_server" in done.stderr
-    assert "--builtin" in done.stderr
-
-
-def test_serve_runs_tensorflow_serving_where_it_is(tmp_path, exported, monkeypatch):
-    fake = tmp_path / "tensorflow_model_server"
-    fake.write_text('#!/bin/sh\necho "$@"\n')
-    fake.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    done = run_cli("serve", str(exported), "--port", "9001")
-    assert done.returncode == 0
-    assert "--rest_api_port=9001" in done.stdout
-    assert f"--model_base_path={exported}" in done.stdout
-
-
-def readme_blocks(language, words):
-    """Return README.md's code blocks of a language that contain `words`."""
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    blocks = [block.split("```")[0] for block in text.split(f"```{language}\n")[1:]]
-    return [block for block in blocks if words in block]
-
-
-@pytest.fixture(scope="module")
-def example_server():
-    """The example of the README, served on a free port; gives the port."""
-    port = free_port()
-    folder = Path(__file__).parents[1] / "saved_models" / "digits"
-    command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert "serving digits" in process.stdout.readline()
-    wait_for(lambda: answers(f"http://127.0.0.1:{port}/v1/models/digits"))
-    yield port
-    process.terminate()
-    process.wait(20)
-
-
-def answers(url):
-    try:
-        return httpx.get(url).status_code == 200
-    except httpx.ConnectError:
-        return False
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
-def test_the_readmes_curl_lines(example_server):
-    (block,) = readme_blocks("sh", "curl")
-    lines = block.strip().splitlines()
-    assert len(lines) == 3
-    for line in lines:
-        command = [part.replace(":8501", f":{example_server}") for part in shlex.split(line)]
-        done = subprocess.run([*command, "-sS", "--fail"], capture_output=True, text=True, check=True)
-        assert set(json.loads(done.stdout)) & {"outputs", "model_version_status"}, line
-
-
-def test_the_readmes_client_code(example_server):
-    (block,) = readme_blocks("python", "import Client")
-    found = {}
-    exec(block.replace(":8501", f":{example_server}"), found)
-    digits = aae_tf.data.load("mnist_5k").test
-    assert found["probabilities"].shape == (10, 10)
-    assert np.mean(found["labels"] == digits.labels[:10]) >= 0.8
-    assert found["threes"].shape == (3, 28, 28, 1)
-    labels, _ = found["client"].classify(digits.images)
-    assert np.mean(labels != digits.labels) < 0.08
-
-
-def test_the_example_is_small():
-    folder = Path(__file__).parents[1] / "saved_models"
-    assert sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) <= 3 * 2**20

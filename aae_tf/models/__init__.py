@@ -3,11 +3,12 @@
 from aae_tf.errors import check_choice
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.autoencoder import Autoencoder, ContractiveAutoencoder, DenoisingAutoencoder
-from aae_tf.models.base import LatentModel, as_images
+from aae_tf.models.base import LatentModel
 from aae_tf.models.clustering_aae import ClusteringAAE
 from aae_tf.models.dimensionality_reduction_aae import ClusterHeads, DimensionalityReductionAAE
 from aae_tf.models.games import AdversarialGame, LabelConditionedGame
 from aae_tf.models.gan import GAN, ImageGame
+from aae_tf.models.inputs import as_images
 from aae_tf.models.label_informed_aae import LabelInformedAAE
 from aae_tf.models.moment_matching_autoencoder import MomentMatchingAutoencoder
 from aae_tf.models.phases import Phase

@@ -4,37 +4,11 @@ import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError, check_choice
+from aae_tf.models.inputs import as_images
 from aae_tf.models.losses import RECONSTRUCTION
 from aae_tf.models.phases import Phase
 from aae_tf.networks import ImageScale, as_encoder, decoder_from_recipe, encoder_from_recipe
 from aae_tf.priors import fold
-
-
-def as_images(images):
-    """Return images as float32 [N, H, W, C] in [0, 1].
-
-    Args:
-        images: uint8 [N, H, W(, C)] in 0..255, or float in [0, 1]; array or tensor.
-    """
-    images = tf.convert_to_tensor(images)
-    scale = 255.0 if images.dtype == tf.uint8 else 1.0
-    images = tf.cast(images, tf.float32) / scale
-    return images[..., None] if images.shape.rank == 3 else images
-
-
-def every_label(recipe, classes):
-    """Return the data's number of classes, for a model that decodes with every image's label.
-
-    Raises:
-        InputError: data without labels, or a recipe that grants only some.
-    """
-    if not classes:
-        raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
-    if recipe.labels != "all":
-        raise InputError(
-            f"recipe '{recipe.name}' decodes with every image's label; labels='all', not {recipe.labels!r}"
-        )
-    return classes
 
 
 class LatentModel(keras.Model):

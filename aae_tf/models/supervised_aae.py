@@ -9,8 +9,8 @@ class may still keep to its own region of it. With the label in the game (as in 
 
 from aae_tf.backend import keras, tf
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.base import every_label
 from aae_tf.models.games import LabelConditionedGame
+from aae_tf.models.inputs import every_label
 
 
 @keras.saving.register_keras_serializable("aae_tf")

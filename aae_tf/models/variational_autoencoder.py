@@ -6,7 +6,8 @@ an adversarial autoencoder needs only samples of it.
 
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.errors import InputError
-from aae_tf.models.base import LatentModel, every_label
+from aae_tf.models.base import LatentModel
+from aae_tf.models.inputs import every_label
 from aae_tf.models.phases import Phase, fold_in
 from aae_tf.networks import GaussianPosterior
 

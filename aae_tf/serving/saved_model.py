@@ -4,6 +4,7 @@ All images are float32 [N, H, W, C] in [0, 1]; the batch size is free. `serving_
 models without an encoder).
 """
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -120,7 +121,8 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
             for name, (function, specs) in found.items()
         }
         concrete = {name: function.get_concrete_function() for name, function in module.functions.items()}
-        tf.saved_model.save(module, str(partial), signatures=concrete)
+        with _quiet():
+            tf.saved_model.save(module, str(partial), signatures=concrete)
         images = (
             np.random.default_rng(0).random((2, *shape), "float32") if images is None else as_images(images).numpy()
         )
@@ -138,6 +140,18 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         shutil.rmtree(partial, ignore_errors=True)
     write_configuration(dest)
     return final
+
+
+@contextlib.contextmanager
+def _quiet():
+    """A context without TensorFlow's notes on what it writes, which notebooks would show."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _next_version(dest):
