@@ -76,7 +76,7 @@ def test_mirrored_replicas_agree_and_learn_what_one_device_learns(tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     mirrored, alone = reported(done.stdout)
     np.testing.assert_allclose(mirrored, alone, rtol=0.02)  # each replica draws its own part of the prior
-    assert len(list((tmp_path / "checkpoints").glob("*.npz"))) == 1
+    assert (tmp_path / "checkpoints" / "epoch-000002.npz").exists()
 
 
 @pytest.mark.slow

@@ -22,12 +22,16 @@ def plain(points, samples, bandwidth):
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**31), dim=st.integers(1, 6), bandwidth=st.floats(0.1, 2.0), cut=st.integers(1, 299))
-def test_agrees_with_scikit_learn_however_it_is_streamed(seed, dim, bandwidth, cut):
+def test_agrees_with_float64_and_scikit_learn_however_it_is_streamed(seed, dim, bandwidth, cut):
+    """Against scikit-learn where that is exact: far from all samples its tree loses digits, by nats."""
     chance = np.random.default_rng(seed)
     points, samples = chance.normal(size=(40, dim)), chance.normal(size=(300, dim))
-    expected = KernelDensity(bandwidth=bandwidth).fit(samples).score_samples(points)
-    found = log_density(points, [samples[:cut], samples[cut:]], [bandwidth])
-    np.testing.assert_allclose(found[0], expected, atol=1e-3)
+    found = log_density(points, [samples[:cut], samples[cut:]], [bandwidth])[0]
+    expected = plain(points, samples, bandwidth)
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    theirs = KernelDensity(bandwidth=bandwidth).fit(samples).score_samples(points)
+    near = expected > -10
+    np.testing.assert_allclose(found[near], theirs[near], atol=1e-3)
 
 
 def test_agrees_with_scipy():

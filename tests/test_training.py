@@ -20,7 +20,7 @@ from aae_tf.training.sources import InMemory, Streamed
 
 
 def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):
-    recipe = aae_tf.recipes()[recipe].with_options(**SMALL)
+    recipe = aae_tf.recipes()[recipe].with_options(**SMALL, input_dropout=0.1)
     prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std)
     model = models.model_class(recipe.model).from_recipe(recipe, (28, 28, 1), prior, classes=10)
     model.build((None, 28, 28, 1))

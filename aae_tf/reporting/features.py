@@ -13,6 +13,7 @@ import zipfile
 import numpy as np
 
 from aae_tf.backend import keras, tf
+from aae_tf.data import Split
 from aae_tf.data.embedded import cache_folder
 from aae_tf.models import Phase, as_images
 from aae_tf.networks import seeds
@@ -103,7 +104,7 @@ def features_of(data):
         data: `aae_tf.data.Dataset` with labelled training and validation images in memory.
     """
     train, validation = (getattr(data, part) for part in ("train", "validation"))
-    if not data.classes or not hasattr(train, "labelled"):
+    if not data.classes or not isinstance(train, Split):
         return None
     train, validation = train.labelled(), validation.labelled()
     if len(train) < 20 or not len(validation):
