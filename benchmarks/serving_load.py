@@ -32,8 +32,9 @@ async def ask_all(url, bodies, expected, requests, connections, folder):
                 answer = await client.post(url + ":predict", content=bodies[row])
                 found = np.asarray(answer.json()["outputs"]["codes"])
                 wrong += not np.allclose(found, expected[row], atol=1e-3)
-            except (httpx.HTTPError, KeyError, ValueError):
+            except (httpx.HTTPError, KeyError, ValueError) as error:
                 lost += 1
+                print(f"lost: {type(error).__name__}: {error}")
             latencies.append(time.perf_counter() - start)
             if number == requests // 2:
                 shutil.copytree(folder / "1", folder / "next")

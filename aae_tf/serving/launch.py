@@ -93,7 +93,8 @@ def serve_builtin(dest, host="127.0.0.1", port=8501):
         reasons = "; ".join(f"version {number}: {text}" for number, (text, _) in app.state.versions.failed.items())
         raise InputError(f"no version in '{dest}' can be loaded ({reasons})")
     print(f"serving {dest.name} on http://{host}:{port}/v1/models/{dest.name} (Ctrl-C ends it)", flush=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    # connections are kept longer than clients keep them, so that none is closed under a request on its way
+    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_keep_alive=75)
 
 
 def _check_free(host, port):
