@@ -62,32 +62,36 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
-        owners = _owners(recipe, model)
-        settings = {owner.name: getattr(recipe, owner.kind) for owner in owners.values()}
-        optimizers = {name: make_optimizer(each, policy) for name, each in settings.items()}
         training = _training_images(recipe, model, dataset)
-        trainer = Trainer(
-            model,
-            training,
-            {name: optimizers[owner.name] for name, owner in owners.items()},
-            weights={"reconstruction": recipe.reconstruction_weight, "generator": recipe.generator_weight},
-            batch_size=recipe.batch_size,
-            seed=recipe.seed,
-            order=recipe.order,
-            weight_average=recipe.weight_average,
-            rates=lambda epoch: {
-                name: learning_rate(each, epoch, recipe.epochs)
-                for name, each in settings.items()
-                if each.schedule != "constant"
-            },
-            jit_compile=jit_compile,
-            strategy=strategy,
-        )
+        trainer = _make_trainer(recipe, model, training, policy, strategy=strategy, jit_compile=jit_compile)
     out_dir = _open_directory(out_dir, recipe, dataset, policy)
     if model.trains_on_labels and isinstance(training, data.Split):
         runs.write_labelled(out_dir, training)
     trainer.checkpoint_folder = out_dir / "checkpoints"
     return _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+
+
+def _make_trainer(recipe, model, training, policy, **how):
+    """Return the `Trainer` of a built model by a recipe's numbers."""
+    owners = _owners(recipe, model)
+    settings = {owner.name: getattr(recipe, owner.kind) for owner in owners.values()}
+    optimizers = {name: make_optimizer(each, policy) for name, each in settings.items()}
+    return Trainer(
+        model,
+        training,
+        {name: optimizers[owner.name] for name, owner in owners.items()},
+        weights={"reconstruction": recipe.reconstruction_weight, "generator": recipe.generator_weight},
+        batch_size=recipe.batch_size,
+        seed=recipe.seed,
+        order=recipe.order,
+        weight_average=recipe.weight_average,
+        rates=lambda epoch: {
+            name: learning_rate(each, epoch, recipe.epochs)
+            for name, each in settings.items()
+            if each.schedule != "constant"
+        },
+        **how,
+    )
 
 
 def _owners(recipe, model):

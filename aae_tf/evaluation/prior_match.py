@@ -112,7 +112,12 @@ def holes(codes, prior_samples, neighbours=5):
     Returns:
         float in [0, 1].
     """
-    real = NearestNeighbors(n_neighbors=neighbours + 1).fit(prior_samples)
-    radius = real.kneighbors(prior_samples)[0][:, -1]
+    radius = neighbour_radius(prior_samples, neighbours)
     distance = NearestNeighbors(n_neighbors=1).fit(codes).kneighbors(prior_samples)[0][:, 0]
     return float((distance > radius).mean())
+
+
+def neighbour_radius(rows, neighbours):
+    """Return the distance of each row of a sample, float [N, D], to its k-th nearest other row, float [N]."""
+    nearest = NearestNeighbors(n_neighbors=neighbours + 1).fit(rows)
+    return nearest.kneighbors(rows)[0][:, -1]

@@ -5,7 +5,8 @@ Each number needs a yardstick, the same statistic between two sets of real image
 
 import numpy as np
 from sklearn.metrics import pairwise_distances, pairwise_distances_chunked
-from sklearn.neighbors import NearestNeighbors
+
+from aae_tf.evaluation.prior_match import neighbour_radius
 
 
 def frechet_distance(real, fake):
@@ -80,7 +81,7 @@ def precision_recall(real, fake, neighbours=5):
         Kynkäänniemi et al., 2019, arXiv 1904.06991; Naeem et al., 2020, arXiv 2002.09797.
     """
     real, fake = np.asarray(real, "float32"), np.asarray(fake, "float32")
-    real_radius, fake_radius = (_radius(features, neighbours) for features in (real, fake))
+    real_radius, fake_radius = (neighbour_radius(features, neighbours) for features in (real, fake))
     inside_real, inside_fake = np.zeros(len(fake), int), np.zeros(len(real), bool)
     covered, start = np.zeros(len(real), bool), 0
     for distances in pairwise_distances_chunked(real, fake, working_memory=256):
@@ -96,12 +97,6 @@ def precision_recall(real, fake, neighbours=5):
         "density": float(inside_real.mean() / neighbours),
         "coverage": float(covered.mean()),
     }
-
-
-def _radius(features, neighbours):
-    """Distance of each row to its k-th nearest other row."""
-    nearest = NearestNeighbors(n_neighbors=neighbours + 1, algorithm="brute").fit(features)
-    return nearest.kneighbors(features)[0][:, -1]
 
 
 def nearest_distances(images, others):

@@ -6,15 +6,12 @@ learns to fool it. Decoding prior samples then gives new images.
 """
 
 from aae_tf.backend import keras, tf
-from aae_tf.errors import check_choice
-from aae_tf.models.base import LatentModel
+from aae_tf.models.adversarial_model import AdversarialModel
 from aae_tf.models.games import AdversarialGame, regularization_phases
-from aae_tf.models.losses import ADVERSARIAL
-from aae_tf.networks import discriminator_from_recipe, encoder_from_recipe
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class AdversarialAutoencoder(LatentModel):
+class AdversarialAutoencoder(AdversarialModel):
     """The model of §2 (arXiv 1511.05644).
 
     Args:
@@ -22,9 +19,8 @@ class AdversarialAutoencoder(LatentModel):
         decoder: any Keras model from codes [N, D] to images [N, H, W, C] in the networks' scale.
         discriminator: any Keras model from codes [N, D] to one logit a row.
         prior: `aae_tf.priors.Prior` of dimension D.
-        adversarial_loss: 'non_saturating' or 'least_squares'.
-        discriminator_noise: standard deviation of Gaussian noise on the discriminator's inputs.
-        **kwargs: `image_scale`, `reconstruction_loss` and `name`, as for `LatentModel`.
+        **kwargs: `adversarial_loss` and `discriminator_noise`, as for `AdversarialModel`; `image_scale`,
+            `reconstruction_loss` and `name`, as for `LatentModel`.
 
     Call arguments:
         images: float [N, H, W, C] in [0, 1], or uint8. Returns reconstructions, float32 [N, H, W, C].
@@ -33,38 +29,12 @@ class AdversarialAutoencoder(LatentModel):
         InputError: an unknown loss or scale; on building, networks and prior that do not fit together.
     """
 
-    parts = (*LatentModel.parts, "discriminator")
-    options = (*LatentModel.options, "adversarial_loss", "discriminator_noise")
-
-    def __init__(
-        self,
-        encoder,
-        decoder,
-        discriminator,
-        prior,
-        adversarial_loss="non_saturating",
-        discriminator_noise=0.0,
-        **kwargs,
-    ):
-        super().__init__(encoder, decoder, prior, **kwargs)
-        self.discriminator = discriminator
-        self.adversarial_loss = check_choice("adversarial_loss", adversarial_loss, ADVERSARIAL)
-        self.discriminator_noise = discriminator_noise
-
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the encoder, the discriminator and the game's options."""
-        return {
-            "encoder": encoder_from_recipe(recipe, dtype),
-            "discriminator": discriminator_from_recipe(recipe, dtype),
-            "adversarial_loss": recipe.adversarial_loss,
-            "discriminator_noise": recipe.discriminator_noise,
-        }
+    def __init__(self, encoder, decoder, discriminator, prior, **kwargs):
+        super().__init__(encoder, decoder, prior, discriminator=discriminator, **kwargs)
 
     def games(self):
         """Return the adversarial games: here one, on z."""
-        options = {"loss": self.adversarial_loss, "noise": self.discriminator_noise}
-        return [AdversarialGame(self.prior, self.discriminator, **options)]
+        return [AdversarialGame(self.prior, self.discriminator, **self.game_options)]
 
     def build(self, input_shape):
         """Build every network for images of shape (N, H, W, C); see `LatentModel.build`."""

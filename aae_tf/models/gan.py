@@ -4,11 +4,9 @@ The game is played on images instead of codes, and nothing is encoded: a baselin
 """
 
 from aae_tf.backend import keras, tf
-from aae_tf.errors import InputError, check_choice
-from aae_tf.models.base import LatentModel
+from aae_tf.errors import InputError
+from aae_tf.models.adversarial_model import AdversarialModel
 from aae_tf.models.games import AdversarialGame, regularization_phases
-from aae_tf.models.losses import ADVERSARIAL
-from aae_tf.networks import discriminator_from_recipe
 from aae_tf.priors import as_seed
 
 
@@ -35,40 +33,30 @@ def _flat(images):
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class GAN(LatentModel):
+class GAN(AdversarialModel):
     """A generator of images and a discriminator of images (arXiv 1406.2661); it has no encoder.
 
     Args:
         decoder: Keras model from prior samples [N, D] to images [N, H, W, C] in the networks' scale: the generator.
         discriminator: Keras model from flat images [N, H W C] to one logit a row.
         prior: `aae_tf.priors.Prior` of dimension D.
-        adversarial_loss: 'non_saturating' or 'least_squares'.
-        discriminator_noise: standard deviation of Gaussian noise on the discriminator's inputs.
-        **kwargs: `image_scale` and `name`, as for `LatentModel`.
+        **kwargs: `adversarial_loss` and `discriminator_noise`, as for `AdversarialModel`; `image_scale` and `name`, as
+            for `LatentModel`.
 
     Call arguments:
         images: float [N, H, W, C] in [0, 1] or uint8, for their number only. Returns as many samples, float32.
     """
 
     parts = ("decoder", "prior", "image_scale", "discriminator")
-    options = (*LatentModel.options, "adversarial_loss", "discriminator_noise")
 
-    def __init__(
-        self, decoder, discriminator, prior, adversarial_loss="non_saturating", discriminator_noise=0.0, **kwargs
-    ):
-        super().__init__(None, decoder, prior, **kwargs)
-        self.discriminator = discriminator
-        self.adversarial_loss = check_choice("adversarial_loss", adversarial_loss, ADVERSARIAL)
-        self.discriminator_noise = discriminator_noise
+    def __init__(self, decoder, discriminator, prior, **kwargs):
+        super().__init__(None, decoder, prior, discriminator=discriminator, **kwargs)
 
     @classmethod
     def own_parts(cls, recipe, dtype, classes):
-        """Return the discriminator and the game's options."""
-        return {
-            "discriminator": discriminator_from_recipe(recipe, dtype),
-            "adversarial_loss": recipe.adversarial_loss,
-            "discriminator_noise": recipe.discriminator_noise,
-        }
+        """Return the discriminator and the game's options; there is no encoder."""
+        parts = super().own_parts(recipe, dtype, classes)
+        return {name: part for name, part in parts.items() if name != "encoder"}
 
     def codes(self, batch, seed=None, training=False):
         """Return prior samples z, as many as the batch has images, and the flat 'images' they are decoded to."""
@@ -78,9 +66,7 @@ class GAN(LatentModel):
 
     def phases(self):
         """Return the discriminator's phase and the generator's."""
-        game = ImageGame(
-            self.image_scale, self.discriminator, loss=self.adversarial_loss, noise=self.discriminator_noise
-        )
+        game = ImageGame(self.image_scale, self.discriminator, **self.game_options)
         return regularization_phases([game], self.decoder.trainable_variables)
 
     def build(self, input_shape):

@@ -47,8 +47,7 @@ class LabelInformedAAE(AdversarialAutoencoder):
 
     def games(self):
         """Return the game on z with its label."""
-        options = {"loss": self.adversarial_loss, "noise": self.discriminator_noise}
-        return [LabelConditionedGame(self.prior, self.discriminator, classes=self.prior.classes, **options)]
+        return [LabelConditionedGame(self.prior, self.discriminator, classes=self.prior.classes, **self.game_options)]
 
     def predict_labels(self, images):
         """Return the class whose part of the prior each image's code is nearest to, int array [N]."""

@@ -54,6 +54,11 @@ def least_squares_generator(fake):
     return 0.5 * tf.reduce_mean(tf.square(fake - 1.0))
 
 
+def cross_entropy(labels, logits):
+    """-E[log p(label)] in nats of labels, int [N], under logits, float [N, K]."""
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
+
+
 ADVERSARIAL = {
     "non_saturating": (non_saturating_discriminator, non_saturating_generator),
     "least_squares": (least_squares_discriminator, least_squares_generator),

@@ -8,6 +8,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.games import AdversarialGame
+from aae_tf.models.losses import cross_entropy
 from aae_tf.models.phases import Phase
 from aae_tf.networks import discriminator_from_recipe, encoder_from_recipe
 from aae_tf.priors import Categorical
@@ -52,10 +53,9 @@ class CategoricalAAE(AdversarialAutoencoder):
 
     def games(self):
         """Return the games on z and on y."""
-        options = {"loss": self.adversarial_loss, "noise": self.discriminator_noise}
         return [
-            AdversarialGame(self.prior, self.discriminator, suffix="_z", **options),
-            AdversarialGame(Categorical(self.classes), self.discriminator_y, "y", "_y", **options),
+            AdversarialGame(self.prior, self.discriminator, suffix="_z", **self.game_options),
+            AdversarialGame(Categorical(self.classes), self.discriminator_y, "y", "_y", **self.game_options),
         ]
 
     def codes(self, batch, seed=None, training=False):
@@ -101,8 +101,6 @@ def classification_phase(model):
     def loss(batch, codes, seed):
         labelled = {"images": batch["labelled_images"]}
         logits = model.codes(labelled, seed=seed, training=True)["y_logits"]
-        return tf.reduce_mean(
-            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["labelled_labels"], logits=logits)
-        )
+        return cross_entropy(batch["labelled_labels"], logits)
 
     return Phase("classification", loss, model.encoder.variables_of("y_logits"), "classification")

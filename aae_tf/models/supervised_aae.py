@@ -46,8 +46,9 @@ class SupervisedAAE(AdversarialAutoencoder):
         """Return the game on z, with its label where that is in the game."""
         if not self.label_in_game:
             return super().games()
-        options = {"loss": self.adversarial_loss, "noise": self.discriminator_noise}
-        return [LabelConditionedGame(self.prior, self.discriminator, classes=self.classes, parts=False, **options)]
+        return [
+            LabelConditionedGame(self.prior, self.discriminator, classes=self.classes, parts=False, **self.game_options)
+        ]
 
     def codes(self, batch, seed=None, training=False):
         """Return the code z and the given label as one-hot y, float32 [N, K]."""

@@ -67,7 +67,7 @@ class VariationalAutoencoder(LatentModel):
         posterior = tfd.MultivariateNormalDiag(codes["mean"], tf.exp(0.5 * codes["log_variance"]))
         try:
             return tfd.kl_divergence(posterior, self.prior.distribution)
-        except NotImplementedError:
+        except NotImplementedError:  # tfp's way to say that it knows no closed form for this pair
             return posterior.log_prob(codes["z"]) - self.prior.log_prob(codes["z"])
 
     def phases(self):

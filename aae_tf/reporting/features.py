@@ -16,6 +16,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.data import Split
 from aae_tf.data.embedded import cache_folder
 from aae_tf.models import Phase, as_images
+from aae_tf.models.losses import cross_entropy
 from aae_tf.networks import seeds
 from aae_tf.training import Trainer, checkpoints
 
@@ -68,9 +69,7 @@ class FeatureClassifier(keras.Model):
         """Return the one phase: cross-entropy of the labels."""
 
         def loss(batch, codes, seed):
-            return tf.reduce_mean(
-                tf.nn.sparse_softmax_cross_entropy_with_logits(labels=batch["labels"], logits=codes["logits"])
-            )
+            return cross_entropy(batch["labels"], codes["logits"])
 
         return [Phase("classification", loss, self.trainable_variables, "classification")]
 

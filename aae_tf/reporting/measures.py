@@ -68,7 +68,9 @@ def _code_measures(model, data, split, seed):
         if isinstance(model, models.LabelInformedAAE):
             measures["label_in_prior"] = _label_in_prior(model, known)
         if model.reads_labels:
-            measures.update(_probes(model, data.test.labelled() if split == "validation" else validation, known))
+            # choosing never looks at the test images: on validation images, one half teaches the probes
+            halves = (known.take(slice(0, None, 2)), known.take(slice(1, None, 2)))
+            measures.update(_probes(model, *((validation, known) if split == "test" else halves)))
     if isinstance(model, models.DimensionalityReductionAAE):
         measures.update(_map(model, held_out, seed))
     return measures

@@ -43,18 +43,17 @@ def draw(model, data, history, seed=0):
 
 
 def _latent_plane(model, data, seed):
-    held_out = data.test.take(slice(0, 10_000))
-    title = f"codes of {len(held_out):,} held-out images over the prior"
-    return figures.latent_plane(**_plane(model, held_out, data.class_names, seed), title=title)
+    drawn = _plane(model, data, seed)
+    return figures.latent_plane(**drawn, title=f"codes of {len(drawn['codes']):,} held-out images over the prior")
 
 
-def _plane(model, held_out, class_names, seed):
-    """Return what `figures.latent_plane` draws of a model's codes."""
-    prior = model.prior
+def _plane(model, data, seed, most=10_000):
+    """Return what `figures.latent_plane` draws of a model's codes of test images."""
+    prior, held_out = model.prior, data.test.take(slice(0, most))
     return {
         "codes": model.encode(held_out.images, seed=seed),
         "labels": held_out.labels,
-        "class_names": class_names,
+        "class_names": data.class_names,
         "prior_samples": prior.sample(20_000, seed).numpy(),
         "log_prob": None if prior.distribution is None else prior.log_prob,
     }
@@ -71,8 +70,7 @@ def plane_panel(model, data, seed=0):
     Returns:
         dict with 'plane' (arguments of `figures.latent_plane`, or None) and 'samples', float32 [40, H, W, C].
     """
-    held_out = data.test.take(slice(0, 10_000))
-    plane = _plane(model, held_out, data.class_names, seed) if model.encodes else None
+    plane = _plane(model, data, seed) if model.encodes else None
     return {"plane": plane, "samples": model.sample(40, seed)}
 
 

@@ -17,16 +17,19 @@ def example_inputs(specs, images, prior, classes, count=2):
         classes: entries of y, for labels.
         count: rows.
     """
-    files = [tf.io.encode_png(tf.cast(image[..., :3] * 255.0, tf.uint8)).numpy() for image in images[:count]]
     known = {
-        "images": images[:count],
-        "codes": prior.sample(count, 0).numpy(),
-        "labels": np.arange(count, dtype=np.int32) % max(classes, 1),
-        "seed": np.int32(0),
-        "count": np.int32(count),
-        "image_bytes": np.array(files, object),
+        "images": lambda: images[:count],
+        "codes": lambda: prior.sample(count, 0).numpy(),
+        "labels": lambda: np.arange(count, dtype=np.int32) % max(classes, 1),
+        "seed": lambda: np.int32(0),
+        "count": lambda: np.int32(count),
+        "image_bytes": lambda: np.array([_png(image) for image in images[:count]], object),
     }
-    return {spec.name: known[spec.name] for spec in specs}
+    return {spec.name: known[spec.name]() for spec in specs}
+
+
+def _png(image):
+    return tf.io.encode_png(tf.cast(image[..., :3] * 255.0, tf.uint8)).numpy()
 
 
 def write_warmup(folder, requests):

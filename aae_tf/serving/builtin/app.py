@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from aae_tf.serving.builtin.tensors import BadRequest, Missing, Signature
+from aae_tf.serving.builtin.tensors import BadRequest, Missing
 from aae_tf.serving.builtin.versions import Versions
 
 BODY_LIMIT = 64 * 2**20
@@ -93,8 +93,8 @@ class _Server:
         if not isinstance(name, str) or name not in version.signatures:
             accepted = ", ".join(sorted(version.signatures))
             raise BadRequest(f"unknown signature_name {str(name)[:100]!r}; accepted: {accepted}")
-        signature = Signature(name, version.signatures[name], self.row_limit)
-        inputs, rows = signature.read(asked)
+        signature = version.signatures[name]
+        inputs, rows = signature.read(asked, self.row_limit)
         return signature.write(version.run(name, inputs), rows)
 
     async def _body(self, request):
@@ -109,9 +109,7 @@ class _Server:
 
     async def _metadata(self, request):
         version = self._version(request)
-        described = {
-            name: Signature(name, function, self.row_limit).metadata() for name, function in version.signatures.items()
-        }
+        described = {name: signature.metadata() for name, signature in version.signatures.items()}
         return {
             "model_spec": {"name": self.name, "signature_name": "", "version": str(version.number)},
             "metadata": {"signature_def": {"signature_def": described}},

@@ -20,16 +20,19 @@ class Signature:
     Args:
         name: its name.
         function: its `ConcreteFunction`.
-        limit: most rows (or samples) a request may ask for.
     """
 
-    def __init__(self, name, function, limit):
-        self.name, self.limit = name, limit
+    def __init__(self, name, function):
+        self.name, self.function = name, function
         self.inputs = function.structured_input_signature[1]
         self.outputs = function.structured_outputs
 
-    def read(self, body):
+    def read(self, body, limit):
         """Return (inputs by name, whether rows) of a request's JSON.
+
+        Args:
+            body: the JSON object.
+            limit: most rows (or samples) a request may ask for.
 
         Raises:
             BadRequest: anything that does not fit, said in one line.
@@ -51,7 +54,7 @@ class Signature:
                     if names
                 )
             )
-        arrays = {name: self._array(name, columns[name]) for name in self.inputs}
+        arrays = {name: self._array(name, columns[name], limit) for name in self.inputs}
         lengths = {len(array) for array in arrays.values() if array.ndim}
         if len(lengths) > 1:
             raise BadRequest(f"inputs have different numbers of rows: {sorted(lengths)}")
@@ -75,10 +78,10 @@ class Signature:
             raise BadRequest('"instances" must all have the same names')
         return {name: [row[name] for row in instances] for name in instances[0]}
 
-    def _array(self, name, value):
+    def _array(self, name, value, limit):
         spec = self.inputs[name]
         if spec.dtype.name == "string":
-            return self._checked(name, _bytes(name, value))
+            return self._checked(name, _bytes(name, value), limit)
         try:
             array = np.asarray(value)
         except (ValueError, OverflowError):
@@ -95,16 +98,16 @@ class Signature:
             array = array.astype(wanted)
         if wanted.kind == "f" and not np.isfinite(array).all():
             raise BadRequest(f"'{name}' must be finite")
-        return self._checked(name, array)
+        return self._checked(name, array, limit)
 
-    def _checked(self, name, array):
+    def _checked(self, name, array, limit):
         spec = self.inputs[name]
         if not spec.shape.is_compatible_with(array.shape):
             raise BadRequest(f"'{name}' has shape {list(array.shape)}; accepted: {_shape(spec)}")
-        if array.ndim and not 0 < len(array) <= self.limit:
-            raise BadRequest(f"'{name}' has {len(array)} rows; accepted: 1 to {self.limit}")
-        if name == "count" and not array.ndim and not 0 < array <= self.limit:
-            raise BadRequest(f"'count' is {array}; accepted: 1 to {self.limit}")
+        if array.ndim and not 0 < len(array) <= limit:
+            raise BadRequest(f"'{name}' has {len(array)} rows; accepted: 1 to {limit}")
+        if name == "count" and not array.ndim and not 0 < array <= limit:
+            raise BadRequest(f"'count' is {array}; accepted: 1 to {limit}")
         return array
 
     def write(self, outputs, rows):

@@ -5,7 +5,7 @@ import threading
 from pathlib import Path
 
 from aae_tf.backend import tf
-from aae_tf.serving.builtin.tensors import BadRequest, Missing
+from aae_tf.serving.builtin.tensors import BadRequest, Missing, Signature
 
 log = logging.getLogger(__name__)
 
@@ -15,13 +15,13 @@ class Version:
 
     Attributes:
         number: int.
-        signatures: dict of signature name to its concrete function.
+        signatures: dict of signature name to its `Signature`.
     """
 
     def __init__(self, path):
         self.number = int(path.name)
         self.model = tf.saved_model.load(str(path))
-        self.signatures = dict(self.model.signatures)
+        self.signatures = {name: Signature(name, function) for name, function in self.model.signatures.items()}
         if "serving_default" not in self.signatures:
             raise ValueError("it has no serving_default signature")
 
@@ -32,7 +32,9 @@ class Version:
             BadRequest: the graph refused the inputs.
         """
         try:
-            outputs = self.signatures[signature](**{name: tf.constant(array) for name, array in inputs.items()})
+            outputs = self.signatures[signature].function(
+                **{name: tf.constant(array) for name, array in inputs.items()}
+            )
         except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
             raise BadRequest(error.message.splitlines()[0][:300]) from None
         return {name: value.numpy() for name, value in outputs.items()}
