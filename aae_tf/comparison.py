@@ -87,13 +87,14 @@ def _cell(report, measure, _, decimals):
     return f"{text} ± {error:.{decimals}f}" if error and measure == "log_likelihood" else text
 
 
-def compare(recipes, dataset=None, *, out_dir="runs/compare", progress=True, **options):
+def compare(recipes, dataset=None, *, out_dir="runs/compare", jit_compile=None, progress=True, **options):
     """Train several recipes on the same images, or reuse what is there, and compare them.
 
     Args:
         recipes: names of recipes; each has its run in `out_dir/NAME`, which is resumed, or reused if it is finished.
         dataset: as for `aae_tf.train`; by default the recipes' own.
         out_dir: folder of the comparison.
+        jit_compile: as for `aae_tf.train`.
         progress: show progress on stderr.
         **options: fields changed in every recipe (`epochs=5`, `latent_dim=8`).
 
@@ -108,7 +109,8 @@ def compare(recipes, dataset=None, *, out_dir="runs/compare", progress=True, **o
         raise InputError(f"a comparison needs recipes, each once; given: {', '.join(names) or 'none'}")
     for name in names:
         get_recipe(name).with_options(**options)
-    runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, progress=progress, **options) for name in names}
+    shared = {"jit_compile": jit_compile, "progress": progress, **options}
+    runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, **shared) for name in names}
     found = Comparison(runs, out_dir)
     found.save()
     return found

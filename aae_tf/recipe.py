@@ -184,7 +184,11 @@ class Recipe(_Checked):
 
     @classmethod
     def from_dict(cls, values):
-        """Return the recipe that `to_dict` wrote."""
+        """Return the recipe that `to_dict` wrote.
+
+        Args:
+            values: dict, as `to_dict` gave it or as read back from JSON.
+        """
         return cls(**{name: _restore(_TYPES[name], value) for name, value in values.items()})
 
     def with_options(self, **options):

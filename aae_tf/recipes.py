@@ -148,37 +148,6 @@ _RECIPES = (
     ),
 )
 
-# §5 on colour photographs, as the paper has SVHN: convolutions, batch normalisation, standardised dimensions.
-_COLOUR = {
-    "semi_supervised": {
-        "architecture": "convolutional",
-        "widths": (512,),
-        "latent_dim": 20,
-        "batch_norm": True,
-        "decoder_batch_norm": True,
-        "head_batch_norm": "both",
-        "image_scale": "standardized",
-        "input_noise": 0.0,
-        "input_dropout": 0.2,
-        "reconstruction.learning_rate": 1e-4,
-    }
-}
-
-
-def for_images(recipe, image_shape, given):
-    """Return the recipe with its defaults for images of this kind, where it has other ones for them.
-
-    Args:
-        recipe: a `Recipe`.
-        image_shape: (H, W, C); three channels take the recipe's colour variant, if it has one.
-        given: names of the options the user gave, which stay.
-    """
-    variant = _COLOUR.get(recipe.name, {}) if image_shape[-1] == 3 else {}
-    given = {name.partition(".")[0] for name in given}
-    return recipe.with_options(
-        **{name: value for name, value in variant.items() if name.partition(".")[0] not in given}
-    )
-
 
 def recipes():
     """Return the paper's experiments, and the baselines it is compared with, by name.

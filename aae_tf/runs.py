@@ -18,12 +18,14 @@ from aae_tf.training import checkpoints
 class Run:
     """A trained model with its recipe, data, history and directory.
 
-    Attributes:
+    The arguments are kept as attributes, `dataset` as `data`.
+
+    Args:
         recipe: the `Recipe` it was trained by.
         model: the trained Keras model (with averaged weights, where the recipe keeps an average).
         out_dir: Path of the run directory.
         history: list of dicts, one an epoch: each phase's mean loss, the validation error, seconds.
-        data: the `Dataset`, or None for a loaded run of own data that was not given again.
+        dataset: the `Dataset`, or None for a loaded run of own data that was not given again.
     """
 
     def __init__(self, recipe, model, out_dir, history, dataset=None):
@@ -53,7 +55,19 @@ class Run:
         return report
 
     def report(self, split="test", likelihood_samples=10_000, progress=None):
-        """Measure as `evaluate` does, and write nothing."""
+        """Measure as `evaluate` does, and write nothing.
+
+        Args:
+            split: 'test' or 'validation'.
+            likelihood_samples: N of the Parzen-window likelihood, 0 for none.
+            progress: function (what for, samples seen).
+
+        Returns:
+            dict, as `evaluate` returns it.
+
+        Raises:
+            InputError: as `evaluate`.
+        """
         check_choice("split", split, ("test", "validation"))
         dataset = self._data()
         measures = reporting.measure(self.model, dataset, split, self.recipe.seed, likelihood_samples, progress)

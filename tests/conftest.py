@@ -18,6 +18,7 @@ SMALL = {
     "reconstruction": {"learning_rate": 0.01, "schedule": "constant"},
     "regularization": {"learning_rate": 0.1, "schedule": "constant"},
 }
+QUICK = {"progress": False, "jit_compile": False}  # a few steps take less time than to compile them
 TRAINED = SMALL | {
     "epochs": 30,
     "widths": (128, 128),

@@ -4,14 +4,14 @@ import os
 
 import numpy as np
 import pytest
-from conftest import SMALL, TRAINED
+from conftest import QUICK, SMALL, TRAINED
 from PIL import Image
 
 import aae_tf
 from aae_tf import priors, reporting
 from aae_tf.backend import keras, tf, tfp
 
-QUICK = {**SMALL, "batch_size": 50, "progress": False}
+FEW_STEPS = {**SMALL, **QUICK, "batch_size": 50}
 RUN_FILES = (
     "recipe.json",
     "history.csv",
@@ -94,25 +94,25 @@ def test_training_into_a_finished_run_says_so_and_changes_nothing(trained, few, 
 
 
 def test_a_finished_run_can_be_made_longer_exactly(few, tmp_path):
-    whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**QUICK, "epochs": 3})
-    aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**QUICK, "epochs": 1})
-    parts = aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**QUICK, "epochs": 3})
+    whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**FEW_STEPS, "epochs": 3})
+    aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**FEW_STEPS, "epochs": 1})
+    parts = aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**FEW_STEPS, "epochs": 3})
     assert len(parts.history) == 3
     for first, second in zip(whole.model.weights, parts.model.weights, strict=True):
         np.testing.assert_array_equal(first, second)
 
 
 def test_a_run_with_a_cosine_schedule_cannot_be_made_longer(few, tmp_path):
-    options = {**QUICK, "reconstruction": {"schedule": "cosine"}}
+    options = {**FEW_STEPS, "reconstruction": {"schedule": "cosine"}}
     aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 1})
     with pytest.raises(aae_tf.InputError, match="epochs: 1 there, 2 now"):
         aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 2})
 
 
 def test_without_out_dir_another_recipe_gets_another_directory(few):
-    first = aae_tf.train("gaussian", few, **{**QUICK, "epochs": 1})
-    second = aae_tf.train("gaussian", few, **{**QUICK, "epochs": 1, "seed": 1})
-    third = aae_tf.train("gaussian", few, **{**QUICK, "epochs": 1, "seed": 1})
+    first = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1})
+    second = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1, "seed": 1})
+    third = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1, "seed": 1})
     assert [str(run.out_dir) for run in (first, second, third)] == [
         "runs/gaussian",
         "runs/gaussian-2",
@@ -122,7 +122,7 @@ def test_without_out_dir_another_recipe_gets_another_directory(few):
 
 def test_the_seed_decides_everything(few, tmp_path):
     runs = [
-        aae_tf.train("mixture", few, out_dir=tmp_path / name, **{**QUICK, "epochs": 1, "seed": seed})
+        aae_tf.train("mixture", few, out_dir=tmp_path / name, **{**FEW_STEPS, "epochs": 1, "seed": seed})
         for name, seed in (("a", 1), ("b", 1), ("c", 2))
     ]
     codes = [run.model.encode(few[0][:9]) for run in runs]
@@ -131,7 +131,7 @@ def test_the_seed_decides_everything(few, tmp_path):
 
 
 def test_averaged_weights_are_the_ones_used_and_saved(few, tmp_path):
-    options = {**QUICK, "epochs": 2}
+    options = {**FEW_STEPS, "epochs": 2}
     plain = aae_tf.train("gaussian", few, out_dir=tmp_path / "plain", **options)
     averaged = aae_tf.train("gaussian", few, out_dir=tmp_path / "averaged", weight_average=0.9, **options)
     losses = [[row["reconstruction"] for row in run.history] for run in (plain, averaged)]
@@ -150,7 +150,7 @@ def test_a_prior_by_an_unregistered_function_is_given_again(few, tmp_path):
     def sampler(n, seed):
         return tf.random.stateless_uniform([n, 2], seed)
 
-    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=sampler, **{**QUICK, "epochs": 1})
+    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=sampler, **{**FEW_STEPS, "epochs": 1})
     loaded = aae_tf.load_run(tmp_path / "run", few)
     np.testing.assert_allclose(loaded.model.encode(few[0][:4]), run.model.encode(few[0][:4]), atol=1e-6)
     with pytest.raises(aae_tf.InputError, match=r"load_run\(out_dir, prior=...\)"):
@@ -169,7 +169,7 @@ def test_a_prior_by_an_unregistered_function_is_given_again(few, tmp_path):
     ids=["tfp", "registered function", "swiss roll"],
 )
 def test_any_prior(few, prior, tmp_path):
-    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=prior, **{**QUICK, "epochs": 1})
+    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=prior, **{**FEW_STEPS, "epochs": 1})
     assert run.recipe.prior == "own"
     loaded = aae_tf.load_run(tmp_path / "run", few)
     np.testing.assert_allclose(loaded.model.sample(4, seed=2), run.model.sample(4, seed=2), atol=1e-6)
@@ -178,7 +178,7 @@ def test_any_prior(few, prior, tmp_path):
 def test_colour_images_of_odd_sizes_with_a_convolutional_model(shared, tmp_path):
     with np.load(shared / "colour_objects_32.npz") as arrays:
         images, labels = arrays["x_train"][:300, :31, :27], arrays["y_train"][:300]
-    options = {**QUICK, "architecture": "convolutional", "filters": (8, 16), "batch_norm": True}
+    options = {**FEW_STEPS, "architecture": "convolutional", "filters": (8, 16), "batch_norm": True}
     options["reconstruction"] = {"learning_rate": 1e-4}
     run = aae_tf.train("likelihood", (images, labels), out_dir=tmp_path / "run", image_scale="standardized", **options)
     assert run.model.reconstruct(images[:3]).shape == (3, 31, 27, 3)
@@ -232,9 +232,9 @@ def test_directories_that_cannot_be_used_are_refused(trained, few, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.tex").write_text("years of work")
     with pytest.raises(aae_tf.InputError, match="not empty and holds no run"):
-        aae_tf.train("gaussian", few, out_dir=tmp_path / "full", **QUICK)
+        aae_tf.train("gaussian", few, out_dir=tmp_path / "full", **FEW_STEPS)
     with pytest.raises(aae_tf.InputError, match="cannot write to"):
-        aae_tf.train("gaussian", few, out_dir="/proc/nowhere/run", **QUICK)
+        aae_tf.train("gaussian", few, out_dir="/proc/nowhere/run", **FEW_STEPS)
     with pytest.raises(aae_tf.InputError, match="holds no run"):
         aae_tf.load_run(tmp_path)
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from conftest import QUICK, SMALL
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
@@ -29,7 +29,7 @@ def test_linear_autoencoder_spans_pca(digits, tmp_path):
     """Baldi and Hornik, 1989: the decoder's columns span the first principal components."""
     images = digits.train.images[::5]
     run = aae_tf.train(
-        "linear_autoencoder", images, out_dir=tmp_path / "run", progress=False, latent_dim=3, epochs=150, batch_size=70
+        "linear_autoencoder", images, out_dir=tmp_path / "run", **QUICK, latent_dim=3, epochs=150, batch_size=70
     )
     train = run.data.train.images.reshape(-1, 784) / 255.0
     pca = PCA(3).fit(train)
@@ -63,7 +63,7 @@ def test_contraction_contracts(few, tmp_path):
     found = {}
     for weight in (0.0, 10.0):
         run = aae_tf.train(
-            "contractive", few, out_dir=tmp_path / str(weight), progress=False, widths=(64,), epochs=10,
+            "contractive", few, out_dir=tmp_path / str(weight), **QUICK, widths=(64,), epochs=10,
             batch_size=20, penalty_weight=weight,
         )  # fmt: skip
         found[weight] = run.history[-1]["contraction"]
@@ -104,7 +104,7 @@ def test_kl_is_closed_form_for_gaussians_and_estimated_without_bias_for_mixtures
 )
 def test_what_does_not_fit_is_refused_before_training(recipe, options, words, few, tmp_path):
     with pytest.raises(aae_tf.InputError, match=words):
-        aae_tf.train(recipe, few, out_dir=tmp_path / "run", progress=False, **options)
+        aae_tf.train(recipe, few, out_dir=tmp_path / "run", **QUICK, **options)
     assert not (tmp_path / "run").exists()
 
 
@@ -185,7 +185,7 @@ def test_the_second_published_recipe_of_section_4_is_a_recipe():
 
 def test_gan_samples_come_to_look_like_the_images(few, tmp_path):
     run = aae_tf.train(
-        "gan", few, out_dir=tmp_path / "run", progress=False, widths=(128,), discriminator_widths=(128,), epochs=25,
+        "gan", few, out_dir=tmp_path / "run", **QUICK, widths=(128,), discriminator_widths=(128,), epochs=25,
         batch_size=20, regularization={"learning_rate": 1e-3},
     )  # fmt: skip
     images = few[0] / 255.0
@@ -200,7 +200,7 @@ def test_gan_samples_come_to_look_like_the_images(few, tmp_path):
 
 @pytest.mark.parametrize("recipe", ["autoencoder", "conditional_vae", "wae_mmd"])
 def test_a_baseline_runs_end_to_end_and_loads(recipe, few, tmp_path):
-    run = aae_tf.train(recipe, few, out_dir=tmp_path / "run", progress=False, widths=(64,), epochs=12, batch_size=20)
+    run = aae_tf.train(recipe, few, out_dir=tmp_path / "run", **QUICK, widths=(64,), epochs=12, batch_size=20)
     assert run.history[-1]["reconstruction"] < 0.9 * run.history[0]["reconstruction"]
     loaded = aae_tf.load_run(tmp_path / "run", dataset=few)
     np.testing.assert_allclose(loaded.model.sample(5, seed=1), run.model.sample(5, seed=1), atol=1e-6)
@@ -212,7 +212,7 @@ def test_a_baseline_runs_end_to_end_and_loads(recipe, few, tmp_path):
 
 
 def test_compare_trains_reuses_and_tabulates(few, tmp_path):
-    options = {"out_dir": tmp_path / "both", "progress": False, **{**SMALL, "epochs": 1}}
+    options = {"out_dir": tmp_path / "both", **QUICK, **{**SMALL, "epochs": 1}}
     found = aae_tf.compare(["gaussian", "gan"], few, **options)
     heading, *rows = found.rows()
     assert [row[0] for row in rows] == ["gaussian", "gan"]
@@ -234,7 +234,7 @@ def test_compare_trains_reuses_and_tabulates(few, tmp_path):
 @pytest.mark.parametrize("names, words", [([], "none"), (["gan", "gan"], "once"), (["gan", "gann"], "gan")])
 def test_compare_refuses(names, words, few, tmp_path):
     with pytest.raises(aae_tf.InputError, match=words):
-        aae_tf.compare(names, few, out_dir=tmp_path / "none", progress=False)
+        aae_tf.compare(names, few, out_dir=tmp_path / "none", **QUICK)
     assert not (tmp_path / "none").exists()
 
 

@@ -1,8 +1,5 @@
 """The client and the serve command: what the model gives, what is sent again, and the README's own lines."""
 
-import json
-import shlex
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -137,43 +134,6 @@ def test_serve_runs_tensorflow_serving_where_it_is(tmp_path, exported, monkeypat
     assert done.returncode == 0
     assert "--rest_api_port=9001" in done.stdout
     assert f"--model_base_path={exported}" in done.stdout
-
-
-def readme_blocks(language, words):
-    """Return README.md's code blocks of a language that contain `words`."""
-    text = (ROOT / "README.md").read_text()
-    blocks = [block.split("```")[0] for block in text.split(f"```{language}\n")[1:]]
-    return [block for block in blocks if words in block]
-
-
-@pytest.fixture(scope="module")
-def example_server():
-    """The example of the README, served on a free port; gives its host and port."""
-    with serving(ROOT / "saved_models" / "digits") as url:
-        yield url.split("/")[2]
-
-
-@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not here")
-def test_the_readmes_curl_lines(example_server):
-    (block,) = readme_blocks("sh", "curl")
-    lines = block.strip().splitlines()
-    assert len(lines) == 3
-    for line in lines:
-        command = [part.replace("127.0.0.1:8501", example_server) for part in shlex.split(line)]
-        done = subprocess.run([*command, "-sS", "--fail"], capture_output=True, text=True, check=True)
-        assert set(json.loads(done.stdout)) & {"outputs", "model_version_status"}, line
-
-
-def test_the_readmes_client_code(example_server):
-    (block,) = readme_blocks("python", "import Client")
-    found = {}
-    exec(block.replace("127.0.0.1:8501", example_server), found)
-    digits = aae_tf.data.load("mnist_5k").test
-    assert found["probabilities"].shape == (10, 10)
-    assert np.mean(found["labels"] == digits.labels[:10]) >= 0.8
-    assert found["threes"].shape == (3, 28, 28, 1)
-    labels, _ = found["client"].classify(digits.images)
-    assert np.mean(labels != digits.labels) < 0.08
 
 
 def test_the_example_is_small():

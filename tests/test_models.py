@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from conftest import QUICK, SMALL
 from scipy.spatial.distance import pdist
 
 import aae_tf
@@ -10,7 +10,6 @@ from aae_tf import models, priors
 from aae_tf.backend import tf
 from aae_tf.models.dimensionality_reduction_aae import head_distance_cost
 from aae_tf.models.games import LabelConditionedGame
-from aae_tf.recipes import for_images
 
 RECIPES = {
     "labelled_mixture": ({}, {"label_in_prior"}, {"axes", "manifold"}),
@@ -34,7 +33,7 @@ RECIPES = {
 def run(request, few, tmp_path_factory):
     options, measures, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"
-    made = aae_tf.train(request.param, few, out_dir=folder, progress=False, batch_size=40, **{**SMALL, **options})
+    made = aae_tf.train(request.param, few, out_dir=folder, **QUICK, batch_size=40, **{**SMALL, **options})
     return made, measures, figures
 
 
@@ -112,7 +111,7 @@ def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
         widths=(128, 128),
         discriminator_widths=(64, 64),
         out_dir=tmp_path / "run",
-        progress=False,
+        **QUICK,
     )
     assert made.history[-1]["val_classification_error"] < 0.25
     assert made.evaluate()["measures"]["classification_error"]["value"] < 0.25
@@ -121,8 +120,9 @@ def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
 @pytest.mark.slow
 def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
     made = aae_tf.train(
-        "labelled_mixture", digits, labels="all", epochs=25, widths=(256, 256), out_dir=tmp_path / "run", progress=False
-    )
+        "labelled_mixture", digits, labels="all", epochs=15, widths=(256, 256), discriminator_widths=(128, 128),
+        out_dir=tmp_path / "run", **QUICK,
+    )  # fmt: skip
     inside = made.evaluate()["measures"]["label_in_prior"]
     assert inside["value"] > 0.7 > 5 * inside["yardstick"]
 
@@ -130,7 +130,7 @@ def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
 @pytest.mark.parametrize("recipe", ["semi_supervised", "clustering"])
 def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe, few, tmp_path):
     mine = few[0], np.where(np.arange(400) % 3, few[1], -1)
-    options = {**SMALL, "batch_size": 40, "progress": False, "epochs": 1, "labels": "all"}
+    options = {**SMALL, "batch_size": 40, **QUICK, "epochs": 1, "labels": "all"}
     made = aae_tf.train(recipe, mine, out_dir=tmp_path / "run", **options)
     measure = "classification_error" if recipe == "semi_supervised" else "majority_error"
     found = made.evaluate()["measures"][measure]
@@ -139,7 +139,7 @@ def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe,
 
 
 def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
-    options = {**SMALL, "labels": 0, "clusters": 4, "latent_dim": 10, "batch_size": 40, "progress": False}
+    options = {**SMALL, "labels": 0, "clusters": 4, "latent_dim": 10, "batch_size": 40, **QUICK}
     made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", **options)
     assert {"map_trustworthiness"} <= set(made.evaluate()["measures"])
     assert "classification" not in made.history[0]
@@ -168,7 +168,7 @@ def test_the_head_distance_cost_is_its_definition():
 
 
 def test_models_refuse_what_they_cannot_use(few):
-    unlabelled = {"dataset": few[0], "progress": False, "batch_size": 40, **SMALL}
+    unlabelled = {"dataset": few[0], **QUICK, "batch_size": 40, **SMALL}
     labelled = {**unlabelled, "dataset": few}
     for recipe in ("labelled_mixture", "style", "semi_supervised", "reduction"):
         with pytest.raises(aae_tf.InputError, match=r"needs labels|needs data with labels|has none"):
@@ -208,20 +208,13 @@ def test_labels_are_asked_for_where_the_decoder_needs_them(few):
         plain.decode(np.zeros((3, 2)), [1, 2, 3])
 
 
-def test_colour_images_take_the_colour_variant_unless_told_otherwise():
-    recipe = aae_tf.recipes()["semi_supervised"]
-    colour = for_images(recipe, (32, 32, 3), {"latent_dim": 5})
-    assert (colour.architecture, colour.image_scale, colour.latent_dim) == ("convolutional", "standardized", 10)
-    assert for_images(recipe, (28, 28, 1), {}) == recipe
-
-
 @pytest.mark.slow
 def test_semi_supervised_on_colour_photographs(shared, tmp_path):
     with np.load(shared / "colour_objects_32.npz") as arrays:
         mine = arrays["x_train"][:600], arrays["y_train"][:600]
     made = aae_tf.train(
         "semi_supervised", mine, labels=200, epochs=2, filters=(8, 16), widths=(32,), discriminator_widths=(32,),
-        out_dir=tmp_path / "run", progress=False, batch_size=40,
+        out_dir=tmp_path / "run", **QUICK, batch_size=40,
     )  # fmt: skip
     assert made.recipe.architecture == "convolutional"
     assert made.history[-1]["classification"] < made.history[0]["classification"]

@@ -60,7 +60,15 @@ def _load_text(dataset, image_size):
 
 
 def prepare(name, folder=None):
-    """Prepare a TFDS dataset, from original files on disk if `folder` is given; see `catalogue.prepare`."""
+    """Prepare a TFDS dataset (in `TFDS_DATA_DIR`, or TFDS's own folder) and return its folder, a Path.
+
+    Args:
+        name: TFDS name, for example 'mnist'.
+        folder: folder of the original files, which then need no network; None to download them.
+
+    Raises:
+        InputError: no such dataset, files missing or not the originals, or nothing to be had without a network.
+    """
     from aae_tf.data import catalogue
 
     return catalogue.prepare(name, folder)

@@ -24,7 +24,11 @@ class Split:
         return len(self.images)
 
     def take(self, indices):
-        """Return the `Split` of the rows `indices`, an int array or a slice."""
+        """Return the `Split` of some rows.
+
+        Args:
+            indices: int array [n], or a slice.
+        """
         return Split(self.images[indices], None if self.labels is None else self.labels[indices])
 
     def labelled(self):
@@ -188,7 +192,7 @@ def check_labels(labels, count):
     """Return labels as int32 [N], and the name of each class.
 
     Args:
-        labels: N class names or whole numbers; -1 marks an unlabelled image.
+        labels: class names or whole numbers [N]; -1 marks an unlabelled image.
         count: number of images, N.
 
     Returns:

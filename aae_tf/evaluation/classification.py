@@ -20,7 +20,13 @@ def error_rate(labels, predicted):
 
 
 def confusion(labels, predicted, classes):
-    """Return how many images of each class (rows) were taken for each class (columns), int [classes, classes]."""
+    """Return how many images of each class (rows) were taken for each class (columns), int [classes, classes].
+
+    Args:
+        labels: int [N], -1 for unlabelled images, which do not count.
+        predicted: int [N].
+        classes: K.
+    """
     known = np.asarray(labels) >= 0
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (np.asarray(labels)[known], np.asarray(predicted)[known]), 1)

@@ -48,6 +48,10 @@ def agreement(assigned, labels):
 
     Both are 1 for equal partitions, whatever the clusters are called; ARI is about 0 for unrelated ones.
 
+    Args:
+        assigned: int [N], each image's cluster.
+        labels: int [N].
+
     Reference:
         Vinh, Epps and Bailey, JMLR 11 (2010).
     """

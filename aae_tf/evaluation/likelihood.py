@@ -99,7 +99,7 @@ def log_density(points, chunks, bandwidths, progress=None):
             samples = tf.constant(samples)
             for number, block in enumerate(blocks):
                 rows = slice(number * CHUNK, number * CHUNK + len(block))
-                peak, part = (array.numpy().astype("float64") for array in _block(block, samples, scales, len(squares)))
+                peak, part = (array.numpy().astype("float64") for array in _block(block, samples, scales))
                 top = np.maximum(greatest[rows], peak)
                 with np.errstate(invalid="ignore"):
                     kept = np.exp((greatest[rows] - top) / squares[:, None])
@@ -113,13 +113,13 @@ def log_density(points, chunks, bandwidths, progress=None):
     return nearest / squares[:, None] + np.log(sums) - math.log(seen) - volume[:, None]
 
 
-@tf.function(reduce_retracing=True)
-def _block(points, samples, scales, count):
+@tf.function(input_signature=[tf.TensorSpec(shape, tf.float32) for shape in ([None, None], [None, None], [None])])
+def _block(points, samples, scales):
     """Return each point's greatest score x·s - |s|²/2, and sum exp(scale (score - greatest)) for each of the scales."""
     scores = tf.linalg.matmul(points, samples, transpose_b=True) - 0.5 * tf.reduce_sum(tf.square(samples), -1)
     greatest = tf.reduce_max(scores, -1)
     scores -= greatest[:, None]
-    return greatest, tf.stack([tf.reduce_sum(tf.exp(scale * scores), -1) for scale in tf.unstack(scales, count)])
+    return greatest, tf.map_fn(lambda scale: tf.reduce_sum(tf.exp(scale * scores), -1), scales)
 
 
 class _Count:

@@ -13,6 +13,9 @@ def confusion_matrix(counts, class_names, title="classes of held-out images"):
         counts: int [K, K], true class by predicted class.
         class_names: name of each class.
         title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     figure = Figure(figsize=(0.5 * len(counts) + 1.6, 0.5 * len(counts) + 1.4), layout="constrained")
     axes = figure.subplots()
@@ -38,6 +41,9 @@ def losses(history, title="losses"):
     Args:
         history: list of dicts, one an epoch: 'epoch' and losses by name.
         title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     names = [name for name in history[-1] if name not in ("epoch", "seconds")]
     games = [name for name in names if name.startswith(("discriminator", "generator"))]

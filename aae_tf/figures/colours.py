@@ -16,5 +16,9 @@ INK = "#222222"
 
 
 def colour(number):
-    """Return the colour of class or line `number`."""
+    """Return the colour of class or line `number`.
+
+    Args:
+        number: int, at least 0.
+    """
     return COLOURS[number % len(COLOURS)]

@@ -27,7 +27,12 @@ def percentile_codes(side, dim, std):
 
 
 def plane_codes(side, reach):
-    """Return codes at equal steps over the square [-reach, reach]², ordered as `percentile_codes` are."""
+    """Return codes at equal steps over the square [-reach, reach]², ordered as `percentile_codes` are.
+
+    Args:
+        side: codes a side.
+        reach: half the square's side.
+    """
     steps = np.linspace(-reach, reach, side)
     first, second = np.meshgrid(steps, steps[::-1])
     return np.stack([first, second], -1).reshape(-1, 2).astype("float32")
@@ -41,6 +46,9 @@ def manifold(images, side, title="", keep=None):
         side: images along each dimension.
         title: title of the figure.
         keep: bool [side * side]; tiles that are False (hardly any prior mass) stay blank.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     images = np.array(images, copy=True)
     if keep is not None:
@@ -61,6 +69,9 @@ def grid(images, columns, title="", rows=(), column_names=()):
         title: title of the figure.
         rows: name of each row.
         column_names: name of each column.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     _, height, width, _ = images.shape
     count = len(images) // columns
@@ -82,6 +93,9 @@ def heads_and_members(heads, members):
     Args:
         heads: float [K, H, W, C] in [0, 1].
         members: float [K, M, H, W, C] in [0, 1].
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     blocks = -(-len(heads) // 10)
     figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * 10 + 0.6), layout="constrained")
@@ -106,6 +120,9 @@ def samples_with_neighbours(samples, neighbours, columns=10, title=""):
         neighbours: float [rows, H, W, C]: nearest training image of the last sample of each row.
         columns: samples a row.
         title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     rows = len(samples) // columns
     figure = Figure(figsize=(0.62 * (columns + 1.4), 0.62 * rows + 0.7), layout="constrained")
@@ -150,6 +167,9 @@ def reconstructions(images, outputs, columns=12, title="held-out images and thei
         outputs: float [N, H, W, C] in [0, 1].
         columns: pairs a row.
         title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     images = images / 255.0 if images.dtype == np.uint8 else images
     rows = len(images) // columns
@@ -162,7 +182,12 @@ def reconstructions(images, outputs, columns=12, title="held-out images and thei
 
 
 def tile(images, columns):
-    """Return images [N, H, W, C] as one image [rows * H, columns * W, C], row by row; missing ones are white."""
+    """Return images [N, H, W, C] as one image [rows * H, columns * W, C], row by row; missing ones are white.
+
+    Args:
+        images: float [N, H, W, C] in [0, 1].
+        columns: images a row.
+    """
     count, height, width, channels = images.shape
     rows = -(-count // columns)
     padded = np.ones((rows * columns, height, width, channels), "float32")

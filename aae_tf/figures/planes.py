@@ -19,6 +19,9 @@ def latent_plane(codes, labels=None, class_names=(), prior_samples=None, log_pro
         log_prob: function from float32 [K, 2] to log-densities [K]; draws the contours of the regions that hold
             50, 90 and 99 % of the prior's mass. Two-dimensional codes only.
         title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     figure = Figure(figsize=(6.4, 6), layout="constrained")
     axes = figure.subplots()
@@ -33,6 +36,9 @@ def side_by_side(panels):
     Args:
         panels: list of dicts with 'plane' (the arguments of `latent_plane`, None for a model that does not encode),
             'samples' (float [40, H, W, C] in [0, 1]), 'title' and 'caption' (numbers, below).
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     count = len(panels)
     figure = Figure(figsize=(0.6 + 3.4 * count, 6.2), layout="constrained")
@@ -115,6 +121,9 @@ def map_with_heads(places, labels, class_names, heads, title="the map, and its c
         class_names: name of each class.
         heads: float [K, 2] or [K, 3].
         title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
     """
     if places.shape[1] == 2:
         figure = Figure(figsize=(6.4, 6), layout="constrained")

@@ -65,6 +65,9 @@ __all__ = [
 def model_class(name):
     """Return the model class that a recipe names.
 
+    Args:
+        name: a model's name, as in `MODELS`.
+
     Raises:
         InputError: no model has that name.
     """

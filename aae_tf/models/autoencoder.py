@@ -17,9 +17,7 @@ class Autoencoder(LatentModel):
     Without hidden layers and with `image_scale='centred'` it is linear, and learns the subspace of PCA (Baldi and
     Hornik, 1989): the recipe `linear_autoencoder`.
 
-    Args:
-        *args: `encoder`, `decoder` and `prior` as for `LatentModel`; the prior may be one that is fitted afterwards.
-        **kwargs: as for `LatentModel`.
+    Arguments are those of `LatentModel`; the prior may be one that is fitted afterwards.
     """
 
     matches_prior = False
@@ -89,7 +87,13 @@ class ContractiveAutoencoder(Autoencoder):
         return [*super().phases(), penalty]
 
     def contraction_loss(self, batch, codes, seed):
-        """Return the squared Frobenius norm of the codes' Jacobian, mean over the batch; a scalar, at least 0."""
+        """Return the squared Frobenius norm of the codes' Jacobian, mean over the batch; a scalar, at least 0.
+
+        Args:
+            batch: dict of tensors, as for `Phase`.
+            codes: dict of codes, float32 [N, D].
+            seed: int32 [2].
+        """
         images = self.image_scale(batch["images"])
         if self.contraction == "stochastic":
             moved = images + self.contraction_std * tf.random.stateless_normal(tf.shape(images), seed)

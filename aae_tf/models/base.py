@@ -27,6 +27,10 @@ class LatentModel(keras.Model):
     Call arguments:
         inputs: images, float [N, H, W, C] in [0, 1] or uint8, or (images, labels int [N]); training: bool.
         Returns the reconstruction, float32 [N, H, W, C] in [0, 1].
+
+    Raises:
+        InputError: a prior that is fitted after training, for a model that matches it in training; an unknown loss or
+            scale.
     """
 
     parts = ("encoder", "decoder", "prior", "image_scale")
@@ -74,13 +78,26 @@ class LatentModel(keras.Model):
 
     @classmethod
     def own_parts(cls, recipe, dtype, classes):
-        """Return the arguments in which a subclass's `from_recipe` differs; here the encoder alone."""
+        """Return the arguments in which a subclass's `from_recipe` differs; here the encoder alone.
+
+        Args:
+            recipe: `aae_tf.Recipe`.
+            dtype: Keras dtype policy of the networks.
+            classes: number of classes of the data, 0 without labels.
+
+        Raises:
+            InputError: the model needs labels and the data has none, or another field that it cannot do with.
+        """
         return {"encoder": encoder_from_recipe(recipe, dtype)}
 
     # Training ---------------------------------------------------------------------------------------------
 
     def phases(self):
-        """Return the ordered list of `Phase` that trains this model (built before)."""
+        """Return the ordered list of `Phase` that trains this model (built before).
+
+        Raises:
+            InputError: a subclass that does not define its phases.
+        """
         raise InputError(f"{type(self).__name__} does not define its phases()")
 
     def codes(self, batch, seed=None, training=False):
@@ -94,7 +111,11 @@ class LatentModel(keras.Model):
         return self.encoder(self.image_scale(batch["images"]), training=training, seed=seed)
 
     def decoder_input(self, codes):
-        """Return what the decoder sees, float32 [N, D'], of codes: z, and before it y for models that have one."""
+        """Return what the decoder sees, float32 [N, D'], of codes: z, and before it y for models that have one.
+
+        Args:
+            codes: dict of codes, float32 [N, D]: 'z', and 'y' where there is one.
+        """
         return tf.concat([codes["y"], codes["z"]], -1) if "y" in codes else codes["z"]
 
     def reconstruction_phase(self):
@@ -146,7 +167,12 @@ class LatentModel(keras.Model):
         return self.to_images(self.codes(batch, training=training), training)
 
     def to_images(self, codes, training=False):
-        """Return images, float32 tensor [N, H, W, C] in [0, 1], of a dict of codes."""
+        """Return images, float32 tensor [N, H, W, C] in [0, 1], of a dict of codes.
+
+        Args:
+            codes: dict of codes, float32 [N, D].
+            training: whether layers act as in training.
+        """
         return self.image_scale.invert(tf.cast(self.decoder(self.decoder_input(codes), training=training), tf.float32))
 
     def _labels(self, labels, count):
@@ -192,7 +218,12 @@ class LatentModel(keras.Model):
         return self._in_batches("decode", self.decode_graph, batch_size, codes, labels)
 
     def decode_graph(self, codes, labels=None):
-        """Return images of codes, as `decode` does, in the graph."""
+        """Return images of codes, as `decode` does, in the graph.
+
+        Args:
+            codes: float32 tensor [N, D].
+            labels: int32 tensor [N], for models whose decoder sees one.
+        """
         y = {} if labels is None else {"y": tf.one_hot(labels, self.classes)}
         return self.to_images({"z": codes, **y})
 
@@ -225,7 +256,13 @@ class LatentModel(keras.Model):
         return self.decode(codes, labels, batch_size)
 
     def draw(self, n, seed, labels=None):
-        """Return codes z of the prior, float32 [n, D], and the labels to decode them with, int32 [n] or None."""
+        """Return codes z of the prior, float32 [n, D], and the labels to decode them with, int32 [n] or None.
+
+        Args:
+            n: how many.
+            seed: int.
+            labels: int [n], -1 to draw one; all are drawn if not given.
+        """
         if not self.classes:
             return self.prior.sample(n, seed, labels), None
         drawn = tf.random.stateless_uniform([n], fold(seed, 1), 0, self.classes, tf.int32)

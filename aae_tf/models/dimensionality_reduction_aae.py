@@ -21,6 +21,9 @@ class ClusterHeads(keras.layers.Layer):
         dim: n.
         spread: standard deviation of the initial heads.
         seed: seed of the initial heads.
+
+    Call arguments:
+        y: float32 [N, K]. Returns W_C y, float32 [N, n].
     """
 
     def __init__(self, classes, dim, spread=1.0, seed=0, **kwargs):
@@ -107,7 +110,12 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return self.heads(codes["y"]) + codes["z"]
 
     def represent(self, images, batch_size=1000):
-        """Return each image's place on the map, W_C y + z, float32 array [N, D]."""
+        """Return each image's place on the map, W_C y + z, float32 array [N, D].
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+            batch_size: images per pass.
+        """
 
         def run(images):
             return self.decoder_input(self.codes({"images": images}))
@@ -115,7 +123,12 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return self._in_batches("represent", run, batch_size, images)
 
     def decode_map(self, places, batch_size=1000):
-        """Return images, float32 array [N, H, W, C] in [0, 1], of places on the map, float [N, D]."""
+        """Return images, float32 array [N, H, W, C] in [0, 1], of places on the map.
+
+        Args:
+            places: float [N, D].
+            batch_size: places per pass.
+        """
         return self._in_batches("decode map", self._decode_places, batch_size, places)
 
     def _decode_places(self, places):

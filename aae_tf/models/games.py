@@ -27,29 +27,66 @@ class AdversarialGame:
         self.noise = noise
 
     def logits(self, codes, batch, seed):
-        """Return the discriminator's logits, float32 [N], of codes [N, D], noise added."""
+        """Return the discriminator's logits, float32 [N], of codes [N, D], noise added.
+
+        Args:
+            codes: float32 [N, D].
+            batch: the batch that the codes are of (or are set against), a dict of tensors.
+            seed: int32 [2], of the noise.
+        """
         if self.noise:
             codes = codes + self.noise * tf.random.stateless_normal(tf.shape(codes), seed)
         seen = self.conditioned(codes, batch)
         return tf.reshape(tf.cast(self.discriminator(seen, training=True), tf.float32), [-1])
 
     def conditioned(self, codes, batch):
-        """Return what the discriminator sees, float32 [N, D'], of codes [N, D]: here the codes alone."""
+        """Return what the discriminator sees, float32 [N, D'], of codes [N, D]: here the codes alone.
+
+        Args:
+            codes: float32 [N, D].
+            batch: dict of tensors, from which a subclass takes what the discriminator is told beside the codes.
+        """
         return codes
 
+    def fake(self, codes):
+        """Return the codes that are to pass for prior samples, float32 [N, D].
+
+        Args:
+            codes: dict of codes, float32 [N, D].
+        """
+        return codes[self.code]
+
     def real(self, batch, count, seed):
-        """Return prior samples, float32 [count, D]."""
+        """Return prior samples, float32 [count, D].
+
+        Args:
+            batch: dict of tensors, for games whose real samples depend on it.
+            count: how many.
+            seed: int32 [2].
+        """
         return self.prior.sample(count, seed)
 
     def discriminator_loss(self, batch, codes, seed):
-        """Loss of the discriminator between as many prior samples as there are codes."""
-        fake = tf.stop_gradient(codes[self.code])
+        """Return the discriminator's loss between codes and as many prior samples: a scalar float32.
+
+        Args:
+            batch: dict of tensors, as for `Phase`.
+            codes: dict of codes, float32 [N, D].
+            seed: int32 [2].
+        """
+        fake = tf.stop_gradient(self.fake(codes))
         real = self.real(batch, tf.shape(fake)[0], fold_in(seed, 0))
         return self.discriminate(self.logits(real, batch, fold_in(seed, 1)), self.logits(fake, batch, fold_in(seed, 2)))
 
     def generator_loss(self, batch, codes, seed):
-        """Loss of the encoder, which wants its codes taken for prior samples."""
-        return self.fool(self.logits(codes[self.code], batch, fold_in(seed, 0)))
+        """Return the loss of the encoder, which wants its codes taken for prior samples: a scalar float32.
+
+        Args:
+            batch: dict of tensors, as for `Phase`.
+            codes: dict of codes, float32 [N, D].
+            seed: int32 [2].
+        """
+        return self.fool(self.logits(self.fake(codes), batch, fold_in(seed, 0)))
 
     def discriminator_phase(self):
         """Return the phase that moves the discriminator."""
@@ -71,22 +108,38 @@ class LabelConditionedGame(AdversarialGame):
         classes: K.
         label_scale: height of the one-hot entry.
         parts: whether a class is a part of the prior, which then must have K classes, or has the whole of it.
+        labelled: whether the labelled images that each batch brings play too, their codes being 'labelled_z': labels are
+            then heard in every step, however few they are.
         **kwargs: as for `AdversarialGame`.
     """
 
-    def __init__(self, *args, classes, label_scale=5.0, parts=True, **kwargs):
+    def __init__(self, *args, classes, label_scale=5.0, parts=True, labelled=False, **kwargs):
         super().__init__(*args, **kwargs)
-        self.classes, self.label_scale, self.parts = classes, label_scale, parts
+        self.classes, self.label_scale = classes, label_scale
+        self.parts, self.labelled = parts, labelled
 
     def conditioned(self, codes, batch):
         """Return codes joined with their labels, float32 [N, D + K + 1]."""
-        labels = batch["labels"]
+        labels = self.labels(batch)
         entry = tf.where(labels >= 0, labels, self.classes)
         return tf.concat([codes, tf.one_hot(entry, self.classes + 1, on_value=self.label_scale)], -1)
 
     def real(self, batch, count, seed):
         """Return prior samples, of the batch's labels where classes are parts of the prior, float32 [count, D]."""
-        return self.prior.sample(count, seed, batch["labels"] if self.parts else None)
+        return self.prior.sample(count, seed, self.labels(batch) if self.parts else None)
+
+    def fake(self, codes):
+        """Return the codes of the batch's images, and of the labelled ones that it brings: float32 [N, D]."""
+        return tf.concat([codes["z"], codes["labelled_z"]], 0) if self.labelled else codes["z"]
+
+    def labels(self, batch):
+        """Return the labels of what `fake` returns, int32 [N], -1 for unlabelled images.
+
+        Args:
+            batch: dict of tensors.
+        """
+        brought = [batch["labelled_labels"]] if self.labelled and "labelled_labels" in batch else []
+        return tf.concat([batch["labels"], *brought], 0)
 
 
 def regularization_phases(games, generator_variables):

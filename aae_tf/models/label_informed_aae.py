@@ -3,12 +3,16 @@
 The discriminator sees a code with a one-hot label, whose extra entry says "no label". For a labelled image the code
 must look like a sample of its class's part of the prior (a mixture component, a stretch of the swiss roll), for an
 unlabelled one like a sample of the whole. So each part becomes one class, and the place within it style.
+
+Labelled images are few in a mini-batch drawn from all (20 of 100 with the paper's 10,000 of 50,000): as in §5, each
+mini-batch brings a labelled one of its own, whose codes join the game.
 """
 
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.games import LabelConditionedGame
+from aae_tf.models.phases import fold_in
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -25,6 +29,7 @@ class LabelInformedAAE(AdversarialAutoencoder):
     """
 
     trains_on_labels = True
+    wants_labelled = True
 
     @classmethod
     def own_parts(cls, recipe, dtype, classes):
@@ -47,8 +52,22 @@ class LabelInformedAAE(AdversarialAutoencoder):
 
     def games(self):
         """Return the game on z with its label."""
-        return [LabelConditionedGame(self.prior, self.discriminator, classes=self.prior.classes, **self.game_options)]
+        options = {"classes": self.prior.classes, "labelled": True, **self.game_options}
+        return [LabelConditionedGame(self.prior, self.discriminator, **options)]
+
+    def codes(self, batch, seed=None, training=False):
+        """Return the code z and, in training, 'labelled_z', that of the labelled images that the batch brings."""
+        codes = super().codes(batch, seed=seed, training=training)
+        if training and "labelled_images" in batch:
+            labelled = {"images": batch["labelled_images"]}
+            other = None if seed is None else fold_in(seed, 1)
+            codes["labelled_z"] = super().codes(labelled, seed=other, training=training)["z"]
+        return codes
 
     def predict_labels(self, images):
-        """Return the class whose part of the prior each image's code is nearest to, int array [N]."""
+        """Return the class whose part of the prior each image's code is nearest to, int array [N].
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+        """
         return self.prior.nearest_class(self.encode(images))

@@ -37,7 +37,15 @@ class CategoricalAAE(AdversarialAutoencoder):
 
     @classmethod
     def entries(cls, recipe, classes):
-        """Return K for a recipe and the data's number of classes."""
+        """Return K for a recipe and the data's number of classes.
+
+        Args:
+            recipe: `aae_tf.Recipe`.
+            classes: number of classes of the data, 0 without labels.
+
+        Raises:
+            InputError: the model cannot have as many entries as the recipe or the data has it.
+        """
         raise InputError(f"{cls.__name__} does not say how many entries y has")
 
     @classmethod
@@ -64,11 +72,20 @@ class CategoricalAAE(AdversarialAutoencoder):
         return {**codes, "y": tf.nn.softmax(codes["y_logits"])}
 
     def classify(self, images, batch_size=1000):
-        """Return q(y|x), float32 array [N, K], of images, uint8 or float [N, H, W(, C)]."""
+        """Return q(y|x) of images, float32 array [N, K].
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+            batch_size: images per pass.
+        """
         return self._in_batches("classify", lambda images: self.codes({"images": images})["y"], batch_size, images)
 
     def predict_labels(self, images):
-        """Return the most probable entry of y, int array [N]."""
+        """Return the most probable entry of y, int array [N].
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+        """
         return self.classify(images).argmax(-1)
 
 

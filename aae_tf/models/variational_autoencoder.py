@@ -63,7 +63,11 @@ class VariationalAutoencoder(LatentModel):
         return {"z": z, "mean": mean, "log_variance": log_variance}
 
     def kl_divergence(self, codes):
-        """Return KL(q(z|x) || p(z)) in nats, float32 [N], of what `codes` returned."""
+        """Return KL(q(z|x) || p(z)) in nats, float32 [N], of what `codes` returned.
+
+        Args:
+            codes: dict of 'z', 'mean' and 'log_variance', float32 [N, D].
+        """
         posterior = tfd.MultivariateNormalDiag(codes["mean"], tf.exp(0.5 * codes["log_variance"]))
         try:
             return tfd.kl_divergence(posterior, self.prior.distribution)

@@ -74,7 +74,13 @@ def encoder_from_recipe(recipe, dtype="float32", classes=0):
 
 
 def decoder_from_recipe(recipe, image_shape, dtype="float32"):
-    """Return the decoder of a recipe for images of shape (H, W, C), its output in the recipe's image scale."""
+    """Return the decoder of a recipe for images of shape (H, W, C), its output in the recipe's image scale.
+
+    Args:
+        recipe: an `aae_tf.Recipe`.
+        image_shape: (H, W, C).
+        dtype: Keras dtype policy.
+    """
     options = {
         "image_shape": image_shape,
         "widths": recipe.widths[::-1],
@@ -90,5 +96,12 @@ def decoder_from_recipe(recipe, image_shape, dtype="float32"):
 
 
 def discriminator_from_recipe(recipe, dtype="float32", name="discriminator", role=4):
-    """Return a discriminator of a recipe; `role` separates the initial weights of several."""
+    """Return a discriminator of a recipe.
+
+    Args:
+        recipe: an `aae_tf.Recipe`.
+        dtype: Keras dtype policy.
+        name: the network's name.
+        role: number that separates the initial weights of several discriminators.
+    """
     return MLPDiscriminator(recipe.discriminator_widths, seed=_seed(recipe, role), name=name, **_shared(recipe, dtype))

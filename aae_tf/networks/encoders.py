@@ -101,7 +101,13 @@ class Encoder(keras.Model):
         self.input_noise, self.input_dropout = input_noise, input_dropout
 
     def features(self, images, training=False, seed=None):
-        """Return the body's features [N, F] of (with a seed: corrupted) images."""
+        """Return the body's features [N, F] of (with a seed: corrupted) images.
+
+        Args:
+            images: float [N, H, W, C], in the networks' scale.
+            training: whether layers act as in training.
+            seed: int32 [2] for the corruption, None for none.
+        """
         if seed is not None and self.input_dropout:
             drop = tf.random.experimental.stateless_fold_in(seed, 1)
             images = tf.nn.experimental.stateless_dropout(images, self.input_dropout, drop)
@@ -153,5 +159,9 @@ class Encoder(keras.Model):
 
 
 def as_encoder(network):
-    """Return `network` if it is an `Encoder`, else an `Encoder` around a Keras model from images to codes."""
+    """Return `network` if it is an `Encoder`, else an `Encoder` around a Keras model from images to codes.
+
+    Args:
+        network: an `Encoder`, or a Keras model from images [N, H, W, C] to codes [N, D].
+    """
     return network if isinstance(network, Encoder) else Encoder(network)

@@ -55,6 +55,9 @@ class ImageScale(keras.layers.Layer):
 
     Call arguments:
         images: float32 [N, H, W, C] in [0, 1]. Returns float32 of the same shape.
+
+    Raises:
+        InputError: an unknown kind.
     """
 
     def __init__(self, kind="unit", **kwargs):
@@ -74,6 +77,9 @@ class ImageScale(keras.layers.Layer):
 
         Dimensions that hardly vary (std under 0.1 of the mean std) get that floor, so that border pixels that are
         set once in thousands of images do not dominate the error.
+
+        Args:
+            images: uint8, or float in [0, 1], [N, H, W, C].
         """
         if self.kind not in ("centred", "standardized"):
             return
@@ -92,7 +98,11 @@ class ImageScale(keras.layers.Layer):
         return (images - self.shift) / self.spread
 
     def invert(self, outputs):
-        """Return images in [0, 1], float32, from what the decoder gave in the networks' scale."""
+        """Return images in [0, 1], float32, from what the decoder gave in the networks' scale.
+
+        Args:
+            outputs: float [N, H, W, C], in the networks' scale.
+        """
         return tf.clip_by_value(outputs * self.spread + self.shift, 0.0, 1.0)
 
     @property

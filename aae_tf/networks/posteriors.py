@@ -35,8 +35,7 @@ class DeterministicPosterior(_Posterior):
     Args:
         dim: dimension of the code.
         batch_norm: normalise the code over the batch (crucial for clustering, §6).
-        kernel_initializer: Keras name or 'normal'.
-        seed: seed of the initializer.
+        **kwargs: `kernel_initializer` (Keras name or 'normal'), `seed` of it, `name` and `dtype`.
 
     Call arguments:
         features: float [N, F]; training: bool; seed: ignored. Returns float32 [N, dim].
@@ -86,7 +85,11 @@ class GaussianPosterior(_Posterior):
         self.log_variance.build(input_shape)
 
     def parameters(self, features):
-        """Return mean and log-variance of q(z|x), each float32 [N, dim]; the latter held within [-10, 10]."""
+        """Return mean and log-variance of q(z|x), each float32 [N, dim]; the latter held within [-10, 10].
+
+        Args:
+            features: float [N, F].
+        """
         return self.mean(features), 10.0 * tf.tanh(self.log_variance(features) / 10.0)
 
     def call(self, features, seed=None, training=False):
@@ -96,7 +99,13 @@ class GaussianPosterior(_Posterior):
 
     @staticmethod
     def draw(mean, log_variance, seed):
-        """Return one sample of each row's Gaussian, float32 [N, dim]."""
+        """Return one sample of each row's Gaussian, float32 [N, dim].
+
+        Args:
+            mean: float32 [N, dim].
+            log_variance: float32 [N, dim].
+            seed: int32 [2].
+        """
         return mean + tf.exp(0.5 * log_variance) * tf.random.stateless_normal(tf.shape(mean), seed)
 
 
@@ -110,8 +119,7 @@ class UniversalPosterior(_Posterior):
         dim: dimension of the code.
         noise_dim: dimension of eta.
         units: units of the hidden layer over features and noise.
-        kernel_initializer: Keras name or 'normal'.
-        seed: seed of the initializers.
+        **kwargs: `kernel_initializer` (Keras name or 'normal'), `seed` of it, `name` and `dtype`.
 
     Call arguments:
         features: float [N, F]; training: bool; seed: int32 [2] or None for eta = 0. Returns float32 [N, dim].
@@ -148,7 +156,12 @@ POSTERIORS = {
 
 
 def posterior(kind, dim, **kwargs):
-    """Return the posterior that recipes call `kind`: 'deterministic', 'gaussian' or 'universal'.
+    """Return the posterior that recipes call `kind`.
+
+    Args:
+        kind: 'deterministic', 'gaussian' or 'universal'.
+        dim: D, of the codes.
+        **kwargs: of the posterior's class.
 
     Raises:
         InputError: no posterior has that name.

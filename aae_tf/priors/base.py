@@ -7,19 +7,33 @@ from aae_tf.errors import InputError
 
 
 def as_seed(seed):
-    """Return `seed` (an int, or an int32 tensor of shape [2]) as a stateless int32 seed of shape [2]."""
+    """Return `seed` (an int, or an int32 tensor of shape [2]) as a stateless int32 seed of shape [2].
+
+    Args:
+        seed: int, two ints, or int32 tensor [2].
+    """
     if isinstance(seed, int | np.integer):
         return tf.constant([int(seed) >> 31 & 0x7FFFFFFF, int(seed) & 0x7FFFFFFF], tf.int32)
     return tf.cast(seed, tf.int32)
 
 
 def split_seed(seed, count):
-    """Return `count` independent seeds, int32 [count, 2]."""
+    """Return `count` independent seeds, int32 [count, 2].
+
+    Args:
+        seed: int, or int32 [2].
+        count: how many.
+    """
     return tf.random.split(as_seed(seed), count)
 
 
 def fold(seed, number):
-    """Return a seed, int32 [2], that depends on `seed` and on `number`, an int or a scalar int tensor."""
+    """Return a seed, int32 [2], that depends on `seed` and on `number`, an int or a scalar int tensor.
+
+    Args:
+        seed: int, or int32 [2].
+        number: int, or a scalar integer tensor.
+    """
     return tf.random.experimental.stateless_fold_in(as_seed(seed), number)
 
 
@@ -55,6 +69,9 @@ class Prior:
     def log_prob(self, z):
         """Return the log-density in nats, float32 [...], of codes z, float32 [..., dim].
 
+        Args:
+            z: float32 [..., dim].
+
         Raises:
             InputError: this prior is given by its sampler only and has no density.
         """
@@ -64,6 +81,9 @@ class Prior:
 
     def nearest_class(self, z):
         """Return the class to whose part of the prior each code belongs most, int array [N], of float [N, dim].
+
+        Args:
+            z: float [N, dim].
 
         Raises:
             InputError: this prior has no classes.

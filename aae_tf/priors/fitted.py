@@ -45,7 +45,11 @@ class FittedMixture(Prior):
         )
 
     def fit(self, codes, seed=0):
-        """Fit to codes, float [N, dim].
+        """Fit to codes.
+
+        Args:
+            codes: float [N, dim].
+            seed: int, of the fit's start.
 
         Raises:
             InputError: fewer codes than components, or codes that are not finite.

@@ -126,7 +126,12 @@ class PetalMixture(Prior):
         return np.argmax(components.log_prob(np.asarray(z, "float32")[:, None]), -1)
 
     def along(self, component, position):
-        """Return the points, float32 [n, 2], at `position` (in radial standard deviations) along a petal's axis."""
+        """Return points along a petal's long axis, float32 [n, 2].
+
+        Args:
+            component: which petal, int.
+            position: float [n], in radial standard deviations from the petal's mean, outwards.
+        """
         steps = np.stack([position, np.zeros_like(position)], -1)
         return (self.means[component] + steps @ self.axes[component].T).astype("float32")
 
@@ -162,13 +167,22 @@ class SwissRoll(Prior):
         return self.along(position) + self.noise * tf.random.stateless_normal([n, 2], blur)
 
     def along(self, position):
-        """Return the points, float32 [n, 2], at positions in [0, 1], float32 [n], along the middle of the roll."""
+        """Return the points, float32 [n, 2], at positions along the middle of the roll.
+
+        Args:
+            position: float [n] in [0, 1], from the inner end to the outer.
+        """
         root = tf.sqrt(tf.cast(position, tf.float32))
         angle = 2 * math.pi * self.turns * root
         return self.radius * root[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
 
     def nearest_class(self, z, steps=2000):
-        """Return the stretch of the roll nearest to each code, int array [N]."""
+        """Return the stretch of the roll nearest to each code, int array [N].
+
+        Args:
+            z: float [N, 2].
+            steps: points of the roll that are looked at.
+        """
         position = (np.arange(steps, dtype="float32") + 0.5) / steps
         path = self.along(position).numpy()
         z = np.asarray(z, "float32")
@@ -183,6 +197,12 @@ class SwissRoll(Prior):
 def named_prior(name, dim=2, std=1.0, components=10):
     """Return the prior that recipes call `name`: 'gaussian', 'mixture', 'uniform', 'swiss_roll', 'fitted_gaussian' or
     'fitted_mixture'.
+
+    Args:
+        name: 'gaussian', 'mixture', 'uniform', 'swiss_roll', 'fitted_gaussian' or 'fitted_mixture'.
+        dim: D, of priors that may have any.
+        std: standard deviation of 'gaussian'.
+        components: parts of the mixtures and of the roll.
 
     Raises:
         InputError: no prior has that name.

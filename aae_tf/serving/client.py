@@ -51,29 +51,76 @@ class Client:
             self._transport = RestTransport(self.url, timeout)
 
     def encode(self, images):
-        """Return codes z, float32 [N, D], of images, uint8 or float in [0, 1], [N, H, W(, C)]."""
+        """Return codes z, float32 [N, D], of images.
+
+        Args:
+            images: uint8, or float in [0, 1], [N, H, W(, C)].
+
+        Raises:
+            ServingError: the server refused, or did not answer.
+        """
         return self.predict("encode", images=_images(images))["codes"]
 
     def decode(self, codes, labels=None):
-        """Return images, float32 [N, H, W, C], of codes, float [N, D], and, for models with them, labels, int [N]."""
+        """Return images, float32 [N, H, W, C], of codes.
+
+        Args:
+            codes: float [N, D].
+            labels: int [N], for models whose signature takes them.
+
+        Raises:
+            ServingError: the server refused, or did not answer.
+        """
         return self.predict("decode", codes=np.asarray(codes, "float32"), **_labels(labels))["images"]
 
     def reconstruct(self, images, labels=None):
-        """Return reconstructions, float32 [N, H, W, C]; `labels` for models that read them."""
+        """Return reconstructions, float32 [N, H, W, C].
+
+        Args:
+            images: uint8, or float in [0, 1], [N, H, W(, C)].
+            labels: int [N], for models whose signature takes them.
+
+        Raises:
+            ServingError: the server refused, or did not answer.
+        """
         return self.predict("reconstruct", images=_images(images), **_labels(labels))["images"]
 
     def classify(self, images):
-        """Return (labels int32 [N], probabilities float32 [N, K])."""
+        """Return (labels int32 [N], probabilities float32 [N, K]).
+
+        Args:
+            images: uint8, or float in [0, 1], [N, H, W(, C)].
+
+        Raises:
+            ServingError: the server refused, or did not answer.
+        """
         found = self.predict("classify", images=_images(images))
         return found["labels"], found["probabilities"]
 
     def score(self, images, labels=None):
-        """Return (reconstruction error float32 [N], prior logit float32 [N]): how unusual the images are."""
+        """Return (reconstruction error float32 [N], prior logit float32 [N]): how unusual the images are.
+
+        Args:
+            images: uint8, or float in [0, 1], [N, H, W(, C)].
+            labels: int [N], for models whose signature takes them.
+
+        Raises:
+            ServingError: the server refused, or did not answer.
+        """
         found = self.predict("score", images=_images(images), **_labels(labels))
         return found["reconstruction_error"], found["prior_logit"]
 
     def sample(self, count=1, seed=0, labels=None):
-        """Return `count` new images, float32 [count, H, W, C]; for models with labels, of the given ones, int [N]."""
+        """Return new images, float32 [N, H, W, C].
+
+        Args:
+            count: how many; for models with labels, as many as labels.
+            seed: int; the same seed gives the same images.
+            labels: int [N], the class of each, -1 to draw one; for models with labels.
+
+        Raises:
+            ServingError: the server refused, or did not answer.
+        """
         if labels is not None:
             return self.predict("sample", seed=np.int32(seed), **_labels(labels))["images"]
         return self.predict("sample", seed=np.int32(seed), count=np.int32(count))["images"]
@@ -89,6 +136,7 @@ class Client:
             dict of output name to array.
 
         Raises:
+            InputError: inputs of different lengths.
             ServingError: the server refused (its message is passed on), did not answer, or is not there.
         """
         arrays = {name: np.asarray(value) for name, value in inputs.items()}

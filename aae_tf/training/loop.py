@@ -197,7 +197,9 @@ class Trainer:
     def _check_finite(self, bad):
         for phase, step in zip(self.phases, bad, strict=True):
             if step >= 0:
-                raise NonFiniteLossError(phase.name, self.epoch + 1, int(step) + 1, f"{phase.kind}.learning_rate=...")
+                lower = float(self.optimizers[phase.name].learning_rate) / 10
+                advice = f"{phase.kind}.learning_rate={lower:.1g}"
+                raise NonFiniteLossError(phase.name, self.epoch + 1, int(step) + 1, advice)
 
     # Steps, in the graph ------------------------------------------------------------------------------------
 

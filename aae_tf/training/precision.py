@@ -12,6 +12,9 @@ def dtype_policy(precision="auto"):
     'auto' is mixed where every GPU here has the units for it (bfloat16 from compute capability 8.0, float16 from
     7.0) and float32 elsewhere.
 
+    Args:
+        precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
+
     Raises:
         InputError: an unknown precision.
     """

@@ -1,0 +1,123 @@
+"""Every code block of the README and the documentation runs, with fewer epochs and smaller networks."""
+
+import configparser
+import json
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from serving_processes import serving
+
+import aae_tf
+from aae_tf import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "saved_models/README.md")),
+    *ROOT.glob("docs/**/*.md"),
+]
+SERVER = "127.0.0.1:8501"
+SMALL = {"epochs": 1, "widths": (32,), "discriminator_widths": (32,)}
+
+
+def blocks():
+    """Yield (page:line, language, text) of every code block."""
+    for page in sorted(PAGES):
+        for found in re.finditer(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.M | re.S):
+            line = page.read_text()[: found.start()].count("\n") + 1
+            yield pytest.param(found[1], found[2], id=f"{page.relative_to(ROOT)}:{line}")
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The example of the README, served on a free port; gives its host and port."""
+    with serving(ROOT / "saved_models" / "digits") as url:
+        yield url.split("/")[2]
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Make `aae_tf.train` quick."""
+    train = aae_tf.train
+
+    def quick(*args, **options):
+        return train(*args, progress=False, jit_compile=False, **{**options, **SMALL})
+
+    monkeypatch.setattr("aae_tf.train", quick)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "text"), blocks())
+def test_block(language, text, few, small, server, tmp_path):
+    shutil.copytree(ROOT / "saved_models", "saved_models")
+    if language == "python":
+        folder = tmp_path / "photos"
+        folder.mkdir()
+        for number, image in enumerate(few[0]):
+            Image.fromarray(image[..., 0]).save(folder / f"{number}.png")
+        exec(text.replace(SERVER, server), {"my_images": few[0], "images": few[0], "labels": few[1]})
+        return
+    assert language == "sh", "say what language it is: python or sh"
+    for command in commands(text):
+        run(command, server)
+
+
+def commands(text):
+    """Return a shell block's commands, each a list of words; joined lines and '&&' are read as the shell reads them."""
+    lines = text.replace("\\\n", " ").replace("&&", "\n").splitlines()
+    return [shlex.split(line) for line in lines if line.strip()]
+
+
+def run(command, server):
+    """Run one command of a shell block: quickly, or see that CI runs it."""
+    program, *arguments = command
+    if program == "pip":  # done by CI itself, in a fresh environment; `serving` is a part of `test`
+        settings = configparser.ConfigParser()
+        settings.read(ROOT / "setup.cfg")
+        assert set(re.findall(r"\[(\w+)\]", command[-1])) <= set(settings["options.extras_require"])
+    elif program in ("pytest", "ruff"):
+        assert " ".join(command) in (ROOT / ".ci" / "run").read_text()
+    elif program == "curl":
+        asked = [argument.replace(SERVER, server) for argument in arguments]
+        done = subprocess.run(["curl", "-sS", "--fail", *asked], capture_output=True, text=True, check=True)
+        assert set(json.loads(done.stdout)) & {"outputs", "model_version_status"}
+    else:
+        assert program == "aae-tf", f"'{program}' is not run by any test"
+        command_line(arguments)
+
+
+def command_line(arguments):
+    """Run an `aae-tf` command; `serve` only as far as the server that answers the other blocks has done."""
+    if arguments[0] == "serve":
+        assert arguments[1:] == ["saved_models/digits", "--builtin"]
+        return
+    if arguments[0] in ("train", "compare"):
+        arguments = [{"mnist": "mnist_5k"}.get(argument, argument) for argument in arguments]
+        arguments += ["--epochs", "1", "--set", "widths=32", "--set", "discriminator_widths=32"]
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert not stop.value.code
+
+
+def test_the_readmes_client_classifies(server):
+    with aae_tf.serving.Client(f"http://{server}/v1/models/digits") as client:
+        digits = aae_tf.data.load("mnist_5k").test
+        labels, probabilities = client.classify(digits.images)
+    assert probabilities.shape == (len(digits), 10)
+    assert np.mean(labels != digits.labels) < 0.08
+
+
+@pytest.mark.parametrize("line", re.findall(r"`(aae-tf train[^`]*)`", "".join(page.read_text() for page in PAGES)))
+def test_the_commands_of_the_tables_are_accepted(line, monkeypatch):
+    """They are run at length for the results; here only what they ask for is read."""
+    asked = []
+    monkeypatch.setattr("aae_tf.api.train", lambda recipe, dataset, out_dir, **changes: asked.append((recipe, changes)))
+    with pytest.raises(AttributeError):  # of the run that the stand-in does not give
+        cli.app(shlex.split(line)[1:], standalone_mode=False)
+    ((recipe, changes),) = asked
+    aae_tf.recipes()[recipe].with_options(**changes)

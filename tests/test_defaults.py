@@ -1,0 +1,64 @@
+"""A recipe on other data than digits: what changes by itself, and that what the user gives never does."""
+
+import numpy as np
+import pytest
+from conftest import QUICK
+
+import aae_tf
+from aae_tf.data import Dataset, Split
+from aae_tf.defaults import for_data
+
+
+def dataset(count, shape, brightness=0):
+    """Random images with a bright square, as unlike digits as the brightness says."""
+    images = np.random.default_rng(0).integers(0, 100, (count, *shape)).astype(np.uint8) + np.uint8(brightness)
+    split = Split(images)
+    return Dataset("own", split, split, split)
+
+
+def test_the_digits_keep_every_number(digits):
+    for recipe in aae_tf.recipes().values():
+        assert for_data(recipe, digits, {}) == recipe
+
+
+def test_few_images_take_more_epochs_for_as_many_updates():
+    recipe = aae_tf.recipes()["gaussian"]
+    assert for_data(recipe, dataset(700, (8, 8, 1)), {}).epochs == 5 * recipe.epochs
+    assert for_data(recipe, dataset(5, (8, 8, 1)), {}).epochs == 10 * recipe.epochs
+    assert for_data(recipe, dataset(5000, (8, 8, 1)), {}).epochs == recipe.epochs
+    assert for_data(recipe, dataset(700, (8, 8, 1)), {"epochs": 80}).epochs == 80
+
+
+def test_larger_images_take_smaller_steps():
+    recipe = aae_tf.recipes()["gaussian"]
+    large = dataset(10, (56, 56, 1))
+    found = for_data(recipe, large, {}).reconstruction.learning_rate
+    assert found == pytest.approx(recipe.reconstruction.learning_rate / 4)
+    given = {"reconstruction.learning_rate": 0.5}
+    assert for_data(recipe.with_options(**given), large, given).reconstruction.learning_rate == 0.5
+
+
+def test_images_that_are_mostly_their_mean_are_centred():
+    recipe = aae_tf.recipes()["gaussian"]
+    bright = dataset(10, (8, 8, 1), brightness=150)
+    assert for_data(recipe, bright, {}).image_scale == "centred"
+    assert for_data(recipe, bright, {"image_scale": "unit"}).image_scale == "unit"
+    crossed = recipe.with_options(reconstruction_loss="binary_crossentropy")
+    assert for_data(crossed, bright, {}).image_scale == "unit"
+
+
+def test_colour_images_take_the_colour_variant_unless_told_otherwise():
+    recipe = aae_tf.recipes()["semi_supervised"]
+    colour = for_data(recipe, dataset(10, (32, 32, 3)), {"latent_dim": 5})
+    assert (colour.architecture, colour.image_scale, colour.latent_dim) == ("convolutional", "standardized", 10)
+
+
+@pytest.mark.slow
+def test_faces_find_their_place_in_the_plane(shared, tmp_path):
+    """Without the rules the first epochs end in NaN, or every face has the same code."""
+    with np.load(shared / "faces_48.npz") as arrays:
+        faces = arrays["images"]
+    run = aae_tf.train("gaussian", faces, epochs=60, widths=(300, 300), out_dir=tmp_path / "run", **QUICK)
+    assert run.model.encode(faces).std(0).min() > 2
+    error = run.evaluate(likelihood_samples=0)["measures"]["reconstruction_error"]
+    assert error["value"] < 0.9 * error["yardstick"]
