@@ -108,8 +108,8 @@ class LabelConditionedGame(AdversarialGame):
         classes: K.
         label_scale: height of the one-hot entry.
         parts: whether a class is a part of the prior, which then must have K classes, or has the whole of it.
-        labelled: whether the labelled images that each batch brings play too, by their codes 'labelled_z': labels are then
-            heard in every step, however few they are.
+        labelled: whether the labelled images that each batch brings play too (their codes are 'labelled_z'), so that
+            labels are heard in every step, however few they are.
         **kwargs: as for `AdversarialGame`.
     """
 
