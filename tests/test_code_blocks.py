@@ -42,11 +42,12 @@ def server():
 
 @pytest.fixture
 def small(monkeypatch):
-    """Make `aae_tf.train` quick."""
+    """Make `aae_tf.train` quick: few steps take less time than to compile them."""
     train = aae_tf.train
+    monkeypatch.setattr("aae_tf.api._compiles_well", lambda model: False)
 
     def quick(*args, **options):
-        return train(*args, progress=False, jit_compile=False, **{**options, **SMALL})
+        return train(*args, progress=False, **{**options, **SMALL})
 
     monkeypatch.setattr("aae_tf.train", quick)
 
@@ -55,14 +56,16 @@ def small(monkeypatch):
 @pytest.mark.parametrize(("language", "text"), blocks())
 def test_block(language, text, few, small, server, tmp_path):
     shutil.copytree(ROOT / "saved_models", "saved_models")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number, image in enumerate(few[0]):
+        Image.fromarray(image[..., 0]).save(photos / f"{number}.png")
     if language == "python":
-        folder = tmp_path / "photos"
-        folder.mkdir()
-        for number, image in enumerate(few[0]):
-            Image.fromarray(image[..., 0]).save(folder / f"{number}.png")
-        exec(text.replace(SERVER, server), {"my_images": few[0], "images": few[0], "labels": few[1]})
+        exec(text.replace(SERVER, server), {"my_images": few[0], "my_labels": few[1]})
         return
     assert language == "sh", "say what language it is: python or sh"
+    if text.strip() in (ROOT / ".ci" / "run").read_text().replace("--quiet ", ""):
+        return  # CI runs it as it stands, in a fresh environment
     for command in commands(text):
         run(command, server)
 
