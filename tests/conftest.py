@@ -79,6 +79,12 @@ def shared():
     return folder
 
 
+@pytest.fixture
+def training_alone(monkeypatch):
+    """Leave out the figures, numbers and export that end a training."""
+    monkeypatch.setattr("aae_tf.api._finish", lambda run, console: run.save_model())
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path, monkeypatch):
     """Each test runs in an empty folder of its own."""

@@ -93,6 +93,7 @@ def test_training_into_a_finished_run_says_so_and_changes_nothing(trained, few, 
     assert {path.name for path in changed} <= {"recipe.json"}
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_finished_run_can_be_made_longer_exactly(few, tmp_path):
     whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**FEW_STEPS, "epochs": 3})
     aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**FEW_STEPS, "epochs": 1})
@@ -102,6 +103,7 @@ def test_a_finished_run_can_be_made_longer_exactly(few, tmp_path):
         np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_run_with_a_cosine_schedule_cannot_be_made_longer(few, tmp_path):
     options = {**FEW_STEPS, "reconstruction": {"schedule": "cosine"}}
     aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 1})
@@ -109,6 +111,7 @@ def test_a_run_with_a_cosine_schedule_cannot_be_made_longer(few, tmp_path):
         aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 2})
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_without_out_dir_another_recipe_gets_another_directory(few):
     first = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1})
     second = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1, "seed": 1})
@@ -120,6 +123,7 @@ def test_without_out_dir_another_recipe_gets_another_directory(few):
     ]
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_the_seed_decides_everything(few, tmp_path):
     runs = [
         aae_tf.train("mixture", few, out_dir=tmp_path / name, **{**FEW_STEPS, "epochs": 1, "seed": seed})
@@ -130,6 +134,7 @@ def test_the_seed_decides_everything(few, tmp_path):
     assert not np.allclose(codes[0], codes[2])
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_averaged_weights_are_the_ones_used_and_saved(few, tmp_path):
     options = {**FEW_STEPS, "epochs": 2}
     plain = aae_tf.train("gaussian", few, out_dir=tmp_path / "plain", **options)

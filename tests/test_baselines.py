@@ -25,6 +25,7 @@ def make(recipe, **options):
     return model
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_linear_autoencoder_spans_pca(digits, tmp_path):
     """Baldi and Hornik, 1989: the decoder's columns span the first principal components."""
     images = digits.train.images[::5]
@@ -58,6 +59,7 @@ def test_contraction_is_the_jacobians_norm(few):
     assert np.mean(drawn) == pytest.approx(expected, abs=4 * np.std(drawn) / np.sqrt(300))
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_contraction_contracts(few, tmp_path):
     """With the penalty codes move less for the same change of the image, relative to their spread."""
     found = {}

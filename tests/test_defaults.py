@@ -53,6 +53,7 @@ def test_colour_images_take_the_colour_variant_unless_told_otherwise():
     assert (colour.architecture, colour.image_scale, colour.latent_dim) == ("convolutional", "standardized", 10)
 
 
+@pytest.mark.usefixtures("training_alone")
 @pytest.mark.slow
 def test_faces_find_their_place_in_the_plane(shared, tmp_path):
     """Without the rules the first epochs end in NaN, or every face has the same code."""

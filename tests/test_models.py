@@ -100,6 +100,7 @@ def test_its_signatures_give_its_own_outputs(run, few):
         assert "classify" not in served
 
 
+@pytest.mark.usefixtures("training_alone")
 @pytest.mark.slow
 def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
     """With 500 labels of 3,500 images, four epochs of a small network beat 0.35 by far; chance is 0.9."""
@@ -117,6 +118,7 @@ def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
     assert made.evaluate()["measures"]["classification_error"]["value"] < 0.25
 
 
+@pytest.mark.usefixtures("training_alone")
 @pytest.mark.slow
 def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
     made = aae_tf.train(
@@ -127,6 +129,7 @@ def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
     assert inside["value"] > 0.7 > 5 * inside["yardstick"]
 
 
+@pytest.mark.usefixtures("training_alone")
 @pytest.mark.parametrize("recipe", ["semi_supervised", "clustering"])
 def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe, few, tmp_path):
     mine = few[0], np.where(np.arange(400) % 3, few[1], -1)
@@ -138,6 +141,7 @@ def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe,
     assert 0 <= found["value"] <= 1
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
     options = {**SMALL, "labels": 0, "clusters": 4, "latent_dim": 10, "batch_size": 40, **QUICK}
     made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", **options)

@@ -224,6 +224,7 @@ def test_precision():
     assert dtype_policy("auto") in expected
 
 
+@pytest.mark.usefixtures("training_alone")
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_resumes_exactly(few, policy, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
