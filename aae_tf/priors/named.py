@@ -145,25 +145,27 @@ class SwissRoll(Prior):
     """Points along a spiral, by procedure: no density is needed (§2.3, figure 4c).
 
     A position u in [0, 1) is at angle 2π·turns·√u and distance radius·√u from the origin, which spreads points
-    evenly along the roll; class k owns u in [k/classes, (k+1)/classes).
+    evenly along the roll; class k owns u in [k/classes, (k+1)/classes), all but the gap that keeps classes apart.
 
     Args:
         classes: number of stretches.
         radius: distance of the outer end from the origin.
         turns: revolutions of the spiral.
         noise: standard deviation of Gaussian noise around it.
+        gap: share of each stretch, half of it at either end, where no samples are; 0 for a roll in one piece.
     """
 
     dim = 2
 
-    def __init__(self, classes=10, radius=6.0, turns=2.0, noise=0.12):
-        self.classes, self.radius, self.turns, self.noise = classes, radius, turns, noise
+    def __init__(self, classes=10, radius=6.0, turns=2.0, noise=0.12, gap=0.2):
+        self.classes, self.radius, self.turns, self.noise, self.gap = classes, radius, turns, noise, gap
 
     def sample(self, n, seed, labels=None):
         """Draw codes, row i from stretch labels[i]; see `Prior.sample`."""
         choose, place, blur = tf.unstack(split_seed(seed, 3))
         stretch = tf.cast(_choose(n, choose, labels, self.classes), tf.float32)
-        position = (stretch + tf.random.stateless_uniform([n], place)) / self.classes
+        within = tf.random.stateless_uniform([n], place, self.gap / 2, 1 - self.gap / 2)
+        position = (stretch + within) / self.classes
         return self.along(position) + self.noise * tf.random.stateless_normal([n, 2], blur)
 
     def along(self, position):
@@ -191,7 +193,7 @@ class SwissRoll(Prior):
 
     def get_config(self):
         """Return the arguments that make this prior again."""
-        return {name: getattr(self, name) for name in ("classes", "radius", "turns", "noise")}
+        return {name: getattr(self, name) for name in ("classes", "radius", "turns", "noise", "gap")}
 
 
 def named_prior(name, dim=2, std=1.0, components=10):
