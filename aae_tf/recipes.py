@@ -72,7 +72,7 @@ _RECIPES = (
         "labels in the game, each digit one petal of the mixture: figures 4a and 4b",
         model="LabelInformedAAE",
         prior="mixture",
-        **_SECTION_2_3,
+        **{**_SECTION_2_3, "epochs": 12},
     ),
     Recipe(
         "labelled_swiss_roll",
