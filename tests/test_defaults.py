@@ -10,8 +10,10 @@ from aae_tf.defaults import for_data
 
 
 def dataset(count, shape, brightness=0):
-    """Random images with a bright square, as unlike digits as the brightness says."""
-    images = np.random.default_rng(0).integers(0, 100, (count, *shape)).astype(np.uint8) + np.uint8(brightness)
+    """Images that are mostly black, like digits, but for the brightness that is added."""
+    chance = np.random.default_rng(0)
+    images = chance.integers(0, 100, (count, *shape)) * (chance.random((count, *shape)) < 0.2) + brightness
+    images = images.astype(np.uint8)
     split = Split(images)
     return Dataset("own", split, split, split)
 
@@ -27,6 +29,9 @@ def test_few_images_take_more_epochs_for_as_many_updates():
     assert for_data(recipe, dataset(5, (8, 8, 1)), {}).epochs == 10 * recipe.epochs
     assert for_data(recipe, dataset(5000, (8, 8, 1)), {}).epochs == recipe.epochs
     assert for_data(recipe, dataset(700, (8, 8, 1)), {"epochs": 80}).epochs == 80
+    assert for_data(recipe.with_options(epochs=7), dataset(700, (8, 8, 1)), {}).epochs == 7
+    mine = aae_tf.Recipe("mine", epochs=5)
+    assert for_data(mine, dataset(700, (8, 8, 1), brightness=150), {}) == mine
 
 
 def test_larger_images_take_smaller_steps():
@@ -41,7 +46,8 @@ def test_larger_images_take_smaller_steps():
 def test_images_that_are_mostly_their_mean_are_centred():
     recipe = aae_tf.recipes()["gaussian"]
     bright = dataset(10, (8, 8, 1), brightness=150)
-    assert for_data(recipe, bright, {}).image_scale == "centred"
+    found = for_data(recipe, bright, {})
+    assert (found.image_scale, found.reconstruction.name) == ("centred", "adam")
     assert for_data(recipe, bright, {"image_scale": "unit"}).image_scale == "unit"
     crossed = recipe.with_options(reconstruction_loss="binary_crossentropy")
     assert for_data(crossed, bright, {}).image_scale == "unit"
