@@ -44,7 +44,7 @@ def for_data(recipe, dataset, given):
     if dataset.image_shape[-1] == 3 and recipe.name in COLOUR:
         variant |= COLOUR[recipe.name]
     else:
-        variant |= _rate(recipe, dataset.image_shape) | _scale(recipe, known.images)
+        variant |= _rates(recipe, dataset.image_shape) | _scale(recipe, known.images)
     given = {name.partition(".")[0] for name in given} | _own_numbers(recipe)
     return recipe.with_options(
         **{name: value for name, value in variant.items() if name.partition(".")[0] not in given}
@@ -64,13 +64,14 @@ def _length(recipe, images):
     return {"epochs": math.ceil(recipe.epochs * min(10, usual / steps))} if steps < usual else {}
 
 
-def _rate(recipe, image_shape):
-    """A loss that is summed over more pixels has longer gradients, and MNIST's rate of SGD ends in NaN."""
-    longer = math.prod(image_shape) / MNIST_PIXELS
+def _rates(recipe, image_shape):
+    """More pixels make longer gradients, of their sum and of the first layer: SGD at MNIST's rates ends in NaN."""
+    longer = max(1, math.prod(image_shape) / MNIST_PIXELS)
     summed = recipe.reconstruction_loss != "mean_squared_error"
-    if longer <= 1 or not summed or recipe.reconstruction.name != "sgd":
-        return {}
-    return {"reconstruction.learning_rate": recipe.reconstruction.learning_rate / longer}
+    settings = {kind: getattr(recipe, kind) for kind in ("reconstruction", "regularization")[not summed :]}
+    return {
+        f"{kind}.learning_rate": each.learning_rate / longer for kind, each in settings.items() if each.name == "sgd"
+    }
 
 
 def _scale(recipe, images):

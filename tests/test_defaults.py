@@ -39,6 +39,8 @@ def test_larger_images_take_smaller_steps():
     large = dataset(10, (56, 56, 1))
     found = for_data(recipe, large, {}).reconstruction.learning_rate
     assert found == pytest.approx(recipe.reconstruction.learning_rate / 4)
+    found = for_data(recipe, large, {}).regularization.learning_rate
+    assert found == pytest.approx(recipe.regularization.learning_rate / 4)
     given = {"reconstruction.learning_rate": 0.5}
     assert for_data(recipe.with_options(**given), large, given).reconstruction.learning_rate == 0.5
 
