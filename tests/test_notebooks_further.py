@@ -1,0 +1,10 @@
+"""The second half of the notebooks runs; a file of its own, so that another process can take it."""
+
+import pytest
+from notebook_runs import NOTEBOOKS, run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS[5:], ids=lambda path: path.stem)
+def test_notebook_runs(path, tmp_path, monkeypatch):
+    run(path, tmp_path, monkeypatch)
