@@ -141,7 +141,6 @@ def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe,
     assert 0 <= found["value"] <= 1
 
 
-@pytest.mark.usefixtures("training_alone")
 def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
     options = {**SMALL, "labels": 0, "clusters": 4, "latent_dim": 10, "batch_size": 40, **QUICK}
     made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", **options)
