@@ -75,7 +75,7 @@ def train(
 
 
 def _compiles_well(model):
-    """Return whether XLA's steps are the faster ones: its convolutions on a CPU take three times as long as others."""
+    """Return whether XLA's steps are the faster ones: its convolutions on a CPU take many times as long as others."""
     convolutional = any(len(weight.shape) == 4 for weight in model.trainable_weights)
     return not convolutional or bool(tf.config.list_physical_devices("GPU"))
 

@@ -9,9 +9,8 @@ NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 
 
 def run(path, folder, monkeypatch):
-    """Run a notebook in a folder, and see that no cell fails."""
+    """Run a notebook in a folder; return what its cells gave out (a cell that fails raises)."""
     monkeypatch.setenv("AAE_TF_QUICK", "1")
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
-    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert not any(output.output_type == "error" for output in outputs)
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
