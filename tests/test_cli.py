@@ -5,19 +5,9 @@ import time
 
 import numpy as np
 import pytest
-
-from aae_tf import cli
+from command_line import run
 
 QUICK = ["--set", "widths=32", "--set", "discriminator_widths=32", "--set", "batch_size=50", "--epochs", "1"]
-
-
-def run(*arguments):
-    """Run the command in this process; returns its exit code."""
-    try:
-        cli.main([str(argument) for argument in arguments])
-    except SystemExit as stop:
-        return stop.code or 0
-    return 0
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError, check_choice
+from aae_tf.models.batches import Batches
 from aae_tf.models.inputs import as_images
 from aae_tf.models.losses import RECONSTRUCTION
 from aae_tf.models.phases import Phase
@@ -52,7 +53,7 @@ class LatentModel(keras.Model):
         self.decoder, self.prior = decoder, prior
         self.image_scale = ImageScale(image_scale) if isinstance(image_scale, str) else image_scale
         self.reconstruction_loss = check_choice("reconstruction_loss", reconstruction_loss, RECONSTRUCTION)
-        self._compiled = {}
+        self._batches = Batches()
 
     @classmethod
     def from_recipe(cls, recipe, image_shape, prior, dtype="float32", classes=0):
@@ -195,7 +196,7 @@ class LatentModel(keras.Model):
         def run(images, *seed):
             return self.encoder(self.image_scale(images), seed=seed[0] if seed else None)["z"]
 
-        return self._in_batches("encode" if seed is None else "encode sample", run, batch_size, images, seed=seed)
+        return self._over_images("encode" if seed is None else "encode sample", run, batch_size, images, seed=seed)
 
     def decode(self, codes, labels=None, batch_size=1000):
         """Return images of codes.
@@ -211,11 +212,10 @@ class LatentModel(keras.Model):
         Raises:
             InputError: labels are missing, or given to a model whose decoder sees none.
         """
-        codes = np.asarray(codes, "float32")
         if not self.classes and labels is not None:
             raise InputError(f"{type(self).__name__} decodes codes alone; it takes no labels here")
         labels = self._labels(labels, len(codes)) if self.classes else None
-        return self._in_batches("decode", self.decode_graph, batch_size, codes, labels)
+        return self._over_codes("decode", self.decode_graph, batch_size, codes, labels)
 
     def decode_graph(self, codes, labels=None):
         """Return images of codes, as `decode` does, in the graph.
@@ -236,7 +236,7 @@ class LatentModel(keras.Model):
             batch_size: images per pass.
         """
         labels = self._labels(labels, len(images)) if self.reads_labels else None
-        return self._in_batches(
+        return self._over_images(
             "reconstruct", lambda *inputs: self(inputs if self.reads_labels else inputs[0]), batch_size, images, labels
         )
 
@@ -270,32 +270,14 @@ class LatentModel(keras.Model):
             drawn = tf.where(tf.cast(labels, tf.int32) >= 0, tf.cast(labels, tf.int32), drawn)
         return self.prior.sample(n, seed), drawn
 
-    def _in_batches(self, name, run, batch_size, inputs, labels=None, seed=None):
-        """Run a compiled function over chunks of `inputs` and return the joined array.
+    def _over_images(self, name, run, batch_size, images, labels=None, seed=None):
+        """Return `run` of images, batch by batch; see `Batches`."""
+        shape = tuple(self.get_build_config()["input_shape"][1:])
+        return self._batches(name, run, shape, batch_size, images, labels, seed)
 
-        Raises:
-            InputError: no rows, or rows of another shape than the model's images or codes.
-        """
-        inputs = inputs if hasattr(inputs, "dtype") else np.asarray(inputs)
-        codes = name.startswith("decode")
-        wanted = (self.prior.dim,) if codes else tuple(self.get_build_config()["input_shape"][1:])
-        accepted = (wanted, wanted[:-1]) if not codes and wanted[-1] == 1 else (wanted,)
-        if len(inputs) == 0 or tuple(inputs.shape[1:]) not in accepted:
-            named = ", ".join(str(size) for size in wanted)
-            raise InputError(f"an array of shape {tuple(inputs.shape)} was given; accepted: [N, {named}] with N > 0")
-        if name not in self._compiled:
-            specs = [tf.TensorSpec((None, *wanted), tf.float32)]
-            specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
-            specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]
-            self._compiled[name] = tf.function(run, input_signature=specs).get_concrete_function()
-        results = []
-        for start in range(0, len(inputs), batch_size):
-            chunk = inputs[start : start + batch_size]
-            chunk = tf.cast(chunk, tf.float32) if codes else as_images(chunk)
-            more = [] if labels is None else [labels[start : start + batch_size]]
-            more += [] if seed is None else [fold(seed, start)]
-            results.append(self._compiled[name](chunk, *more).numpy())
-        return np.concatenate(results)
+    def _over_codes(self, name, run, batch_size, codes, labels=None):
+        """Return `run` of codes, batch by batch; see `Batches`."""
+        return self._batches(name, run, (self.prior.dim,), batch_size, np.asarray(codes, "float32"), labels)
 
     # Keras --------------------------------------------------------------------------------------------------
 

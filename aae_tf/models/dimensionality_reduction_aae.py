@@ -120,7 +120,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
         def run(images):
             return self.decoder_input(self.codes({"images": images}))
 
-        return self._in_batches("represent", run, batch_size, images)
+        return self._over_images("represent", run, batch_size, images)
 
     def decode_map(self, places, batch_size=1000):
         """Return images, float32 array [N, H, W, C] in [0, 1], of places on the map.
@@ -129,7 +129,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
             places: float [N, D].
             batch_size: places per pass.
         """
-        return self._in_batches("decode map", self._decode_places, batch_size, places)
+        return self._over_codes("decode map", self._decode_places, batch_size, places)
 
     def _decode_places(self, places):
         return self.image_scale.invert(tf.cast(self.decoder(places), tf.float32))

@@ -78,7 +78,7 @@ class CategoricalAAE(AdversarialAutoencoder):
             images: uint8 or float [N, H, W(, C)].
             batch_size: images per pass.
         """
-        return self._in_batches("classify", lambda images: self.codes({"images": images})["y"], batch_size, images)
+        return self._over_images("classify", lambda images: self.codes({"images": images})["y"], batch_size, images)
 
     def predict_labels(self, images):
         """Return the most probable entry of y, int array [N].

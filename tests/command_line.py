@@ -1,0 +1,12 @@
+"""The `aae-tf` command, run in this process."""
+
+from aae_tf import cli
+
+
+def run(*arguments):
+    """Run the command in this process; returns its exit code."""
+    try:
+        cli.main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
