@@ -9,6 +9,11 @@ import pytest
 import aae_tf
 from aae_tf import data
 
+# Tests run in as many processes as there are cores, so each keeps to one: a fifth of the time less than with more.
+for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+LONGEST = ("test_notebooks", "test_notebooks_further", "test_training", "test_code_blocks")
 SMALL = {
     "widths": (32, 32),
     "discriminator_widths": (32, 32),
@@ -25,6 +30,11 @@ TRAINED = SMALL | {
     "batch_size": 20,
     "reconstruction": {"name": "adam", "learning_rate": 2e-3, "schedule": "constant"},
 }
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the longest files, so that no process has one of them left when the other is done."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(scope="session")
