@@ -103,7 +103,8 @@ class Recipe(_Checked):
         precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
         weight_average: decay of the exponential moving average of the weights (0 = off), used for evaluation,
             figures and export when on.
-        head_batch_norm: batch normalisation on the encoder's heads: 'none', 'y' or 'both' (§6).
+        head_batch_norm: batch normalisation on the encoder's heads: 'none', 'y', 'both' (§6), or 'balanced': both, with
+            no scale and shift learned, so that every cluster keeps its share of the images.
         labels: how many training images have labels, for models that use them: a number, a share ('20%') or 'all';
             drawn evenly over the classes by the seed.
         label_in_game: whether the discriminator of `SupervisedAAE` sees the label beside z, so that z tells nothing of
@@ -152,7 +153,7 @@ class Recipe(_Checked):
     order: str = _choice("alternating", "alternating", "simultaneous")
     precision: str = _choice("auto", "auto", "float32", "mixed_bfloat16", "mixed_float16")
     weight_average: float = _number(0.0, 0.0, 0.999999)
-    head_batch_norm: str = _choice("none", "none", "y", "both")
+    head_batch_norm: str = _choice("none", "none", "y", "both", "balanced")
     labels: int | str = "all"
     label_in_game: bool = False
     clusters: int = _number(16, 2)

@@ -10,6 +10,8 @@ import warnings
 import numpy as np
 import pytest
 from conftest import SMALL
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import aae_tf
 from aae_tf import models, networks, priors
@@ -32,6 +34,7 @@ MODEL_RECIPES = {
     "semi-supervised": ("semi_supervised", {}),
     "clustering": ("clustering", {"clusters": 7}),
     "reduction": ("reduction", {}),
+    "clustering, balanced heads": ("clustering", {"head_batch_norm": "balanced"}),
     "reduction without labels": ("reduction", {"labels": 0, "clusters": 5, "latent_dim": 3, "head_distance": 50.0}),
     "linear": ("linear_autoencoder", {"widths": ()}),
     "autoencoder": ("autoencoder", {}),
@@ -261,6 +264,17 @@ def test_posteriors(kind):
     np.testing.assert_array_equal(drawn, again)
     assert np.allclose(drawn, mode) == (kind == "deterministic")
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
+
+
+@given(scale=st.floats(1, 100), std=st.floats(0.5, 5))
+@settings(max_examples=10, deadline=None)
+def test_a_balanced_head_keeps_its_spread_whatever_it_sees(scale, std):
+    head = networks.DeterministicPosterior(3, batch_norm=True, norm_std=std, seed=1)
+    codes = head(scale * tf.random.stateless_normal((500, 8), [1, 2]), training=True).numpy()
+    np.testing.assert_allclose(codes.std(0), std, rtol=0.03)
+    np.testing.assert_allclose(codes.mean(0), 0, atol=1e-3)
+    assert head.norm.trainable_variables == []
+    assert type(head).from_config(head.get_config()).norm_std == std
 
 
 def test_gaussian_posterior_samples_have_its_moments():

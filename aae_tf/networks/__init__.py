@@ -34,6 +34,11 @@ __all__ = [
 ]
 
 
+# A logit of unit variance that is high for one image in K has it sqrt(K) above the others'; three times that makes the
+# softmax all but one-hot.
+BALANCED_LOGIT_STD = 3.0
+
+
 def _seed(recipe, role):
     return seeds([recipe.seed, role], 1)[0]
 
@@ -63,14 +68,20 @@ def encoder_from_recipe(recipe, dtype="float32", classes=0):
     }
     body = MLPBody(**body) if recipe.architecture == "mlp" else ConvolutionalBody(filters=recipe.filters, **body)
     options = {"kernel_initializer": recipe.initializer, "seed": head_seed}
-    if recipe.posterior == "deterministic":
-        options["batch_norm"] = recipe.head_batch_norm == "both"
-    heads = {"z": posterior(recipe.posterior, recipe.latent_dim, name="z", **options)}
+    norm = _head_norm(recipe, "z", recipe.prior_std) if recipe.posterior == "deterministic" else {}
+    heads = {"z": posterior(recipe.posterior, recipe.latent_dim, name="z", **norm, **options)}
     if classes:
         options["seed"] += 1
-        options["batch_norm"] = recipe.head_batch_norm in ("y", "both")
-        heads["y_logits"] = DeterministicPosterior(classes, name="y_logits", **options)
+        norm = _head_norm(recipe, "y", BALANCED_LOGIT_STD)
+        heads["y_logits"] = DeterministicPosterior(classes, name="y_logits", **norm, **options)
     return Encoder(body, heads, recipe.input_noise, recipe.input_dropout, name="encoder")
+
+
+def _head_norm(recipe, head, balanced_std):
+    """Return the arguments of one head's batch normalisation, 'z' or 'y'."""
+    balanced = recipe.head_batch_norm == "balanced"
+    normalised = balanced or recipe.head_batch_norm in (head, "both")
+    return {"batch_norm": normalised, "norm_std": balanced_std if balanced else None}
 
 
 def decoder_from_recipe(recipe, image_shape, dtype="float32"):

@@ -35,16 +35,20 @@ class DeterministicPosterior(_Posterior):
     Args:
         dim: dimension of the code.
         batch_norm: normalise the code over the batch (crucial for clustering, §6).
+        norm_std: standard deviation of each dimension of a normalised code; None: learned, and the mean with it. Where
+            it is fixed no logit of y can shrink until its softmax is 0 and learns nothing more.
         **kwargs: `kernel_initializer` (Keras name or 'normal'), `seed` of it, `name` and `dtype`.
 
     Call arguments:
         features: float [N, F]; training: bool; seed: ignored. Returns float32 [N, dim].
     """
 
-    def __init__(self, dim, batch_norm=False, **kwargs):
+    def __init__(self, dim, batch_norm=False, norm_std=None, **kwargs):
         super().__init__(dim, **kwargs)
-        self.batch_norm = batch_norm
-        self.norm = keras.layers.BatchNormalization(dtype=self.dtype_policy) if batch_norm else None
+        self.batch_norm, self.norm_std = batch_norm, norm_std
+        learned = norm_std is None
+        norm = {"center": learned, "scale": learned, "dtype": self.dtype_policy}
+        self.norm = keras.layers.BatchNormalization(**norm) if batch_norm else None
 
     def build(self, input_shape):
         """Make the linear layer."""
@@ -56,11 +60,13 @@ class DeterministicPosterior(_Posterior):
     def call(self, features, seed=None, training=False):
         """Return codes."""
         codes = self.code(features)
-        return codes if self.norm is None else self.norm(codes, training=training)
+        if self.norm is None:
+            return codes
+        return self.norm(codes, training=training) * (1.0 if self.norm_std is None else self.norm_std)
 
     def get_config(self):
         """Return the arguments that make this layer again."""
-        return {**super().get_config(), "batch_norm": self.batch_norm}
+        return {**super().get_config(), "batch_norm": self.batch_norm, "norm_std": self.norm_std}
 
 
 @keras.saving.register_keras_serializable("aae_tf")
