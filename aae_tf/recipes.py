@@ -145,6 +145,7 @@ _RECIPES = (
         "a low-dimensional map, cluster heads plus style: figures 10 and 11",
         model="DimensionalityReductionAAE",
         labels=1000,
+        clusters=20,
         **{**_SECTION_5, "epochs": 12, "latent_dim": 2, "batch_norm": True, "head_batch_norm": "y"},
     ),
 )

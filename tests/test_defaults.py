@@ -61,6 +61,17 @@ def test_colour_images_take_the_colour_variant_unless_told_otherwise():
     assert (colour.architecture, colour.image_scale, colour.latent_dim) == ("convolutional", "standardized", 10)
 
 
+def test_a_map_without_labels_has_balanced_heads():
+    digits = dataset(5000, (28, 28, 1))
+    recipe = aae_tf.recipes()["reduction"]
+    unlabelled = recipe.with_options(labels=0)
+    found = for_data(unlabelled, digits, {"labels": 0})
+    assert (found.head_batch_norm, found.decoder_batch_norm) == ("balanced", True)
+    assert for_data(recipe, digits, {}).head_batch_norm == "y"
+    given = {"labels": 0, "head_batch_norm": "both"}
+    assert for_data(recipe.with_options(**given), digits, given).head_batch_norm == "both"
+
+
 @pytest.mark.usefixtures("training_alone")
 @pytest.mark.slow
 def test_faces_find_their_place_in_the_plane(shared, tmp_path):
