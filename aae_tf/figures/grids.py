@@ -98,15 +98,18 @@ def heads_and_members(heads, members):
         `matplotlib.figure.Figure`.
     """
     blocks = -(-len(heads) // 10)
-    figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * 10 + 0.6), layout="constrained")
+    rows = -(-len(heads) // blocks)
+    figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * rows + 0.6), layout="constrained")
     panels = figure.subplots(1, 2 * blocks, width_ratios=[1, members.shape[1]] * blocks, squeeze=False)[0]
     for block in range(blocks):
-        part = slice(10 * block, 10 * block + 10)
+        part = slice(rows * block, rows * block + rows)
         head, images = panels[2 * block], panels[2 * block + 1]
         show_image(head, tile(heads[part], 1))
         show_image(images, tile(members[part].reshape(-1, *members.shape[2:]), members.shape[1]))
         head.set_title("head", fontsize=9)
         images.set_title("random members", fontsize=9)
+        head.set_anchor("N")
+        images.set_anchor("N")
         for spine in head.spines.values():
             spine.set(visible=True, color=COLOURS[1], linewidth=2)
     return figure
