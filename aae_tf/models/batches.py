@@ -30,7 +30,7 @@ class Batches:
             InputError: no rows, or rows of another shape.
         """
         inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
-        _check_rows(inputs.shape, row_shape)
+        _check_rows(tuple(inputs.shape), row_shape)
         if name not in self._compiled:
             specs = [tf.TensorSpec((None, *row_shape), tf.float32)]
             specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
@@ -47,6 +47,6 @@ class Batches:
 
 def _check_rows(shape, row_shape):
     accepted = (row_shape, row_shape[:-1]) if len(row_shape) > 1 and row_shape[-1] == 1 else (row_shape,)
-    if shape[0] == 0 or tuple(shape[1:]) not in accepted:
+    if not shape or shape[0] == 0 or shape[1:] not in accepted:
         named = ", ".join(str(size) for size in row_shape)
-        raise InputError(f"an array of shape {tuple(shape)} was given; accepted: [N, {named}] with N > 0")
+        raise InputError(f"an array of shape {shape} was given; accepted: [N, {named}] with N > 0")
