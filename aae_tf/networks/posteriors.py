@@ -62,7 +62,8 @@ class DeterministicPosterior(_Posterior):
         codes = self.code(features)
         if self.norm is None:
             return codes
-        return self.norm(codes, training=training) * (1.0 if self.norm_std is None else self.norm_std)
+        codes = self.norm(codes, training=training)
+        return codes if self.norm_std is None else codes * self.norm_std
 
     def get_config(self):
         """Return the arguments that make this layer again."""
