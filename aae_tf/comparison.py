@@ -6,9 +6,9 @@ from pathlib import Path
 from aae_tf import figures
 from aae_tf.api import train
 from aae_tf.errors import InputError
+from aae_tf.files import write_beside, write_json
 from aae_tf.recipes import get_recipe
 from aae_tf.reporting import plane_panel
-from aae_tf.training import checkpoints
 
 # the measures of a comparison, in its order: (name, heading, decimals)
 COLUMNS = (
@@ -72,9 +72,9 @@ class Comparison:
 
     def save(self):
         """Write comparison.json, comparison.md and comparison.png, each whole or not at all."""
-        checkpoints.write_json(self.out_dir / "comparison.json", self.reports)
-        checkpoints.write_beside(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
-        checkpoints.write_beside(
+        write_json(self.out_dir / "comparison.json", self.reports)
+        write_beside(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
+        write_beside(
             self.out_dir / "comparison.png", lambda file: self.figure.savefig(file, format="png", dpi=150)
         )
 

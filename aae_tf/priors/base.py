@@ -1,40 +1,11 @@
-"""What a prior is, and the stateless seeds that everything random takes."""
+"""What a prior is."""
 
 import numpy as np
 
-from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.registry import Registry
 
-
-def as_seed(seed):
-    """Return `seed` (an int, or an int32 tensor of shape [2]) as a stateless int32 seed of shape [2].
-
-    Args:
-        seed: int, two ints, or int32 tensor [2].
-    """
-    if isinstance(seed, int | np.integer):
-        return tf.constant([int(seed) >> 31 & 0x7FFFFFFF, int(seed) & 0x7FFFFFFF], tf.int32)
-    return tf.cast(seed, tf.int32)
-
-
-def split_seed(seed, count):
-    """Return `count` independent seeds, int32 [count, 2].
-
-    Args:
-        seed: int, or int32 [2].
-        count: how many.
-    """
-    return tf.random.split(as_seed(seed), count)
-
-
-def fold(seed, number):
-    """Return a seed, int32 [2], that depends on `seed` and on `number`, an int or a scalar int tensor.
-
-    Args:
-        seed: int, or int32 [2].
-        number: int, or a scalar integer tensor.
-    """
-    return tf.random.experimental.stateless_fold_in(as_seed(seed), number)
+PRIORS = Registry("prior", given=("dim", "weights", "means", "covariances"))
 
 
 class Prior:
@@ -93,6 +64,11 @@ class Prior:
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {}
+
+    @property
+    def spread(self):
+        """Standard deviation of a coordinate, float."""
+        return float(np.std(self.sample(2000, 0)))
 
     @classmethod
     def from_config(cls, config):

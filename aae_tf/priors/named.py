@@ -5,13 +5,13 @@ import math
 import numpy as np
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.errors import check_choice
-from aae_tf.priors.base import Prior, as_seed, split_seed
-from aae_tf.priors.fitted import FittedMixture
+from aae_tf.priors.base import PRIORS, Prior
+from aae_tf.seeds import as_seed, split_seed
 
 tfd = tfp.distributions
 
 
+@PRIORS.register("gaussian")
 @keras.saving.register_keras_serializable("aae_tf")
 class Gaussian(Prior):
     """N(0, std² I) (§2; the paper's figure 2a and table 1 use std 5).
@@ -30,11 +30,17 @@ class Gaussian(Prior):
         self._refuse_labels(labels)
         return self.std * tf.random.stateless_normal([n, self.dim], as_seed(seed))
 
+    @property
+    def spread(self):
+        """The standard deviation of each dimension."""
+        return self.std
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {"dim": self.dim, "std": self.std}
 
 
+@PRIORS.register("uniform")
 @keras.saving.register_keras_serializable("aae_tf")
 class Uniform(Prior):
     """Uniform on the box [low, high]^dim.
@@ -82,6 +88,7 @@ class Categorical(Prior):
         return {"classes": self.classes}
 
 
+@PRIORS.register("mixture")
 @keras.saving.register_keras_serializable("aae_tf")
 class PetalMixture(Prior):
     """Mixture of 2-D Gaussians in petals around the origin (figures 2b, 4a).
@@ -140,6 +147,7 @@ class PetalMixture(Prior):
         return {name: getattr(self, name) for name in ("components", "radius", "radial_std", "tangential_std")}
 
 
+@PRIORS.register("swiss_roll")
 @keras.saving.register_keras_serializable("aae_tf")
 class SwissRoll(Prior):
     """Points along a spiral, by procedure: no density is needed (§2.3, figure 4c).
@@ -194,30 +202,6 @@ class SwissRoll(Prior):
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {name: getattr(self, name) for name in ("classes", "radius", "turns", "noise", "gap")}
-
-
-def named_prior(name, dim=2, std=1.0, components=10):
-    """Return the prior that recipes call `name`: 'gaussian', 'mixture', 'uniform', 'swiss_roll', 'fitted_gaussian' or
-    'fitted_mixture'.
-
-    Args:
-        name: 'gaussian', 'mixture', 'uniform', 'swiss_roll', 'fitted_gaussian' or 'fitted_mixture'.
-        dim: D, of priors that may have any.
-        std: standard deviation of 'gaussian'.
-        components: parts of the mixtures and of the roll.
-
-    Raises:
-        InputError: no prior has that name.
-    """
-    makers = {
-        "gaussian": lambda: Gaussian(dim, std),
-        "mixture": lambda: PetalMixture(components),
-        "uniform": lambda: Uniform(dim),
-        "swiss_roll": lambda: SwissRoll(components),
-        "fitted_gaussian": lambda: FittedMixture(dim, 1),
-        "fitted_mixture": lambda: FittedMixture(dim, components),
-    }
-    return makers[check_choice("prior", name, makers)]()
 
 
 def _choose(n, seed, labels, classes):

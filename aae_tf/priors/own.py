@@ -1,10 +1,12 @@
-"""A user's own priors: any tfp distribution over vectors, any function that draws samples."""
+"""Priors from what a user may give: a name and its arguments, any tfp distribution over vectors, any function that draws."""
 
 import numpy as np
 
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.errors import InputError
-from aae_tf.priors.base import Prior, as_seed
+from aae_tf.options import options_of
+from aae_tf.priors.base import PRIORS, Prior
+from aae_tf.seeds import as_seed
 
 tfd = tfp.distributions
 
@@ -86,7 +88,8 @@ def as_prior(prior, dim):
     """Return a `Prior` from what a user may pass.
 
     Args:
-        prior: a `Prior`, a `tfp.distributions.Distribution`, or a function (n, seed) to [n, dim].
+        prior: a name in `PRIORS`, or a dict of its 'name' and the arguments of its constructor; a `Prior`; a
+            `tfp.distributions.Distribution`; or a function (n, seed) to [n, dim].
         dim: dimension of the code; a prior of another dimension is refused.
 
     Returns:
@@ -95,17 +98,38 @@ def as_prior(prior, dim):
     Raises:
         InputError: none of these, or another dimension.
     """
-    if isinstance(prior, tfd.Distribution):
+    if isinstance(prior, str | dict):
+        prior = _named(**({"name": prior} if isinstance(prior, str) else prior), code_dim=dim)
+    elif isinstance(prior, tfd.Distribution):
         prior = DistributionPrior(prior)
     elif callable(prior) and not isinstance(prior, Prior):
         prior = SamplerPrior(prior, dim)
     if not isinstance(prior, Prior):
         raise InputError(
-            f"a prior is an aae_tf.priors.Prior, a tfp distribution or a function (n, seed), not {type(prior).__name__}"
+            f"a prior is a name, an aae_tf.priors.Prior, a tfp distribution or a function (n, seed), not "
+            f"{type(prior).__name__}"
         )
     if prior.dim != dim:
-        raise InputError(f"the prior has dimension {prior.dim} but the code has {dim}; make them equal")
+        raise InputError(
+            f"the prior has dimension {prior.dim} but the code has {dim}; set latent_dim={prior.dim}, or use a prior "
+            "of any dimension ('gaussian', 'uniform')"
+        )
     return prior
+
+
+def _named(name, code_dim, **arguments):
+    maker = PRIORS[name]
+    dim = {"dim": code_dim} if "dim" in options_of(maker) else {}
+    return maker(**dim, **arguments)
+
+
+def prior_options(name):
+    """Return what can be set of a prior: dict of argument name to `aae_tf.options.Option`.
+
+    Args:
+        name: a name in `PRIORS`, or 'own', of which nothing can be set.
+    """
+    return {} if name == "own" else options_of(PRIORS[name], PRIORS.given)
 
 
 def _describe(distribution):
@@ -133,4 +157,7 @@ def _rebuild(description):
         return _rebuild(value) if isinstance(value, dict) and "distribution" in value else value
 
     parameters = {name: value_of(value) for name, value in description["parameters"].items()}
-    return getattr(tfd, description["distribution"])(**parameters)
+    found = getattr(tfd, description["distribution"], None)
+    if not (isinstance(found, type) and issubclass(found, tfd.Distribution)):
+        raise InputError(f"'{description['distribution']}' is no distribution of TensorFlow Probability")
+    return found(**parameters)
