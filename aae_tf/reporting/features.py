@@ -13,7 +13,6 @@ import zipfile
 import numpy as np
 
 from aae_tf.backend import keras, tf
-from aae_tf.data import Split
 from aae_tf.data.embedded import cache_folder
 from aae_tf.models import Phase, as_images
 from aae_tf.models.losses import cross_entropy
@@ -23,6 +22,7 @@ from aae_tf.training import Trainer, checkpoints
 VERSION = 1
 STEPS = 1000
 UNITS = 64
+MOST = 60_000  # training images at most
 
 
 class FeatureClassifier(keras.Model):
@@ -100,12 +100,11 @@ def features_of(data):
     """Return the `Features` of a dataset, trained now or kept from before; None where it has too few labels.
 
     Args:
-        data: `aae_tf.data.Dataset` with labelled training and validation images in memory.
+        data: `aae_tf.data.Dataset` with labelled training and validation images.
     """
-    train, validation = (getattr(data, part) for part in ("train", "validation"))
-    if not data.classes or not isinstance(train, Split):
+    if not data.classes:
         return None
-    train, validation = train.labelled(), validation.labelled()
+    train, validation = data.training_images(MOST, 0).labelled(), data.validation.labelled()
     if len(train) < 20 or not len(validation):
         return None
     classifier = FeatureClassifier(data.classes, data.image_shape)
@@ -133,13 +132,19 @@ def _train(classifier, train):
 
 
 def _restore(path, classifier):
+    """Assign what is kept, all of it or nothing, and return whether it was."""
+    variables = classifier.variables
     try:
         with np.load(path) as arrays:
-            for number, variable in enumerate(classifier.variables):
-                variable.assign(arrays[f"v{number}"])
-            return json.loads(str(arrays["version"])) == VERSION
+            kept = [arrays[f"v{number}"] for number in range(len(variables))]
+            fits = json.loads(str(arrays["version"])) == VERSION
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
+    if not fits or any(array.shape != variable.shape for array, variable in zip(kept, variables, strict=True)):
+        return False
+    for variable, array in zip(variables, kept, strict=True):
+        variable.assign(array)
+    return True
 
 
 def _keep(path, classifier):
