@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from aae_tf import data, models, priors, reporting, runs
+from aae_tf import data, models, priors, runs
 from aae_tf.backend import tf
 from aae_tf.defaults import for_data
 from aae_tf.errors import InputError
@@ -164,7 +164,7 @@ def _fit(out_dir, recipe, dataset, trainer, callbacks, console):
         trainer.fit(
             recipe.epochs,
             [*own, *callbacks],
-            lambda: reporting.validation_numbers(trainer.model, dataset.validation),
+            lambda: trainer.model.validate(dataset.validation),
         )
     finally:
         display.close()

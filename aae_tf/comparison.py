@@ -7,7 +7,7 @@ from aae_tf import figures
 from aae_tf.api import train
 from aae_tf.errors import InputError
 from aae_tf.recipes import get_recipe
-from aae_tf.reporting import plane_panel
+from aae_tf.reporting import HeldOut, plane_panel
 from aae_tf.training import checkpoints
 
 # the measures of a comparison, in its order: (name, heading, decimals)
@@ -51,7 +51,7 @@ class Comparison:
             for measure, heading, decimals in COLUMNS
             if measure in ("two_sample_accuracy", "holes", "log_likelihood") and measure in found
         ]
-        panel = plane_panel(run.model, run.data, run.recipe.seed)
+        panel = plane_panel(run.model, HeldOut(run.data, seed=run.recipe.seed))
         return {**panel, "title": name, "caption": "\n".join(lines)}
 
     def rows(self):

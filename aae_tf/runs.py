@@ -70,7 +70,8 @@ class Run:
         """
         check_choice("split", split, ("test", "validation"))
         dataset = self._data()
-        measures = reporting.measure(self.model, dataset, split, self.recipe.seed, likelihood_samples, progress)
+        held_out = reporting.HeldOut(dataset, split, self.recipe.seed, likelihood_samples, progress)
+        measures = reporting.measure(self.model, held_out)
         return {
             "recipe": self.recipe.name,
             "source": dataset.source,
@@ -89,7 +90,8 @@ class Run:
         Raises:
             InputError: no data (see `load_run`).
         """
-        drawn = reporting.draw(self.model, self._data(), self.history, self.recipe.seed)
+        held_out = reporting.HeldOut(self._data(), seed=self.recipe.seed, history=self.history)
+        drawn = reporting.draw(self.model, held_out)
         folder = self.out_dir / "figures"
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():

@@ -1,5 +1,7 @@
 """What every model with a discriminator shares: the discriminator itself and how its games are played."""
 
+import math
+
 from aae_tf.errors import check_choice
 from aae_tf.models.base import LatentModel
 from aae_tf.models.losses import ADVERSARIAL
@@ -38,6 +40,11 @@ class AdversarialModel(LatentModel):
             "adversarial_loss": recipe.adversarial_loss,
             "discriminator_noise": recipe.discriminator_noise,
         }
+
+    @property
+    def undecided(self):
+        """The loss of a discriminator that cannot tell real from fake, or None."""
+        return {"non_saturating": math.log(2)}.get(self.adversarial_loss)
 
     @property
     def game_options(self):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError, check_choice
 from aae_tf.models.batches import Batches
@@ -9,7 +10,7 @@ from aae_tf.models.inputs import as_images
 from aae_tf.models.losses import RECONSTRUCTION
 from aae_tf.models.phases import Phase
 from aae_tf.networks import ImageScale, as_encoder, decoder_from_recipe, encoder_from_recipe
-from aae_tf.priors import fold
+from aae_tf.priors import Categorical, fold
 
 
 class LatentModel(keras.Model):
@@ -37,6 +38,10 @@ class LatentModel(keras.Model):
     parts = ("encoder", "decoder", "prior", "image_scale")
     matches_prior = True  # whether training pulls the codes towards the prior, so that it must be known before
     options = ("reconstruction_loss",)
+    measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality")
+    figures = ("samples", "latent_plane", "reconstructions", "manifold", "losses")
+    brings = ()
+    undecided = None
     classes = 0  # entries of the label y that the decoder sees
     reads_labels = False  # whether the decoder's y is given with the image, rather than inferred from it
     trains_on_labels = False  # whether training uses labels, so that `labels=` of a recipe means something
@@ -151,6 +156,27 @@ class LatentModel(keras.Model):
                 f"the decoder gives images of shape {tuple(outputs.shape[1:])}, not {tuple(images.shape[1:])}"
             )
         self.built = True
+
+    @property
+    def priors(self):
+        """The priors by code name, 'z' first."""
+        return {"z": self.prior} | ({"y": Categorical(self.classes)} if self.classes else {})
+
+    def validate(self, split):
+        """Return the numbers that are watched after every epoch, by name, on a `Split` of validation images.
+
+        Args:
+            split: `aae_tf.data.Split`.
+        """
+        if not self.encodes:
+            return {}
+        errors = evaluation.reconstruction_error(split.images, self.reconstruct(split.images, split.labels))
+        numbers, known = {"val_reconstruction_error": float(errors.mean())}, split.labelled()
+        if len(known) and self.wants_labelled:
+            numbers["val_classification_error"], _ = evaluation.error_rate(
+                known.labels, self.predict_labels(known.images)
+            )
+        return numbers
 
     @property
     def encodes(self):

@@ -8,6 +8,9 @@ from aae_tf.models.semi_supervised_aae import CategoricalAAE
 class ClusteringAAE(CategoricalAAE):
     """The model of §6 (arXiv 1511.05644, figure 9); arguments as for `CategoricalAAE`."""
 
+    measures = (*CategoricalAAE.measures, "clustering")
+    figures = ("samples", "latent_plane", "reconstructions", "clusters", "losses")
+
     @classmethod
     def entries(cls, recipe, classes):
         """Return the recipe's number of clusters."""

@@ -80,6 +80,22 @@ class DimensionalityReductionAAE(CategoricalAAE):
         self.heads, self.head_distance, self.uses_labels = heads, head_distance, uses_labels
 
     @property
+    def measures(self):
+        """The names of its measures."""
+        return (*CategoricalAAE.measures, "classification_error" if self.uses_labels else "clustering", "map")
+
+    @property
+    def figures(self):
+        """The names of its figures."""
+        labelled = ("confusion",) if self.uses_labels else ()
+        return ("samples", "latent_plane", "reconstructions", *labelled, "map", "losses")
+
+    @property
+    def brings(self):
+        """What a batch must bring."""
+        return ("labelled",) if self.uses_labels else ()
+
+    @property
     def wants_labelled(self):
         """Whether a batch brings labelled images of its own."""
         return self.uses_labels

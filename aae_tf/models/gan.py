@@ -48,6 +48,8 @@ class GAN(AdversarialModel):
     """
 
     parts = ("decoder", "prior", "image_scale", "discriminator")
+    measures = ("log_likelihood", "sample_quality")
+    figures = ("samples", "manifold", "losses")
 
     def __init__(self, decoder, discriminator, prior, **kwargs):
         super().__init__(None, decoder, prior, discriminator=discriminator, **kwargs)

@@ -28,6 +28,9 @@ class LabelInformedAAE(AdversarialAutoencoder):
         InputError: the prior has no classes.
     """
 
+    measures = (*AdversarialAutoencoder.measures, "label_in_prior")
+    figures = (*AdversarialAutoencoder.figures, "axes")
+    brings = ("labelled",)
     trains_on_labels = True
     wants_labelled = True
 

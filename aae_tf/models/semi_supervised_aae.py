@@ -93,6 +93,9 @@ class CategoricalAAE(AdversarialAutoencoder):
 class SemiSupervisedAAE(CategoricalAAE):
     """The model of §5 (arXiv 1511.05644, figure 8): y is the class; arguments as for `CategoricalAAE`."""
 
+    measures = (*CategoricalAAE.measures, "classification_error")
+    figures = ("samples", "latent_plane", "reconstructions", "style_grid", "confusion", "losses")
+    brings = ("labelled",)
     trains_on_labels = True
     wants_labelled = True
 

@@ -29,6 +29,9 @@ class SupervisedAAE(AdversarialAutoencoder):
     """
 
     options = (*AdversarialAutoencoder.options, "classes", "label_in_game")
+    measures = (*AdversarialAutoencoder.measures, "label_in_z")
+    figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses")
+    brings = ("labels",)
     reads_labels = True
     trains_on_labels = True
 

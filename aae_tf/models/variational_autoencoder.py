@@ -103,6 +103,9 @@ class ConditionalVAE(VariationalAutoencoder):
     """
 
     options = (*VariationalAutoencoder.options, "classes")
+    measures = (*VariationalAutoencoder.measures, "label_in_z")
+    figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses")
+    brings = ("labels",)
     reads_labels = True
     trains_on_labels = True
 
