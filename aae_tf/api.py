@@ -130,9 +130,7 @@ def _watching(recipe, model):
         raise InputError(f"{type(model).__name__} has no validation measure to watch; use keep='last' and patience=0")
     patience = recipe.patience or recipe.epochs + 1
     return [
-        keras.callbacks.EarlyStopping(
-            watch, patience=patience, mode="min", restore_best_weights=recipe.keep == "best"
-        )
+        keras.callbacks.EarlyStopping(watch, patience=patience, mode="min", restore_best_weights=recipe.keep == "best")
     ]
 
 

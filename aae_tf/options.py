@@ -111,7 +111,9 @@ def arguments_of(thing):
     found = {}
     for maker in filter(inspect.isroutine, makers):
         arguments = inspect.signature(maker).parameters.values()
-        found = {each.name: each for each in arguments if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)} | found
+        found = {
+            each.name: each for each in arguments if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        } | found
         if not any(each.kind is each.VAR_KEYWORD for each in arguments):
             break
     return {name: each for name, each in found.items() if name != "self"}

@@ -178,9 +178,7 @@ def differences(out_dir, record, found, dataset):
         found: what `identity` returned.
         dataset: `aae_tf.data.Dataset`.
     """
-    theirs, ours = (
-        json.loads(json.dumps(Recipe.from_dict(each["recipe"]).flat())) for each in (record, found)
-    )
+    theirs, ours = (json.loads(json.dumps(Recipe.from_dict(each["recipe"]).flat())) for each in (record, found))
     cosine = any(value == "cosine" for name, value in ours.items() if name.endswith(".schedule"))
     free = {"summary"} if cosine else {"summary", "epochs"}
     usual = {"weights": 1.0, "views": 0.0}

@@ -84,6 +84,11 @@ class Run:
         """Write evaluation.json, whole or not at all; see `report`."""
         write_json(self.out_dir / "evaluation.json", report)
 
+    def last_report(self):
+        """Return what evaluation.json holds, a dict as `evaluate` returns it; None before it is written."""
+        path = self.out_dir / "evaluation.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
     def figures(self, split="test"):
         """Draw the model's figures and write them to `figures/*.png`.
 
@@ -132,9 +137,7 @@ class Run:
         """
         images = None if self.data is None or len(self.data.validation) < 2 else self.data.validation.images[:2]
         dest = self.out_dir / "saved_model" if dest is None else dest
-        kept = self.out_dir / "evaluation.json"
-        if report is None and kept.exists():
-            report = json.loads(kept.read_text())
+        report = self.last_report() if report is None else report
         about = {
             "recipe": self.recipe.name,
             "data": read_record(self.out_dir)["data"]["source"],

@@ -53,7 +53,7 @@ def test_evaluation_has_values_beside_yardsticks(trained):
 
 def test_reconstructions_are_better_than_the_mean_image(trained):
     as_test = dataclasses.replace(trained.data, test=trained.data.train)
-    error = reporting.measure(trained.model, as_test)["reconstruction_error"]
+    error = reporting.measures.reconstruction_error(trained.model, reporting.HeldOut(as_test))["reconstruction_error"]
     assert 0 < error["value"] < 0.8 * error["yardstick"]
 
 

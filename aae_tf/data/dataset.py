@@ -86,6 +86,16 @@ class Dataset:
         """Number of classes, 0 without labels."""
         return len(self.class_names)
 
+    def training_images(self, most, seed):
+        """Return at most `most` training images, drawn by the seed: a `Split`.
+
+        Args:
+            most: largest number of images.
+            seed: int.
+        """
+        train = self.train if isinstance(self.train, Split) else self.validation
+        return train if len(train) <= most else train.take(np.random.default_rng(seed).permutation(len(train))[:most])
+
     def with_labels(self, labels, seed):
         """Return the dataset with only some of its training labels, the others -1.
 

@@ -83,7 +83,9 @@ class Inference:
         """
         codes = codes if isinstance(codes, dict) else {"z": codes}
         if set(codes) != set(self.drawn):
-            raise InputError(f"codes {', '.join(codes)} were given; {type(self).__name__} decodes {', '.join(self.drawn)}")
+            raise InputError(
+                f"codes {', '.join(codes)} were given; {type(self).__name__} decodes {', '.join(self.drawn)}"
+            )
         if bool(self.classes) != (labels is not None):
             wanted = "decodes with labels; give one for each row" if self.classes else "decodes codes alone, no labels"
             raise InputError(f"{type(self).__name__} {wanted}")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aae_tf.backend import keras, tf
+from aae_tf.evaluation import unbiased_mmd
 from aae_tf.registry import Registry
 
 RECONSTRUCTION = Registry("reconstruction loss")
@@ -110,16 +111,14 @@ def maximum_mean_discrepancy(codes, real, scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 
         Tolstikhin et al., 2018, arXiv 1711.01558, section 4.
     """
     count = tf.cast(tf.shape(codes)[0], tf.float32)
-    pairs = count * (count - 1)
     within_codes, within_real = _square_distances(codes, codes), _square_distances(real, real)
     across = _square_distances(codes, real)
-    width = tf.reduce_sum(within_real) / pairs
+    width = tf.reduce_sum(within_real) / (count * (count - 1))
     total = 0.0
     for scale in scales:
-        near, far = scale * width / (scale * width + within_codes), scale * width / (scale * width + within_real)
+        sums = [tf.reduce_sum(scale * width / (scale * width + each)) for each in (within_codes, within_real, across)]
         # the diagonals, all 1, are left out
-        total += (tf.reduce_sum(near) + tf.reduce_sum(far) - 2 * count) / pairs
-        total -= 2 * tf.reduce_mean(scale * width / (scale * width + across))
+        total += unbiased_mmd(sums[0] - count, sums[1] - count, sums[2], count, count)
     return total
 
 

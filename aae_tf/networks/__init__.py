@@ -4,7 +4,15 @@ The paper's are dense (two layers of 1000 ReLU); convolutional ones are here for
 numbers into networks; every class can be used by itself.
 """
 
-from aae_tf.networks.build import ARCHITECTURES, Plan, accepted_by, discriminator_maker, encoder_maker, make, make_decoder
+from aae_tf.networks.build import (
+    ARCHITECTURES,
+    Plan,
+    accepted_by,
+    discriminator_maker,
+    encoder_maker,
+    make,
+    make_decoder,
+)
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
 from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody, as_encoder

@@ -8,6 +8,21 @@ from aae_tf.registry import Registry
 PRIORS = Registry("prior", given=("dim", "weights", "means", "covariances"))
 
 
+def square_of_codes(first, second, others):
+    """Return codes at steps along two dimensions, float32 [S * S, D], row by row from the top left.
+
+    Args:
+        first: float [S], rising: z1, which grows rightwards.
+        second: float [S], rising: z2, which grows upwards.
+        others: float [D], the code elsewhere.
+    """
+    codes = np.tile(np.asarray(others, "float32"), (len(second), len(first), 1))
+    if codes.shape[-1] > 1:
+        codes[..., 1] = second[::-1, None]
+    codes[..., 0] = first
+    return codes.reshape(-1, codes.shape[-1])
+
+
 class Prior:
     """A distribution over codes that can be sampled.
 
@@ -60,6 +75,42 @@ class Prior:
             InputError: this prior has no classes.
         """
         raise InputError(f"{type(self).__name__} has no classes")
+
+    def manifold_codes(self, side):
+        """Return codes at equal steps over the prior's first two dimensions (figure 2e), and what they are.
+
+        In the plane these are equal distances, over all of the prior's reach; of more dimensions equal steps of the
+        percentiles of its samples, the other dimensions at their medians.
+
+        Args:
+            side: codes along each dimension.
+
+        Returns:
+            (float32 [side * side, dim], row by row from the top left: z1 grows rightwards, z2 upwards; bool
+            [side * side], False where there is hardly any prior mass, or None; a title).
+        """
+        drawn = self.sample(10_000, 0).numpy()
+        if self.dim != 2:
+            steps = np.quantile(drawn, (np.arange(side) + 0.5) / side, axis=0)
+            codes = square_of_codes(steps[:, 0], steps[:, min(1, self.dim - 1)], np.median(drawn, 0))
+            return codes, None, "decoded at equal steps of the prior's percentiles"
+        reach = float(np.quantile(np.abs(drawn), 0.995))
+        steps = np.linspace(-reach, reach, side)
+        codes = square_of_codes(steps, steps, np.zeros(2))
+        cell = 2 * reach / (side - 1)
+        keep = np.array([(np.abs(drawn - code).max(1) < 0.5 * cell).sum() >= 2 for code in codes])
+        return codes, keep, "decoded at equal steps over the plane, where the prior has mass"
+
+    def class_axes(self, steps):
+        """Return codes along each class's part of the prior (figures 4b and 4d), and what they are.
+
+        Args:
+            steps: codes for each class.
+
+        Returns:
+            (float32 [classes * steps, dim], class by class; a title), or None for a prior whose classes have no axis.
+        """
+        return None
 
     def get_config(self):
         """Return the arguments that make this prior again."""

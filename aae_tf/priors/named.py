@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+from scipy.stats import norm
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.priors.base import PRIORS, Prior
+from aae_tf.priors.base import PRIORS, Prior, square_of_codes
 from aae_tf.seeds import as_seed, split_seed
 
 tfd = tfp.distributions
@@ -34,6 +35,12 @@ class Gaussian(Prior):
     def spread(self):
         """The standard deviation of each dimension."""
         return self.std
+
+    def manifold_codes(self, side):
+        """Return codes at equal steps of the percentiles, the other dimensions at 0; see `Prior.manifold_codes`."""
+        steps = norm.ppf((np.arange(side) + 0.5) / side) * self.std
+        title = f"decoded at equal steps of the prior's percentiles (std {self.std:g})"
+        return square_of_codes(steps, steps, np.zeros(self.dim)), None, title
 
     def get_config(self):
         """Return the arguments that make this prior again."""
@@ -142,6 +149,12 @@ class PetalMixture(Prior):
         steps = np.stack([position, np.zeros_like(position)], -1)
         return (self.means[component] + steps @ self.axes[component].T).astype("float32")
 
+    def class_axes(self, steps):
+        """Return codes along each petal, two standard deviations to either side; see `Prior.class_axes`."""
+        positions = np.linspace(-2, 2, steps)
+        codes = np.concatenate([self.along(component, positions) for component in range(self.components)])
+        return codes, "along each component's long axis, inwards to outwards"
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {name: getattr(self, name) for name in ("components", "radius", "radial_std", "tangential_std")}
@@ -185,6 +198,11 @@ class SwissRoll(Prior):
         root = tf.sqrt(tf.cast(position, tf.float32))
         angle = 2 * math.pi * self.turns * root
         return self.radius * root[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
+
+    def class_axes(self, steps):
+        """Return codes along the middle of the roll, stretch by stretch; see `Prior.class_axes`."""
+        codes = self.along((np.arange(self.classes * steps) + 0.5) / (self.classes * steps)).numpy()
+        return codes, "along the roll, inside to outside, one stretch a row"
 
     def nearest_class(self, z, steps=2000):
         """Return the stretch of the roll nearest to each code, int array [N].
