@@ -39,8 +39,8 @@ def identity(recipe, model, dataset, policy, compiled):
         raise
     except (TypeError, ValueError, NotImplementedError) as error:
         raise InputError(
-            f"the model or a part of it cannot be saved ({str(error).splitlines()[0]}); give it a get_config() of plain "
-            "values, and register it: keras.saving.register_keras_serializable()"
+            f"the model or a part of it cannot be saved ({str(error).splitlines()[0]}); give it a get_config() of "
+            "plain values, and register it: keras.saving.register_keras_serializable()"
         ) from None
     return {
         "recipe": recipe.to_dict(),

@@ -30,8 +30,8 @@ class LatentModel(Inference, keras.Model):
         encoder: `Encoder`, or a Keras model from images [N, H, W, C] to codes [N, D].
         decoder: Keras model from codes [N, D] to images [N, H, W, C] in the networks' scale.
         prior: `aae_tf.priors.Prior` of z.
-        image_scale: 'unit' [0, 1], 'signed' [-1, 1] (tanh output), 'centred' (less the training set's mean image, linear
-            output), 'standardized' (per dimension over the training set, linear output), or an `ImageScale`.
+        image_scale: 'unit' [0, 1], 'signed' [-1, 1] (tanh output), 'centred' (less the training set's mean image,
+            linear output), 'standardized' (per dimension over the training set, linear output), or an `ImageScale`.
         reconstruction_loss: a name in `RECONSTRUCTION`: 'squared_error' (half the sum over pixels, mean over the
             batch), 'mean_squared_error' (mean over pixels) or 'binary_crossentropy' (sum over pixels; 'unit' only).
 

@@ -19,7 +19,8 @@ class Batches:
 
         Args:
             name: what the compiled function is kept by.
-            run: function (rows float32 [n, ...], labels int32 [n] if given, seed int32 [2] if given) to a tensor or a dict of tensors.
+            run: function (rows float32 [n, ...], labels int32 [n] if given, seed int32 [2] if given) to a tensor or
+                a dict of tensors.
             row_shape: the shape of a row that the model takes; a last axis of 1 may be missing in `inputs`.
             batch_size: rows per pass.
             inputs: images, uint8 or float [N, H, W(, C)], or codes, float [N, D].

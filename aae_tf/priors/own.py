@@ -1,4 +1,4 @@
-"""Priors from what a user may give: a name and its arguments, any tfp distribution over vectors, any function that draws."""
+"""Priors from what a user may give: a name and arguments, any tfp distribution over vectors, any sampling function."""
 
 import numpy as np
 

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from aae_tf import recipes
+from aae_tf.recipes import recipes
 
 MNIST_PIXELS = 28 * 28
 USUAL_IMAGES = 3500  # training images of mnist_5k
@@ -28,7 +28,7 @@ def for_data(recipe, dataset, given):
         dataset: `aae_tf.data.Dataset`.
         given: options the user gave, which stay; so do the numbers in which the recipe differs from that of its name.
     """
-    usual = recipes.recipes().get(recipe.name)
+    usual = recipes().get(recipe.name)
     if usual is None:
         return recipe
     theirs = usual.flat()

@@ -148,8 +148,8 @@ class Trainer:
 
         Args:
             epochs: the total, epochs of earlier runs included.
-            callbacks: `keras.callbacks.Callback` objects; a batch, for them, is a stretch of steps. What they have noted
-                is kept in checkpoints.
+            callbacks: `keras.callbacks.Callback` objects; a batch, for them, is a stretch of steps. What they have
+                noted is kept in checkpoints.
             validate: function to a dict of numbers, called after each epoch.
             displays: callbacks of which nothing is kept.
 
