@@ -129,7 +129,13 @@ def test_model_config_round_trip(name):
     config = model.get_config()
     again = type(model).from_config(config)
     assert again.get_config() == config
-    assert again.phases is not None
+    again.build((None, *SHAPE))
+    assert declared(again) == declared(model)
+
+
+def declared(model):
+    """Return what tells whether a model trains as another does: each phase's name, kind, weight and variables."""
+    return [(phase.name, phase.kind, phase.weight, len(phase.variables)) for phase in model.phases()]
 
 
 def test_model_saves_and_loads(name, few, tmp_path):

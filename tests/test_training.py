@@ -216,12 +216,29 @@ def test_schedules_reach_the_optimizers(few):
     np.testing.assert_allclose(rates, [0.1, 0.05, 0.1 / 3], rtol=1e-6)
 
 
-def test_precision():
-    assert dtype_policy("mixed_float16") == "mixed_float16"
-    expected = (
-        ("mixed_bfloat16", "mixed_float16", "float32") if tf.config.list_physical_devices("GPU") else ("float32",)
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_hidden_layers_compute_in_the_policy_and_what_comes_out_is_float32(batch, precision):
+    recipe = aae_tf.recipes()["semi_supervised"].with_options(**SMALL)
+    model = models.SemiSupervisedAAE.from_recipe(
+        recipe, (28, 28, 1), priors.Gaussian(recipe.latent_dim), dtype_policy(precision), classes=10
     )
-    assert dtype_policy("auto") in expected
+    model.build((None, 28, 28, 1))
+    for chain in (model.encoder.body, model.decoder, model.discriminator, model.discriminator_y):
+        hidden = [layer for layer in chain.chain if isinstance(layer, keras.layers.Dense)]
+        hidden = [layer for layer in hidden if layer.units == 32]
+        assert [layer.compute_dtype for layer in hidden] == [precision.removeprefix("mixed_")] * 2
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    codes = model.codes(batch, seed=priors.as_seed(0), training=True)
+    logits = model.discriminator(codes["z"], training=True)
+    losses = [phase.loss(batch, codes, priors.as_seed(1)) for phase in model.phases()]
+    assert {value.dtype for value in (*codes.values(), logits, *losses, model.to_images(codes))} == {tf.float32}
+
+
+@pytest.mark.parametrize("capability", [None, (7, 0), (9, 0)])
+def test_auto_is_the_precision_of_the_published_results_on_every_device(monkeypatch, capability):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [] if capability is None else ["a GPU"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {"compute_capability": capability})
+    assert dtype_policy("auto") == "float32"
 
 
 @pytest.mark.usefixtures("training_alone")
