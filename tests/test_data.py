@@ -12,6 +12,9 @@ import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import tf
 from aae_tf.data import own
+from aae_tf.models import as_images
+from aae_tf.pixels import to_unit
+from aae_tf.serving import client
 
 
 def test_embedded_digits_are_stratified_disjoint_and_real(digits):
@@ -280,3 +283,25 @@ def test_tfds_does_not_bring_tensorflows_noise_to_the_terminal(shared):
     )
     assert done.stderr == ""
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int32", "int64", "bool", "float32", "float64"])
+def test_a_pixels_type_alone_says_what_it_means_everywhere(few, kind):
+    whole = few[0][:20]
+    given_images = {"bool": whole > 127, "float32": whole / np.float32(255), "float64": whole / 255}.get(kind)
+    given_images = whole.astype(kind) if given_images is None else given_images
+    expected = ((whole > 127) if kind == "bool" else whole / 255).astype("float32")
+    loaded = data.load(given_images)
+    taken = np.concatenate([part.images for part in (loaded.train, loaded.validation, loaded.test)])
+    assert taken.mean() / 255 == pytest.approx(expected.mean(), rel=1e-5)
+    for found in (
+        to_unit(given_images),
+        as_images(given_images).numpy(),
+        as_images(tf.constant(given_images)).numpy(),
+        client._images(given_images),
+    ):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert aae_tf.evaluation.reconstruction_error(given_images, expected).max() < 1e-12
+    assert aae_tf.evaluation.nearest_distances(given_images, expected).max() < 1e-3
+    np.testing.assert_array_equal(aae_tf.figures.nearest(expected, given_images), np.arange(20))

@@ -11,6 +11,7 @@ import numpy as np
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.pixels import to_unit
 
 CHUNK = 2000  # rows of a block of distances: 2,000 x 2,000 float32, 16 MB
 COARSE = np.geomspace(0.02, 2.0, 24)
@@ -148,5 +149,4 @@ def _rows(array):
 
 
 def _flat(images):
-    flat = np.asarray(images).reshape(len(images), math.prod(np.shape(images)[1:]))
-    return flat.astype("float32") / np.float32(255.0) if images.dtype == np.uint8 else flat.astype("float32")
+    return to_unit(images).reshape(len(images), math.prod(np.shape(images)[1:]))

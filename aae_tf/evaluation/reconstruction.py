@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from aae_tf.pixels import white
+
 
 def reconstruction_error(images, outputs):
     """Return each image's reconstruction error.
@@ -16,6 +18,6 @@ def reconstruction_error(images, outputs):
     errors = np.empty(len(images))
     for start in range(0, len(images), 1000):
         part = slice(start, start + 1000)
-        target = np.asarray(images[part], "float64") / (255.0 if images.dtype == np.uint8 else 1.0)
+        target = np.asarray(images[part], "float64") / white(images.dtype)
         errors[part] = ((target - outputs[part]) ** 2).mean(axis=(1, 2, 3))
     return errors

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.metrics import pairwise_distances, pairwise_distances_chunked
 
 from aae_tf.evaluation.prior_match import neighbour_radius
+from aae_tf.pixels import to_unit
 
 
 def frechet_distance(real, fake):
@@ -109,9 +110,7 @@ def nearest_distances(images, others):
     Returns:
         float64 array [N].
     """
-    flat = [np.asarray(array).reshape(len(array), -1) for array in (images, others)]
-    images, others = (array / np.float32(255) if array.dtype == np.uint8 else array for array in flat)
-    images, others = images.astype("float32"), others.astype("float32")
+    images, others = (to_unit(array).reshape(len(array), -1) for array in (images, others))
     found = np.empty(len(images))
     for start in range(0, len(images), 1000):
         part = slice(start, start + 1000)

@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from scipy.stats import norm
 
 from aae_tf.figures.colours import COLOURS
+from aae_tf.pixels import to_unit
 
 
 def percentile_codes(side, dim, std):
@@ -151,9 +152,8 @@ def nearest(samples, images):
     """
     rows = samples.reshape(len(samples), -1).astype("float32")
     best, where = np.full(len(rows), np.inf, "float32"), np.zeros(len(rows), int)
-    scale = 255.0 if images.dtype == np.uint8 else 1.0
     for start in range(0, len(images), 10_000):
-        chunk = images[start : start + 10_000].reshape(-1, rows.shape[1]).astype("float32") / scale
+        chunk = to_unit(images[start : start + 10_000]).reshape(-1, rows.shape[1])
         square = (rows**2).sum(1)[:, None] - 2 * rows @ chunk.T + (chunk**2).sum(1)
         index = square.argmin(1)
         distance = square[np.arange(len(rows)), index]
@@ -174,7 +174,7 @@ def reconstructions(images, outputs, columns=12, title="held-out images and thei
     Returns:
         `matplotlib.figure.Figure`.
     """
-    images = images / 255.0 if images.dtype == np.uint8 else images
+    images = to_unit(images)
     rows = len(images) // columns
     figure = Figure(figsize=(0.6 * columns, 1.3 * rows + 0.4), layout="constrained")
     for index, axes in enumerate(np.atleast_1d(figure.subplots(rows, 1))):

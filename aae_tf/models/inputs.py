@@ -2,17 +2,17 @@
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.pixels import white
 
 
 def as_images(images):
     """Return images as float32 [N, H, W, C] in [0, 1].
 
     Args:
-        images: uint8 [N, H, W(, C)] in 0..255, or float in [0, 1]; array or tensor.
+        images: whole numbers [N, H, W(, C)] in 0..255, or booleans, or floats in [0, 1]; array or tensor.
     """
     images = tf.convert_to_tensor(images)
-    scale = 255.0 if images.dtype == tf.uint8 else 1.0
-    images = tf.cast(images, tf.float32) / scale
+    images = tf.cast(images, tf.float32) / white(images.dtype.as_numpy_dtype)
     return images[..., None] if images.shape.rank == 3 else images
 
 
