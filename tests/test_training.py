@@ -49,7 +49,7 @@ def test_an_epoch_visits_every_image_once_and_epochs_differ(few):
 
 def test_a_stream_gives_the_loop_the_same_batches_as_its_dataset(few):
     elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
-    source = Streamed(data.Stream(elements, 400, (28, 28, 1), True), 30, steps_per_stretch=4)
+    source = Streamed(data.Stream(elements, 400, data.Split(*few)), 30, steps_per_stretch=4)
     seen = []
     for stretch in source.stretches(0, None):
         for step in range(stretch.first, stretch.first + stretch.count):

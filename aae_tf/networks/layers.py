@@ -5,6 +5,7 @@ import numpy as np
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.options import Choices
+from aae_tf.pixels import white
 
 IMAGE_SCALES = Choices(("unit", "signed", "centred", "standardized"))
 
@@ -81,7 +82,7 @@ class ImageScale(keras.layers.Layer):
         """
         if self.kind not in ("centred", "standardized"):
             return
-        scale = 255.0 if images.dtype == np.uint8 else 1.0
+        scale = white(images.dtype)
         mean = images.mean(0, dtype=np.float64) / scale
         self.shift.assign(mean)
         if self.kind == "centred":

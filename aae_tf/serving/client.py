@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from aae_tf.errors import InputError, ServingError
+from aae_tf.pixels import to_unit
 
 RETRIED = (503,)
 
@@ -240,8 +241,7 @@ class RestTransport:
 
 
 def _images(images):
-    images = np.asarray(images)
-    images = images.astype("float32") / np.float32(255) if images.dtype == np.uint8 else images.astype("float32")
+    images = to_unit(images)
     return images[..., None] if images.ndim == 3 else images
 
 
