@@ -114,6 +114,7 @@ def _make_trainer(recipe, model, training, policy, **how):
         seed=recipe.seed,
         order=recipe.order,
         joint=recipe.joint,
+        ramps=recipe.ramps,
         views=Views(**recipe.views) if recipe.views else None,
         weight_average=recipe.weight_average,
         rates=lambda epoch: {state: learning_rate(each, epoch, recipe.epochs) for state, each in settings.items()},

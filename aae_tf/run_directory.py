@@ -181,7 +181,7 @@ def differences(out_dir, record, found, dataset):
     theirs, ours = (json.loads(json.dumps(Recipe.from_dict(each["recipe"]).flat())) for each in (record, found))
     cosine = any(value == "cosine" for name, value in ours.items() if name.endswith(".schedule"))
     free = {"summary"} if cosine else {"summary", "epochs"}
-    usual = {"weights": 1.0, "views": 0.0}
+    usual = {"weights": 1.0, "ramps": 0.0, "views": 0.0}
     names = [*ours, *(name for name in theirs if name.partition(".")[0] in usual and name not in ours)]
     different = []
     for name in names:

@@ -13,6 +13,7 @@ class ClusteringAAE(CategoricalAAE):
 
     measures = (*CategoricalAAE.measures, "clustering")
     figures = (*CategoricalAAE.figures, "clusters")
+    watched = "val_clustering_error"
 
     @classmethod
     def from_data(cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 16):

@@ -97,8 +97,8 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
     @property
     def brings(self):
-        """Labelled images, where it learns from labels."""
-        return ("labelled",) if self.uses_labels else ()
+        """Labelled images, where it learns from labels, and what `CategoricalAAE` brings."""
+        return (*(["labelled"] if self.uses_labels else []), *super().brings)
 
     @property
     def measures(self):
@@ -150,8 +150,8 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return self.image_scale.invert(tf.cast(self.decoder(places), tf.float32))
 
     def updates(self):
-        """Return reconstruction (which moves the heads too), games, the heads' own cost, and classification."""
-        _, *games = super().updates()
+        """Return reconstruction (which moves the heads too), the others, the heads' own cost, and classification."""
+        _, *others = super().updates()
         heads = self.heads.trainable_variables
 
         def apart(batch, codes, seed):
@@ -159,7 +159,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
         return [
             Update(self.reconstruction_phase(heads)),
-            *games,
+            *others,
             Update(Phase("heads", apart, heads)),
             *([self.classification_update()] if self.uses_labels else []),
         ]

@@ -29,6 +29,7 @@ class Phase:
             a loss first looks at them), `seed` int32 [2] for the phase's own draws.
         variables: the trainable variables it moves.
         weight: factor on the loss in training (the reported loss is without it).
+        ramp: epochs in which the weight rises from 0; 0: it is full from the first step.
         number: its place in the model's step, from which its draws' seed is made; `arranged` sets it.
     """
 
@@ -36,7 +37,16 @@ class Phase:
     loss: Callable[[dict, Any, Any], Any]
     variables: list
     weight: float = 1.0
+    ramp: float = 0.0
     number: int = 0
+
+    def factor(self, batch):
+        """Return the factor on the loss in this step, its weight risen so far.
+
+        Args:
+            batch: dict of tensors, with 'epoch', float32 scalar: epochs done.
+        """
+        return self.weight * tf.minimum(1.0, batch["epoch"] / self.ramp) if self.ramp else self.weight
 
 
 class Update:
@@ -89,24 +99,27 @@ def phases_of(updates):
     return found
 
 
-def arranged(updates, weights=None, joint=()):
+def arranged(updates, weights=None, joint=(), ramps=None):
     """Return a model's updates as a recipe wants them: phases numbered, weighted, and some of them joined.
 
     Args:
         updates: list of `Update`, as a model gives them.
         weights: dict of phase name to a factor on its loss, over the phase's own.
         joint: names of phases that are joined in one update, at the place and by the optimizer of the first of them.
+        ramps: dict of phase name to the epochs in which its weight rises from 0.
 
     Raises:
         InputError: a name that no phase has.
     """
-    weights, known = weights or {}, phases_of(updates)
-    for what, names in (("weights", weights), ("joint", joint)):
+    weights, ramps, known = weights or {}, ramps or {}, phases_of(updates)
+    for what, names in (("weights", weights), ("joint", joint), ("ramps", ramps)):
         for name in names:
             if name not in known:
                 raise InputError(f"{what}: the model has no phase '{name}'; it has: {', '.join(known)}")
     phases = {
-        name: replace(phase, weight=phase.weight * weights.get(name, 1), number=number)
+        name: replace(
+            phase, weight=phase.weight * weights.get(name, 1), ramp=ramps.get(name, phase.ramp), number=number
+        )
         for number, (name, phase) in enumerate(known.items())
     }
     together = [phase for name, phase in phases.items() if name in joint]
@@ -202,7 +215,7 @@ def take(updates, model, optimizers, batch, seed, taken, draws=None, replicas=1,
             for update in updates:
                 for phase in update.phases:
                     losses[phase.name] = phase.loss(batch, codes, fold(draws, phase.number + 1))
-                total = sum(losses[phase.name] * (phase.weight / replicas) for phase in update.phases)
+                total = sum(losses[phase.name] * (phase.factor(batch) / replicas) for phase in update.phases)
                 totals.append(optimizers[update.state].scale_loss(total))
         gradients = [tape.gradient(total, variables) for total, variables in zip(totals, watched, strict=True)]
         moved[:] = [variable for variable, _ in scope.moved]

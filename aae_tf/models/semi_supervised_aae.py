@@ -4,14 +4,18 @@ Two games make q(y) a uniform categorical distribution and q(z) a Gaussian; the 
 three phases: reconstruction, regularization (both games), and classification on a few labelled images of its own.
 """
 
+from typing import Annotated
+
 from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
+from aae_tf.models.consistency import consistency_updates
 from aae_tf.models.games import AdversarialGame
 from aae_tf.models.losses import cross_entropy
 from aae_tf.models.phases import Phase, Update
 from aae_tf.networks import discriminator_maker, encoder_maker
+from aae_tf.options import Range
 from aae_tf.priors import Categorical
 
 
@@ -23,6 +27,11 @@ class CategoricalAAE(AdversarialAutoencoder):
             `prior` of z, as for `AdversarialAutoencoder`.
         discriminator_y: Keras model from y [N, K] to one logit a row.
         classes: K, the entries of y.
+        consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
+        perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
+            'perturbation'), in pixels of [0, 1]; 0 for none.
+        information: whether y is to tell the most of the image: sure of each, and every class used (a phase
+            'information').
         **kwargs: as for `AdversarialAutoencoder`.
 
     Call arguments:
@@ -37,9 +46,28 @@ class CategoricalAAE(AdversarialAutoencoder):
     }
     figures = ("samples", "latent_plane", "reconstructions", "losses")
 
-    def __init__(self, *args, discriminator_y, classes, **kwargs):
+    def __init__(
+        self,
+        *args,
+        discriminator_y,
+        classes,
+        consistency: bool = False,
+        perturbation: Annotated[float, Range(0.0)] = 0.0,
+        information: bool = False,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.discriminator_y, self.entries = discriminator_y, classes
+        self.consistency, self.perturbation, self.information = consistency, perturbation, information
+
+    @property
+    def brings(self):
+        """Views, where an image is to be consistent with them."""
+        return ("views",) if self.consistency else ()
+
+    def updates(self):
+        """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""
+        return [*super().updates(), *consistency_updates(self)]
 
     @property
     def priors(self):
@@ -127,10 +155,14 @@ class CategoricalAAE(AdversarialAutoencoder):
 class SemiSupervisedAAE(CategoricalAAE):
     """The model of §5 (arXiv 1511.05644, figure 8): y is the class; arguments as for `CategoricalAAE`."""
 
-    brings = ("labelled",)
     measures = (*CategoricalAAE.measures, "classification_error")
     figures = (*CategoricalAAE.figures, "style_grid", "confusion")
     watched = "val_classification_error"
+
+    @property
+    def brings(self):
+        """Labelled images, and views where an image is to be consistent with them."""
+        return ("labelled", *super().brings)
 
     @classmethod
     def from_data(cls, recipe, classes, prior):
@@ -140,7 +172,7 @@ class SemiSupervisedAAE(CategoricalAAE):
         return {"classes": classes}
 
     def updates(self):
-        """Return reconstruction, both discriminators, the generator, and classification."""
+        """Return the updates of `CategoricalAAE`, and classification."""
         return [*super().updates(), self.classification_update()]
 
     def validate(self, split):

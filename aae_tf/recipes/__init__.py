@@ -8,10 +8,11 @@ from aae_tf.errors import InputError, check_choice
 from aae_tf.recipes.baselines import BASELINES
 from aae_tf.recipes.paper import PAPER
 from aae_tf.recipes.recipe import OptimizerSettings, Recipe
+from aae_tf.recipes.views import VIEWS
 
 __all__ = ["OptimizerSettings", "Recipe", "get_recipe", "recipes", "register_recipe"]
 
-_HOUSE = {recipe.name: recipe for recipe in (*PAPER, *BASELINES)}
+_HOUSE = {recipe.name: recipe for recipe in (*PAPER, *VIEWS, *BASELINES)}
 _OWN = {}
 
 
@@ -19,7 +20,7 @@ def recipes():
     """Return the paper's experiments, the baselines it is compared with, and what was registered, by name.
 
     Returns:
-        dict of name to `Recipe`, in the paper's order, the baselines after it.
+        dict of name to `Recipe`, in the paper's order, those with views after it, then the baselines.
 
     Example:
         >>> import aae_tf

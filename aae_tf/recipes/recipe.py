@@ -88,6 +88,7 @@ class Recipe(_Checked):
         options: what the model and its networks take, by name: the arguments of their constructors. `aae-tf recipes
             NAME` lists them; a name that the recipe's model does not take is refused.
         weights: factor on the loss of a phase, by the phase's name.
+        ramps: epochs in which the weight of a phase rises from 0, by the phase's name.
         optimizers: `OptimizerSettings` by kind of update ('reconstruction', 'regularization', 'classification', ...).
         views: how much a random view of an image may differ from it, the arguments of `aae_tf.Views`; empty for none.
         joint: names of phases whose losses are summed into one update, by the first one's optimizer.
@@ -115,6 +116,7 @@ class Recipe(_Checked):
     prior: dict = field(default_factory=lambda: {"name": "gaussian", "std": 5.0})
     options: dict = field(default_factory=dict)
     weights: dict = field(default_factory=dict)
+    ramps: dict = field(default_factory=dict)
     optimizers: dict = field(default_factory=dict)
     views: dict = field(default_factory=dict)
     joint: tuple[str, ...] = ()
@@ -183,7 +185,7 @@ class Recipe(_Checked):
         for name, value in self.to_dict().items():
             if name == "options":
                 found |= value
-            elif name in ("prior", "weights", "views"):
+            elif name in ("prior", "weights", "ramps", "views"):
                 found |= {f"{name}.{part}": each for part, each in value.items()}
             elif name == "optimizers":
                 found |= {f"{kind}.{part}": each for kind, settings in value.items() for part, each in settings.items()}
@@ -243,7 +245,7 @@ class Recipe(_Checked):
             return None
         if head == "prior":
             return replace(self, prior=_prior(self.prior, rest, value))
-        if head in ("weights", "views"):
+        if head in ("weights", "ramps", "views"):
             return replace(self, **{head: _numbers(head, getattr(self, head), rest, value)})
         if head == "optimizers" and isinstance(value, dict):
             recipe = self

@@ -37,6 +37,7 @@ class Trainer:
         order: a name in `ORDERS`: 'alternating' or 'simultaneous'.
         weights: dict of phase name to a factor on its loss, over the phase's own.
         joint: names of phases that are joined in one update.
+        ramps: dict of phase name to the epochs in which its weight rises from 0.
         views: function (images float32 [N, H, W, C] in [0, 1], seed int32 [2]) to random views of them; None for none.
             With views a batch has 'views', and its labelled images are seen through them.
         weight_average: decay of the moving average of the weights, 0 for none.
@@ -61,6 +62,7 @@ class Trainer:
         order="alternating",
         weights=None,
         joint=(),
+        ramps=None,
         views=None,
         weight_average=0.0,
         rates=None,
@@ -72,7 +74,7 @@ class Trainer:
         self.step = ORDERS[order]
         updates = model.updates()
         self.names = list(phases_of(updates))
-        self.updates = arranged(updates, weights, joint)
+        self.updates = arranged(updates, weights, joint, ramps)
         for update in self.updates:
             if update.state not in optimizers:
                 given = ", ".join(optimizers) or "none"
@@ -254,7 +256,8 @@ class Trainer:
         def one(step, totals, bad):
             seed = fold(fold(self.seed, epoch), step)
             chosen = tf.gather(rows, step - offset)
-            losses = self._run_step(images, labels, labelled, chosen, seed)
+            done = tf.cast(epoch, tf.float32) + tf.cast(step, tf.float32) / self.source.steps
+            losses = self._run_step(images, labels, labelled, chosen, seed, done)
             if self.average is not None:
                 self.average.update(epoch * self.source.steps + step)
             bad = tf.where((bad < 0) & ~tf.math.is_finite(losses), step, bad)
@@ -265,21 +268,21 @@ class Trainer:
         _, totals, bad = tf.while_loop(lambda step, *_: step < first + count, one, start)
         return totals, bad
 
-    def _run_step(self, images, labels, labelled, rows, seed):
+    def _run_step(self, images, labels, labelled, rows, seed, done):
         if self.replicas == 1:
-            batch = self._batch(images, labels, labelled, rows, seed)
+            batch = self._batch(images, labels, labelled, rows, seed, done)
             return self._stacked(self.step(self.model, self.updates, self.optimizers, batch, seed))
         share = self.batch_size // self.replicas
 
-        def on_replica(images, labels, labelled, rows, seed):
+        def on_replica(images, labels, labelled, rows, seed, done):
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
             own = rows[number * share : (number + 1) * share]
             seed = fold(seed, number)
-            batch = self._batch(images, labels, labelled, own, seed)
+            batch = self._batch(images, labels, labelled, own, seed, done)
             how = {"replicas": self.replicas, "compute": self._compile_gradient}
             return self._stacked(self.step(self.model, self.updates, self.optimizers, batch, seed, **how))
 
-        losses = self.strategy.run(on_replica, args=(images, labels, labelled, rows, seed))
+        losses = self.strategy.run(on_replica, args=(images, labels, labelled, rows, seed, done))
         return self.strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
 
     def _stacked(self, losses):
@@ -289,9 +292,9 @@ class Trainer:
         """Compile a gradient computation: with several replicas a collective must stay outside XLA."""
         return tf.function(gradient, jit_compile=True) if self.jit_compile else gradient
 
-    def _batch(self, images, labels, labelled, rows, seed):
+    def _batch(self, images, labels, labelled, rows, seed, done):
         """Gather and scale a batch (a gather, not a slice: XLA would fuse a slice into the matrix product)."""
-        batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows)}
+        batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows), "epoch": done}
         if self.views is not None:
             batch["views"] = self.views(batch["images"], fold(seed, 102))
         if "labelled" in self.model.brings:
