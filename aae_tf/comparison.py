@@ -40,7 +40,7 @@ class Comparison:
 
     def __init__(self, runs, out_dir, split="validation"):
         self.runs, self.out_dir, self.split = runs, Path(out_dir), split
-        self.reports = {name: run.last_report()["measures"] for name, run in runs.items()}
+        self.reports = {name: run.last_report(split)["measures"] for name, run in runs.items()}
         self.figure = figures.side_by_side([self._panel(name) for name in runs])
 
     def _panel(self, name):
@@ -112,7 +112,7 @@ def compare(
     shared = {"jit_compile": jit_compile, "split": split, "progress": progress, **options}
     runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, **shared) for name in names}
     for run in runs.values():  # a finished run may have been measured on other images
-        if run.last_report()["split"] != split:
+        if run.last_report(split) is None:
             run.evaluate(split)
     found = Comparison(runs, out_dir, split)
     found.save()

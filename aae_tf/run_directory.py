@@ -94,7 +94,8 @@ def open_directory(out_dir, recipe, dataset, found):
         done = checkpoints.latest_epoch(chosen / "checkpoints")
         if done > recipe.epochs:
             raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
-        _write_record(chosen, recipe, dataset, found, record)
+        if record is None or record["recipe"] != json.loads(json.dumps(found["recipe"])):
+            _write_record(chosen, recipe, dataset, found, record)
     except OSError as error:
         raise InputError(f"cannot write to '{chosen}': {error.strerror or error}") from None
     return chosen
@@ -178,7 +179,9 @@ def differences(out_dir, record, found, dataset):
         found: what `identity` returned.
         dataset: `aae_tf.data.Dataset`.
     """
-    theirs, ours = (json.loads(json.dumps(Recipe.from_dict(each["recipe"]).flat())) for each in (record, found))
+    theirs, ours = (
+        json.loads(json.dumps(Recipe.from_dict(each["recipe"]).resolved().flat())) for each in (record, found)
+    )
     cosine = any(value == "cosine" for name, value in ours.items() if name.endswith(".schedule"))
     free = {"summary"} if cosine else {"summary", "epochs"}
     usual = {"weights": 1.0, "ramps": 0.0, "views": 0.0}

@@ -15,6 +15,7 @@ from aae_tf.reporting import HeldOut
 from aae_tf.run_directory import data_difference, read_record
 from aae_tf.serving.saved_model import export
 from aae_tf.training import checkpoints
+from aae_tf.views import Views
 
 
 class Run:
@@ -38,7 +39,7 @@ class Run:
         return f"Run({self.recipe.name!r}, {len(self.history)} epochs, out_dir={str(self.out_dir)!r})"
 
     def evaluate(self, split="test", likelihood_samples=10_000, progress=None):
-        """Measure the model on held-out images and write evaluation.json.
+        """Measure the model on held-out images and write evaluation.json, see `write_report`.
 
         Args:
             split: 'test' to report, 'validation' to choose.
@@ -81,13 +82,34 @@ class Run:
         }
 
     def write_report(self, report):
-        """Write evaluation.json, whole or not at all; see `report`."""
+        """Write evaluation.json, whole or not at all; one of the other split is kept as evaluation_SPLIT.json.
+
+        Args:
+            report: what `report` returned.
+        """
+        before = self.last_report()
+        if before is not None and before["split"] != report["split"]:
+            write_json(self.out_dir / f"evaluation_{before['split']}.json", before)
         write_json(self.out_dir / "evaluation.json", report)
 
-    def last_report(self):
-        """Return what evaluation.json holds, a dict as `evaluate` returns it; None before it is written."""
-        path = self.out_dir / "evaluation.json"
-        return json.loads(path.read_text()) if path.exists() else None
+    @property
+    def views(self):
+        """The random views of images it was trained with, `aae_tf.Views`; None without."""
+        return Views(**self.recipe.views) if self.recipe.views else None
+
+    def last_report(self, split=None):
+        """Return what was written last, a dict as `evaluate` returns it; None if nothing was.
+
+        Args:
+            split: 'test' or 'validation': the last report on these images.
+        """
+        for name in ("evaluation.json", f"evaluation_{split}.json"):
+            path = self.out_dir / name
+            if path.exists():
+                report = json.loads(path.read_text())
+                if split in (None, report["split"]):
+                    return report
+        return None
 
     def figures(self, split="test"):
         """Draw the model's figures and write them to `figures/*.png`.
@@ -101,7 +123,7 @@ class Run:
         Raises:
             InputError: an unknown split, or no data (see `load_run`).
         """
-        drawn = reporting.draw(self.model, self._held_out(split, history=self.history))
+        drawn = reporting.draw(self.model, self._held_out(split, history=self.history, views=self.views))
         folder = self.out_dir / "figures"
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():

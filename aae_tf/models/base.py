@@ -60,7 +60,7 @@ class LatentModel(Inference, keras.Model):
     fits_prior = False  # whether the prior may be one that is fitted to the codes of the trained model
     brings = ()
     measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality")
-    figures = ("samples", "latent_plane", "reconstructions", "manifold", "losses")
+    figures = ("samples", "latent_plane", "reconstructions", "manifold", "losses", "views")
     watched = "val_reconstruction_error"
     undecided = None
 

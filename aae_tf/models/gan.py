@@ -53,7 +53,7 @@ class GAN(AdversarialModel):
     makers = {part: AdversarialModel.makers[part] for part in ("decoder", "discriminator")}
     given = ("reconstruction_loss",)  # there is no reconstruction
     measures = ("log_likelihood", "sample_quality")
-    figures = ("samples", "manifold", "losses")
+    figures = ("samples", "manifold", "losses", "views")
     watched = ""
     default_signature = "sample"
 

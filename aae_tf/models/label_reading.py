@@ -16,7 +16,7 @@ class ReadsLabels:
 
     brings = ("labels",)
     measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality", "label_in_z")
-    figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses")
+    figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses", "views")
 
     def __init__(self, *args, classes, **kwargs):
         super().__init__(*args, **kwargs)

@@ -44,7 +44,7 @@ class CategoricalAAE(AdversarialAutoencoder):
         "encoder": encoder_maker(labels=True),
         "discriminator_y": discriminator_maker("discriminator_y", role=5),
     }
-    figures = ("samples", "latent_plane", "reconstructions", "losses")
+    figures = ("samples", "latent_plane", "reconstructions", "losses", "views")
 
     def __init__(
         self,

@@ -133,17 +133,27 @@ def prior_options(name):
 
 
 def _describe(distribution):
-    def plain(value):
+    def plain(name, value):
         if isinstance(value, tfd.Distribution):
             return _describe(value)
-        return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-    parameters = {}
-    for name, value in distribution.parameters.items():
+        if isinstance(value, list | tuple):
+            return [plain(name, part) for part in value]
         if tf.is_tensor(value) or isinstance(value, tf.Variable):
             value = value.numpy()
-        if value is not None and name not in ("validate_args", "allow_nan_stats", "name"):
-            parameters[name] = plain(value)
+        if isinstance(value, np.ndarray | np.generic):
+            return value.tolist()
+        if not isinstance(value, str | int | float):
+            raise InputError(
+                f"{type(distribution).__name__} cannot be saved: its {name} is a {type(value).__name__}; wrap it in a "
+                "subclass of aae_tf.priors.Prior with its own get_config"
+            )
+        return value
+
+    parameters = {
+        name: plain(name, value)
+        for name, value in distribution.parameters.items()
+        if value is not None and name not in ("validate_args", "allow_nan_stats", "name")
+    }
     if not hasattr(tfd, type(distribution).__name__):
         raise InputError(
             f"{type(distribution).__name__} is not in tfp.distributions, so it cannot be saved; wrap it in a "
@@ -154,6 +164,8 @@ def _describe(distribution):
 
 def _rebuild(description):
     def value_of(value):
+        if isinstance(value, list):
+            return [value_of(part) for part in value]
         return _rebuild(value) if isinstance(value, dict) and "distribution" in value else value
 
     parameters = {name: value_of(value) for name, value in description["parameters"].items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from aae_tf.errors import InputError, check_choice
-from aae_tf.options import Choices, Option, Range, read
+from aae_tf.options import Choices, Option, Range, options_of, read
 
 JOINT = ("reconstruction", "generator")  # what `joint=true` joins: the second published recipe of §4
 SHORT = {"prior_std": "prior.std", "reconstruction_weight": "weights.reconstruction"} | {
@@ -177,6 +177,11 @@ class Recipe(_Checked):
             if name != "name":
                 check_choice(f"option of prior '{self.prior['name']}'", name, accepted)
                 arguments[name] = accepted[name].read(value)
+        if self.views:
+            from aae_tf.views import Views
+
+            for name in self.views:
+                check_choice("option of views", name, options_of(Views))
         return replace(self, options=options, prior={"name": self.prior["name"], **arguments})
 
     def flat(self):

@@ -20,6 +20,7 @@ class HeldOut:
         likelihood_samples: N of the Parzen-window likelihood, 0 for none.
         progress: function (what for, samples seen), called on the way of the likelihood, or None.
         history: list of dicts, one an epoch.
+        views: `aae_tf.Views` that it was trained with, or None.
 
     Raises:
         InputError: an unknown split.
@@ -31,6 +32,7 @@ class HeldOut:
     likelihood_samples: int = 10_000
     progress: object = None
     history: object = ()
+    views: object = None
 
     def __post_init__(self):
         check_choice("split", self.split, ("test", "validation"))

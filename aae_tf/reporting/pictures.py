@@ -6,9 +6,11 @@ Titles say which images are shown. Where a part of them will do, it is drawn by 
 import numpy as np
 
 from aae_tf import evaluation, figures
+from aae_tf.models import as_images
 from aae_tf.registry import Registry
 from aae_tf.reporting.held_out import declared, some
 from aae_tf.reporting.samples import TRAINING
+from aae_tf.seeds import as_seed
 
 FIGURES = Registry("figure")
 
@@ -42,6 +44,24 @@ def plane_panel(model, held_out):
     """
     plane = _plane(model, held_out) if "latent_plane" in model.figures else None
     return {"plane": plane, "samples": model.sample(40, held_out.seed)}
+
+
+@FIGURES.register
+def views(model, held_out, count=12, each=6):
+    """Draw images, one a column, above views of them: what training took to leave their meaning alone.
+
+    Args:
+        model: a model that was trained with views.
+        held_out: `HeldOut`; None is drawn without its `views`.
+        count: images.
+        each: views of each.
+    """
+    if held_out.views is None:
+        return None
+    images = as_images(some(held_out.images, count, held_out.seed).images)
+    rows = [images, *(held_out.views(images, as_seed([held_out.seed, number])) for number in range(each))]
+    title = f"{held_out.split} images, and views of them"
+    return figures.grid(np.concatenate(rows), len(images), title, rows=("image", *["view"] * each))
 
 
 @FIGURES.register
