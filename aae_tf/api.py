@@ -158,7 +158,8 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, split, console):
     run = runs.Run(recipe, trainer.model, out_dir, trainer.history, dataset)
     if finished and (out_dir / "model.keras").exists():
         early = f" (stopped early, of {recipe.epochs})" if trainer.stopped and done < recipe.epochs else ""
-        console.print(f"{out_dir} is finished: {done} epochs{early}. Nothing to train.", highlight=False, soft_wrap=True)
+        text = f"{out_dir} is finished: {done} epochs{early}. Nothing to train."
+        console.print(text, highlight=False, soft_wrap=True)
         run.model.load_weights(out_dir / "model.keras")
     else:
         text = f"{out_dir}: going on after epoch {done}" if done else f"{recipe.name} on {dataset.source} → {out_dir}"
