@@ -138,7 +138,7 @@ class CategoricalAAE(AdversarialAutoencoder):
     def signatures(self):
         """Return the signatures of `AdversarialAutoencoder`, `encode` with q(y|x) beside, and `classify`."""
         found = super().signatures()
-        encode, images = found["encode"]
+        images = found["encode"][1]
 
         def encode_both(images):
             codes = self.codes({"images": images})
