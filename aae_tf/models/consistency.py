@@ -101,7 +101,7 @@ def consistency_updates(model):
         "information": (model.information, information),
     }
     return [
-        Update(Phase(name, loss, variables), optimizer="consistency")
+        Update(Phase(name, loss, variables), optimizer="classification")
         for name, (wanted, loss) in asked.items()
         if wanted
     ]

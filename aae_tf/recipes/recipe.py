@@ -11,25 +11,21 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from aae_tf.errors import InputError, check_choice
-from aae_tf.options import Choices, Option, Range, options_of, read
+from aae_tf.options import Choices, Option, Range, options_of
 
 JOINT = ("reconstruction", "generator")  # what `joint=true` joins: the second published recipe of §4
-SHORT = {"prior_std": "prior.std", "reconstruction_weight": "weights.reconstruction"} | {
-    "generator_weight": "weights.generator"
-}
-KINDS = ("reconstruction", "regularization", "classification")
 
 
 class _Checked:
     """Checks each field of a dataclass by what its annotation says."""
 
     def __post_init__(self):
-        for name, option in _options(type(self)).items():
+        for name, option in fields_of(type(self)).items():
             for check in option.checks:
                 check.check(name, getattr(self, name))
 
 
-def _options(kind):
+def fields_of(kind):
     """Return the fields of a dataclass as `Option`s by name."""
     found = {}
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
@@ -233,136 +229,9 @@ class Recipe(_Checked):
         Raises:
             InputError: an unknown name, or a value that is not accepted.
         """
-        recipe, mine = self, {}
-        for name, value in options.items():
-            changed = recipe._with(SHORT.get(name, name), value)
-            if changed is None:
-                mine[name] = value
-            recipe = changed or recipe
-        return recipe._with_own(mine) if mine else recipe
+        from aae_tf.recipes.changes import changed
 
-    def _with(self, name, value):
-        """Return a copy with one field changed, or None if the name is not of a field."""
-        head, _, rest = name.partition(".")
-        if head in ("name", "summary", "model", "variants", "options"):
-            if rest == "" and head in ("name", "summary", "model"):
-                raise InputError(f"a recipe's {head} cannot be set; pass another recipe's name, or a Recipe")
-            return None
-        if head == "prior":
-            return replace(self, prior=_prior(self.prior, rest, value))
-        if head in ("weights", "ramps", "views"):
-            return replace(self, **{head: _numbers(head, getattr(self, head), rest, value)})
-        if head == "optimizers" and isinstance(value, dict):
-            recipe = self
-            for kind, settings in value.items():
-                recipe = recipe._with_optimizer(kind, settings)
-            return recipe
-        if head in OWN and not rest:
-            return replace(self, **{head: _joint(value) if head == "joint" else _read_field(head, value)})
-        if head in OWN and rest:
-            raise InputError(f"'{head}' has no part '{rest}'; set it as a whole: {head}=VALUE")
-        if rest in _options(OptimizerSettings):
-            return self._with_optimizer(head, {rest: value})
-        if isinstance(value, OptimizerSettings) or (isinstance(value, dict) and head in self._kinds()):
-            return self._with_optimizer(head, value)
-        if rest or head in self._kinds():
-            raise InputError(
-                f"unknown option '{name}'; of an optimizer accepted: "
-                f"{', '.join(f'{head}.{part}' for part in _options(OptimizerSettings))}"
-            )
-        return None
-
-    def _kinds(self):
-        return {*USUAL_OPTIMIZERS, *self.optimizers}
-
-    def _with_optimizer(self, kind, value):
-        if not isinstance(value, OptimizerSettings):
-            known = _options(OptimizerSettings)
-            for part in value:
-                check_choice(f"option of {kind}", part, known)
-            read = {part: known[part].read(each) for part, each in value.items()}
-            start = self.optimizers.get(kind) or USUAL_OPTIMIZERS.get(kind) or OptimizerSettings("adam", 1e-3)
-            value = replace(start, **read)
-        return replace(self, optimizers={**self.optimizers, kind: value})
-
-    def _with_own(self, given):
-        """Return a copy with options of the model, read as what they are."""
-        if self.model == "own":
-            raise InputError(
-                f"the model is an object of yours, so {', '.join(given)} cannot be set here; set it on the model"
-            )
-        if "components" in given:
-            return self._with_components(given)
-        recipe = replace(self, options={**self.options, **given})
-        accepted = recipe.accepted()
-        for name in given:
-            if name not in accepted:
-                check_choice(f"option of {self.model}", name, [*accepted, *sorted(OWN)])
-        chosen = {name: accepted[name].read(value) for name, value in given.items()}
-        kept = {name: value for name, value in self.options.items() if name in accepted}
-        return replace(self, options={**kept, **chosen})
-
-    def _with_components(self, given):
-        """`components` sets how many parts the prior has, whatever its constructor calls them."""
-        from aae_tf.priors import prior_options
-
-        given = dict(given)
-        parts = [name for name in ("components", "classes") if name in prior_options(self.prior["name"])]
-        if not parts:
-            raise InputError(f"the prior '{self.prior['name']}' has no parts, so components cannot be set")
-        recipe = self._with(f"prior.{parts[0]}", given.pop("components"))
-        return recipe._with_own(given) if given else recipe
-
-
-OWN = {name: option for name, option in _options(Recipe).items() if name not in ("prior", "options", "variants")}
-
-
-def _prior(prior, part, value):
-    """Return the prior's dict, changed: as a whole by a name or a dict, or one argument of its constructor."""
-    from aae_tf.priors import prior_options
-
-    if part:
-        accepted = prior_options(prior["name"])
-        check_choice(f"option of prior '{prior['name']}'", part, accepted)
-        return {**prior, part: accepted[part].read(value)}
-    if isinstance(value, str):
-        value = {"name": value}
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise InputError(f"prior={value!r} cannot be read; accepted: a name, or a dict with 'name' and its arguments")
-    found = {"name": value["name"]}
-    accepted = prior_options(value["name"])
-    for name, each in value.items():
-        if name != "name":
-            check_choice(f"option of prior '{value['name']}'", name, accepted)
-            found[name] = accepted[name].read(each)
-    return prior if prior == found or (len(found) == 1 and prior["name"] == value["name"]) else found
-
-
-def _numbers(field_name, current, part, value):
-    """Return a dict of numbers, changed: one of them, or as a whole."""
-    if part:
-        return {**current, part: _number(f"{field_name}.{part}", value)}
-    if not isinstance(value, dict):
-        raise InputError(f"{field_name}={value!r} cannot be read; accepted: {field_name}.NAME=NUMBER, or a dict")
-    return {name: _number(f"{field_name}.{name}", each) for name, each in value.items()}
-
-
-def _number(name, value):
-    return Range(0.0).check(name, read(name, float, value))
-
-
-def _joint(value):
-    """Read `joint`: true or false, or names of phases."""
-    text = str(value).lower()
-    if text in ("true", "yes", "1"):
-        return JOINT
-    return () if text in ("false", "no", "0", "") else read("joint", tuple[str, ...], value)
-
-
-def _read_field(name, value):
-    if name == "labels":
-        return int(value) if str(value).isdigit() else value
-    return OWN[name].read(value)
+        return changed(self, options)
 
 
 def _tuples(values):

@@ -9,7 +9,17 @@ are one update by Adam. Settings were chosen on MNIST's validation images. Nothi
 from aae_tf.recipes.paper import NORMAL
 from aae_tf.recipes.recipe import OptimizerSettings, Recipe
 
+# views that leave a digit's class alone, and a photograph's
 DIGITS = {"rotation": 12.0, "scale": 0.12, "shear": 0.15, "shift": 2.0}
+PHOTOGRAPHS = {"shift": 3.0, "flip": 0.5, "crop": 0.2, "brightness": 0.1, "contrast": 0.2}
+_COLOUR = {
+    "views": PHOTOGRAPHS,
+    "architecture": "convolutional",
+    "widths": (512,),
+    "latent_dim": 20,
+    "decoder_batch_norm": True,
+    "image_scale": "standardized",
+}
 _JOINT = ("reconstruction", "generator", "consistency", "perturbation", "information")
 _CONSISTENT = {
     "prior": NORMAL,
@@ -18,6 +28,7 @@ _CONSISTENT = {
     "joint": _JOINT,
     "weights": {"reconstruction": 0.01, "generator": 0.02, "information": 0.1},
     "views": DIGITS,
+    "variants": {"colour": _COLOUR},
 }
 _OPTIONS = {"batch_norm": True, "consistency": True, "perturbation": 1.5, "information": True}
 _ADAM = {
@@ -47,7 +58,12 @@ VIEWS = (
         latent_dim=10,
         options={**_OPTIONS, "consistency": False},
         **_LABELS,
-        **{**_CONSISTENT, "joint": tuple(name for name in _JOINT if name != "consistency"), "views": {}},
+        **{
+            **_CONSISTENT,
+            "joint": tuple(name for name in _JOINT if name != "consistency"),
+            "views": {},
+            "variants": {"colour": {name: value for name, value in _COLOUR.items() if name != "views"}},
+        },
     ),
     Recipe(
         "clustering_views",

@@ -39,18 +39,22 @@ def check_callbacks(callbacks, names):
             callback.mode = "min"  # losses and errors, all of them
 
 
-def state_of(callback):
-    """Return what a callback has noted in training: its public numbers, texts and arrays, the arguments of its
-    constructor left out.
+def states_of(callbacks):
+    """Return what callbacks have noted in training: their public numbers, texts and arrays, the arguments of their
+    constructors left out. A list of dicts with 'kind' and 'state'.
 
     Args:
-        callback: a `keras.callbacks.Callback`.
+        callbacks: `keras.callbacks.Callback` objects.
     """
-    given = inspect.signature(type(callback)).parameters
+    return [{"kind": type(each).__name__, "state": _state(each)} for each in callbacks]
+
+
+def _state(callback):
+    given = {"params", *inspect.signature(type(callback)).parameters}
     return {
         name: value
         for name, value in vars(callback).items()
-        if not name.startswith("_") and name not in given and name != "params" and _is_plain(value)
+        if not name.startswith("_") and name not in given and _is_plain(value)
     }
 
 
@@ -60,15 +64,19 @@ def _is_plain(value):
     return value is None or isinstance(value, bool | int | float | str | np.generic | np.ndarray)
 
 
-def restore_state(callback, state):
-    """Give a callback back what it had noted.
+def restore_states(callbacks, states):
+    """Give callbacks back what they had noted, each what the first of its kind that is left had.
 
     Args:
-        callback: a `keras.callbacks.Callback`.
-        state: dict, as `state_of` returned it.
+        callbacks: `keras.callbacks.Callback` objects.
+        states: list, as `states_of` returned it.
     """
-    for name, value in state.items():
-        setattr(callback, name, value)
+    left = list(states)
+    for callback in callbacks:
+        found = next((each for each in left if each["kind"] == type(callback).__name__), None)
+        if found:
+            left.remove(found)
+            vars(callback).update(found["state"])
 
 
 class Rates:

@@ -18,7 +18,7 @@ from aae_tf.pixels import white
 from aae_tf.seeds import as_seed, fold
 from aae_tf.training import checkpoints
 from aae_tf.training.averaging import WeightAverage
-from aae_tf.training.callbacks import Rates, restore_state, state_of
+from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.sources import InMemory, Streamed
 
 STRETCH_SECONDS = 1.0
@@ -115,8 +115,7 @@ class Trainer:
             callbacks: whose state is kept beside.
         """
         if self.checkpoint_folder is not None and _is_chief(self.strategy):
-            states = [{"kind": type(each).__name__, "state": state_of(each)} for each in callbacks]
-            state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states}
+            state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states_of(callbacks)}
             checkpoints.save(self.checkpoint_folder, self.epoch, self.variables, self.history, state)
 
     def restore(self):
@@ -174,7 +173,7 @@ class Trainer:
             [*displays, *callbacks], model=self.model, epochs=epochs, steps=self.source.steps, verbose=0
         )
         listeners.on_train_begin()
-        self._restore_callbacks(callbacks)
+        restore_states(callbacks, self._callback_states)
         saved = time.monotonic()
         while self.epoch < epochs and not self.stopped:
             self._rates.follow()
@@ -195,15 +194,6 @@ class Trainer:
             self.average.apply()
         listeners.on_train_end(self.history[-1] if self.history else {})
         return self.history
-
-    def _restore_callbacks(self, callbacks):
-        """Give callbacks back what they had noted, each the first of its kind that is left."""
-        kept = list(self._callback_states)
-        for callback in callbacks:
-            found = next((each for each in kept if each["kind"] == type(callback).__name__), None)
-            if found:
-                kept.remove(found)
-                restore_state(callback, found["state"])
 
     def _run_epoch(self, listeners):
         totals, done = np.zeros(len(self.names), "float32"), 0
