@@ -221,7 +221,7 @@ def _resolve(recipe, dataset, prior, model, options):
     recipe = get_recipe(recipe)
     if model is not None:
         recipe = dataclasses.replace(recipe, model="own", options={}, prior={"name": "own"})
-    recipe = recipe.with_options(**options)
+    recipe = recipe.with_likely(**options)
     if isinstance(dataset, str | Path):
         recipe = recipe.with_options(dataset=str(dataset))
     elif dataset is not None:

@@ -50,7 +50,7 @@ def train(
     changes = _changes(options, epochs=epochs, labels=labels, seed=seed)
     from aae_tf.recipes import get_recipe
 
-    get_recipe(recipe).with_options(**changes)  # refuse what cannot be, before TensorFlow is loaded where that can be
+    get_recipe(recipe).with_likely(**changes)  # refuse what cannot be, before TensorFlow is loaded where that can be
     from aae_tf.api import train as train_recipe
 
     try:
@@ -75,7 +75,7 @@ def compare(
     from aae_tf.recipes import get_recipe
 
     for recipe in recipes:
-        get_recipe(recipe).with_options(**changes)
+        get_recipe(recipe).with_likely(**changes)
     from rich.table import Table
 
     from aae_tf.comparison import compare as compare_recipes

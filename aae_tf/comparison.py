@@ -108,7 +108,7 @@ def compare(
     if not names or len(set(names)) < len(names):
         raise InputError(f"a comparison needs recipes, each once; given: {', '.join(names) or 'none'}")
     for name in names:
-        get_recipe(name).with_options(**options)
+        get_recipe(name).with_likely(**options)
     shared = {"jit_compile": jit_compile, "split": split, "progress": progress, **options}
     runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, **shared) for name in names}
     for run in runs.values():  # a finished run may have been measured on other images

@@ -128,13 +128,14 @@ class LatentModel(Inference, keras.Model):
         return {}
 
     @classmethod
-    def accepts(cls, options):
+    def accepts(cls, options, every=False):
         """Return what a recipe may set of this model and its networks: dict of name to `aae_tf.options.Option`.
 
         Args:
-            options: dict of what is set, which names further things that take options (an architecture's).
+            options: dict of what is set, which names further things that take options (an architecture).
+            every: whether the options of every architecture and posterior count.
         """
-        return accepted_by([cls, cls.from_data, *cls.makers.values()], options)
+        return accepted_by([cls, cls.from_data, *cls.makers.values()], options, every)
 
     # What it is ---------------------------------------------------------------------------------------------
 

@@ -197,12 +197,13 @@ def make(maker, given, *arguments, **named):
     return maker(*arguments, **{**{name: given[name] for name in given if name in accepted}, **named})
 
 
-def accepted_by(takers, given):
+def accepted_by(takers, given, every=False):
     """Return what several takers of options take together: their own, and those of the things that they name.
 
     Args:
         takers: classes and functions.
         given: dict of option name to value: which things are named.
+        every: whether the options of everything that could be named count.
 
     Returns:
         dict of name to `aae_tf.options.Option`.
@@ -213,7 +214,8 @@ def accepted_by(takers, given):
     for name, option in list(found.items()):
         registry = option.registry
         if registry is not None:
-            found |= options_of(registry[given.get(name, option.default)], registry.given)
+            for each in registry if every else [given.get(name, option.default)]:
+                found |= options_of(registry[each], registry.given)
     return found
 
 

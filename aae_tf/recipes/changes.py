@@ -20,12 +20,13 @@ OPTIMIZER = fields_of(OptimizerSettings)
 NUMBERS = ("weights", "ramps", "views")
 
 
-def changed(recipe, options):
+def changed(recipe, options, every=False):
     """Return a recipe with fields and options changed; see `Recipe.with_options`.
 
     Args:
         recipe: a `Recipe`.
         options: dict of name to value.
+        every: whether options of architectures and posteriors that are not set are accepted.
 
     Raises:
         InputError: an unknown name, or a value that is not accepted.
@@ -36,7 +37,7 @@ def changed(recipe, options):
         if found is None:
             of_model[name] = value
         recipe = found or recipe
-    return _with_model_options(recipe, of_model) if of_model else recipe
+    return _with_model_options(recipe, of_model, every) if of_model else recipe
 
 
 def _with_field(recipe, name, value):
@@ -77,13 +78,13 @@ def _with_optimizer(recipe, kind, value):
     return replace(recipe, optimizers={**recipe.optimizers, kind: value})
 
 
-def _with_model_options(recipe, given):
+def _with_model_options(recipe, given, every):
     if recipe.model == "own":
         names = ", ".join(given)
         raise InputError(f"the model is an object of yours, so {names} cannot be set here; set it on the model")
     if "components" in given:
         recipe, given = _with_components(recipe, dict(given))
-    accepted = replace(recipe, options={**recipe.options, **given}).accepted()
+    accepted = replace(recipe, options={**recipe.options, **given}).accepted(every)
     for name in given:
         if name not in accepted:
             check_choice(f"option of {recipe.model}", name, [*accepted, *sorted(OWN)])

@@ -39,7 +39,7 @@ def for_data(recipe, dataset, given):
         changed |= _rates(recipe, dataset.image_shape)
         changed |= {} if "image_scale" in kept else _scale(recipe, dataset)
     changed |= {option: value for name in own for option, value in recipe.variants[name].items()}
-    return recipe.with_options(**{name: value for name, value in changed.items() if name not in kept})
+    return recipe.with_likely(**{name: value for name, value in changed.items() if name not in kept})
 
 
 def _names(given):

@@ -148,11 +148,15 @@ class Recipe(_Checked):
             )
         return self.optimizers.get(kind) or USUAL_OPTIMIZERS[kind]
 
-    def accepted(self):
-        """Return what `options` may hold: dict of name to `aae_tf.options.Option`, of the model and its networks."""
+    def accepted(self, every=False):
+        """Return what `options` may hold: dict of name to `aae_tf.options.Option`, of the model and its networks.
+
+        Args:
+            every: whether the options of every architecture and posterior count, not only of those that are set.
+        """
         from aae_tf.models import MODELS
 
-        return {} if self.model == "own" else MODELS[self.model].accepts(self.options)
+        return {} if self.model == "own" else MODELS[self.model].accepts(self.options, every)
 
     def resolved(self):
         """Return the recipe with every option of its model and prior said, so that it can be repeated as it is.
@@ -232,6 +236,21 @@ class Recipe(_Checked):
         from aae_tf.recipes.changes import changed
 
         return changed(self, options)
+
+    def with_likely(self, **options):
+        """Return a copy as `with_options` does, with options too that another architecture or posterior would take.
+
+        What data makes of a recipe may be another architecture; `resolved` then refuses what is left over.
+
+        Args:
+            **options: as for `with_options`.
+
+        Raises:
+            InputError: as `with_options`.
+        """
+        from aae_tf.recipes.changes import changed
+
+        return changed(self, options, every=True)
 
 
 def _tuples(values):
