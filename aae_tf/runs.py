@@ -81,7 +81,11 @@ class Run:
         }
 
     def write_report(self, report):
-        """Write evaluation.json, whole or not at all; see `report`."""
+        """Write evaluation.json, whole or not at all.
+
+        Args:
+            report: dict, as `report` returns it.
+        """
         write_json(self.out_dir / "evaluation.json", report)
 
     def last_report(self):
