@@ -85,10 +85,10 @@ class Views:
 
     def _maps(self, count, sides, seed):
         """Return for each view the matrix [N, 2, 2] and the offset [N, 2] (y, x) from its places to the image's."""
-        drawn = tf.random.stateless_uniform([9, count], seed, -1.0, 1.0)
-        angle, tall, wide, slide, down, right, flip, left, top = tf.unstack(drawn)
+        drawn = tf.random.stateless_uniform([10, count], seed, -1.0, 1.0)
+        angle, tall, wide, slide, down, right, flip, left, top, cut = tf.unstack(drawn)
         angle = angle * self.rotation * math.pi / 180
-        cut = 1.0 - self.crop * 0.5 * (tf.unstack(tf.random.stateless_uniform([1, count], seed + 1))[0])
+        cut = 1.0 - self.crop * 0.5 * (1.0 + cut)
         tall, wide = cut / (1.0 + self.scale * tall), cut / (1.0 + self.scale * wide)
         wide *= tf.where(flip < 2 * self.flip - 1, -1.0, 1.0)
         cos, sin, slide = tf.cos(angle), tf.sin(angle), self.shear * slide
@@ -97,8 +97,8 @@ class Views:
             [sin * tall + slide * cos * tall, cos * wide - slide * sin * wide],
         ]
         matrix = tf.stack([tf.stack(row, -1) for row in rows], -2)
-        room = [(1.0 - cut) * 0.5 * side for side in sides]
-        offset = tf.stack([self.shift * down + room[0] * left, self.shift * right + room[1] * top], -1)
+        room = [(1.0 - cut) * 0.5 * (side - 1) for side in sides]  # what is cut off at either end, in pixels
+        offset = tf.stack([self.shift * down + room[0] * top, self.shift * right + room[1] * left], -1)
         return matrix, offset
 
     def get_config(self):

@@ -92,6 +92,7 @@ def batch(few):
         "labelled_images": images[:20],
         "labelled_labels": labels[:20],
         "views": tf.roll(images, 1, 2),
+        "epoch": tf.constant(100.0),  # whatever rises in training has risen
     }
 
 
