@@ -97,8 +97,8 @@ class Views:
             [sin * tall + slide * cos * tall, cos * wide - slide * sin * wide],
         ]
         matrix = tf.stack([tf.stack(row, -1) for row in rows], -2)
-        room = [(1.0 - cut) * 0.5 * side for side in sides]
-        offset = tf.stack([self.shift * down + room[0] * left, self.shift * right + room[1] * top], -1)
+        room = [(1.0 - cut) * 0.5 * (side - 1) for side in sides]  # what is cut off at either end, in pixels
+        offset = tf.stack([self.shift * down + room[0] * top, self.shift * right + room[1] * left], -1)
         return matrix, offset
 
     def get_config(self):

@@ -101,12 +101,12 @@ def test_versions_count_up_and_a_failed_export_leaves_nothing(trained, tmp_path,
 
 
 def test_what_lies_beside_the_graph(trained, tmp_path):
+    measured = trained.evaluate()["measures"]["reconstruction_error"]["value"]
     version = trained.export(tmp_path / "digits")
     described = json.loads((version / "signatures.json").read_text())
     assert described["decode"]["inputs"] == {"codes": {"dtype": "float32", "shape": [-1, 2]}}
     assert described["score"]["outputs"].keys() == {"prior_logit", "reconstruction_error"}
     card = (version / "model_card.md").read_text()
-    measured = trained.evaluate()["measures"]["reconstruction_error"]["value"]
     assert f"| reconstruction_error | {measured:.4g} |" in card
     assert "`gaussian`" in card
     assert ".:/models/digits:ro" in (tmp_path / "digits" / "compose.yaml").read_text()

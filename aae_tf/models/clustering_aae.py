@@ -17,7 +17,14 @@ class ClusteringAAE(CategoricalAAE):
 
     @classmethod
     def from_data(cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 16):
-        """Return the number of clusters, the recipe's."""
+        """Return the number of clusters, the recipe's.
+
+        Args:
+            recipe: `aae_tf.Recipe`.
+            classes: number of classes of the data, which is not looked at.
+            prior: the prior of z.
+            clusters: entries of y.
+        """
         return {"classes": clusters}
 
     def validate(self, split):

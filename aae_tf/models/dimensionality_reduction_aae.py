@@ -88,7 +88,17 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
     @classmethod
     def from_data(cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 20):
-        """Return the number of classes with labels, of clusters without; and which of them it is."""
+        """Return the number of classes with labels, of clusters without; and which of them it is.
+
+        Args:
+            recipe: `aae_tf.Recipe`.
+            classes: number of classes of the data, 0 without labels.
+            prior: the prior of z.
+            clusters: entries of y without labels.
+
+        Raises:
+            InputError: labels are asked for and the data has none.
+        """
         if recipe.labels == 0:
             return {"classes": clusters, "uses_labels": False}
         if not classes:

@@ -93,6 +93,12 @@ class GAN(AdversarialModel):
         """Refuse: there is no encoder."""
         raise InputError("a GAN has no encoder: it can sample and decode only")
 
+    def get_config(self):
+        """Return the arguments that make this model again; it has no encoder."""
+        config = super().get_config()
+        del config["encoder"]
+        return config
+
     def signatures(self):
         """Return 'decode' and 'sample'."""
         found = super().signatures()

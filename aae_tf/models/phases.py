@@ -134,6 +134,24 @@ def arranged(updates, weights=None, joint=(), ramps=None):
     return done
 
 
+def check_order(order, updates):
+    """Refuse updates that an order cannot take, before training.
+
+    Args:
+        order: a name in `ORDERS`.
+        updates: list of `Update`.
+
+    Raises:
+        InputError: an unknown order, or updates that are to be repeated in order 'simultaneous'.
+    """
+    repeated = [update for update in updates if update.repeat > 1]
+    if ORDERS[order] is simultaneous and repeated:
+        raise InputError(
+            f"order 'simultaneous' takes each update once, and '{repeated[0].name}' is to be repeated "
+            f"{repeated[0].repeat} times; use order 'alternating'"
+        )
+
+
 class Codes:
     """A model's codes of a batch, by name; computed when the first of them is looked at, so that a phase which looks at
     none costs no pass.
@@ -271,10 +289,5 @@ def simultaneous(model, updates, optimizers, batch, seed, **how):
     Raises:
         InputError: an update that is to be repeated.
     """
-    for update in updates:
-        if update.repeat > 1:
-            raise InputError(
-                f"order 'simultaneous' takes each update once, and '{update.name}' is to be repeated {update.repeat} "
-                "times; use order 'alternating'"
-            )
+    check_order("simultaneous", updates)
     return take(updates, model, optimizers, batch, seed, set(), **how)

@@ -115,7 +115,11 @@ class CategoricalAAE(AdversarialAutoencoder):
         return self.classify(images).argmax(-1)
 
     def label_error(self, split):
-        """Return 'val_classification_error' (share in [0, 1]) of a `Split`'s labelled images; {} without any."""
+        """Return 'val_classification_error' (share in [0, 1]) of a `Split`'s labelled images; {} without any.
+
+        Args:
+            split: an `aae_tf.data.Split`.
+        """
         known = split.labelled()
         if not len(known):
             return {}
@@ -126,6 +130,9 @@ class CategoricalAAE(AdversarialAutoencoder):
 
         Clusters are named on every other image (by the paper's rule, see `evaluation.label_clusters`), and the error
         is of the rest.
+
+        Args:
+            split: an `aae_tf.data.Split`.
         """
         known = split.labelled()
         if len(known) < 2:

@@ -89,8 +89,7 @@ class ConditionalVAE(ReadsLabels, VariationalAutoencoder):
 
     Args:
         *args: as for `VariationalAutoencoder`, but the decoder has K + D inputs, label first.
-        classes: K.
-        **kwargs: as for `VariationalAutoencoder`.
+        **kwargs: `classes`, K; and as for `VariationalAutoencoder`.
 
     Call arguments:
         inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].

@@ -42,7 +42,11 @@ class Plan:
     dtype: str = "float32"
 
     def seed_of(self, role):
-        """Return the seed of the network with this number."""
+        """Return the seed of one of the networks, an int.
+
+        Args:
+            role: the network's number.
+        """
         return seeds([self.seed, role], 1)[0]
 
 
@@ -83,7 +87,7 @@ def encoder_maker(labels=False):
     """Return a function (plan, options) that makes an `Encoder`, with its posterior as the head 'z'.
 
     Args:
-        labels: whether it has a second head, the logits of q(y|x), under 'y_logits'.
+        labels: whether it has a second head, the logits of q(y|x), float32 [N, K], under 'y_logits'.
     """
 
     def make_encoder(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.errors import InputError
+from aae_tf.errors import InputError, check_choice
 from aae_tf.options import options_of
 from aae_tf.priors.base import PRIORS, Prior
 from aae_tf.seeds import as_seed
@@ -119,8 +119,11 @@ def as_prior(prior, dim):
 
 def _named(name, code_dim, **arguments):
     maker = PRIORS[name]
-    dim = {"dim": code_dim} if "dim" in options_of(maker) else {}
-    return maker(**dim, **arguments)
+    accepted = options_of(maker)
+    dim = {"dim": code_dim} if "dim" in accepted else {}
+    for argument in arguments:
+        check_choice(f"option of prior '{name}'", argument, [each for each in accepted if each not in PRIORS.given])
+    return maker(**dim, **{each: accepted[each].read(value) for each, value in arguments.items()})
 
 
 def prior_options(name):

@@ -13,7 +13,7 @@ import numpy as np
 from aae_tf.backend import keras, tf
 from aae_tf.data import Stream
 from aae_tf.errors import InputError, NonFiniteLossError
-from aae_tf.models.phases import ORDERS, arranged, phases_of
+from aae_tf.models.phases import ORDERS, arranged, check_order, phases_of
 from aae_tf.pixels import white
 from aae_tf.seeds import as_seed, fold
 from aae_tf.training import checkpoints
@@ -48,7 +48,7 @@ class Trainer:
         checkpoint_folder: where to keep checkpoints; None for none.
 
     Raises:
-        InputError: an unknown order or phase, updates without an optimizer, too few images for a batch, a model that
+        InputError: an unknown order or phase, an order that cannot take the updates, updates without an optimizer, too few images for a batch, a model that
             needs views and none given.
     """
 
@@ -75,6 +75,7 @@ class Trainer:
         updates = model.updates()
         self.names = list(phases_of(updates))
         self.updates = arranged(updates, weights, joint, ramps)
+        check_order(order, self.updates)
         for update in self.updates:
             if update.state not in optimizers:
                 given = ", ".join(optimizers) or "none"
