@@ -218,7 +218,8 @@ class Recipe(_Checked):
         Args:
             **options: names and values. A name is a field's, an option's of the model (see `options`), or dotted:
                 `"prior.std"`, `"reconstruction.learning_rate"`, `"weights.generator"`, `"views.shift"`; a dict changes
-                several parts. Strings are read as what they set.
+                several parts. Wholes are set before their parts, in whatever order they are given (`prior="ring"`,
+                then `"prior.radius"`). Strings are read as what they set.
 
         Returns:
             A new `Recipe`.
@@ -227,8 +228,9 @@ class Recipe(_Checked):
             InputError: an unknown name, or a value that is not accepted.
         """
         recipe, mine = self, {}
-        for name, value in options.items():
-            changed = recipe._with(SHORT.get(name, name), value)
+        named = {SHORT.get(name, name): value for name, value in options.items()}
+        for name, value in sorted(named.items(), key=lambda each: "." in each[0]):
+            changed = recipe._with(name, value)
             if changed is None:
                 mine[name] = value
             recipe = changed or recipe
