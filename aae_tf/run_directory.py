@@ -52,12 +52,17 @@ def identity(recipe, model, dataset, policy, compiled):
 
 
 def _unnamed(described):
-    """Return a serialised model with the names that Keras counts up ('dense_7') replaced by their order in it."""
+    """Return a serialised model with the names that Keras counts up ('dense_7') replaced by their order in it.
+
+    The module of what is registered is left out: a user's file is imported by one name in a script, by another as a
+    plugin.
+    """
     names = {}
 
     def walk(value, key=None):
         if isinstance(value, dict):
-            return {name: walk(part, name) for name, part in value.items()}
+            kept = value.keys() - ({"module"} if value.get("registered_name") else set())
+            return {name: walk(part, name) for name, part in value.items() if name in kept}
         if isinstance(value, list):
             return [walk(part, key) for part in value]
         if isinstance(value, str) and (key == "name" or value in names):

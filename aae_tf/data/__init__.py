@@ -7,17 +7,21 @@ import numpy as np
 from aae_tf.data.checks import check_images, check_labels
 from aae_tf.data.dataset import Dataset, Split, Stream
 from aae_tf.errors import InputError
+from aae_tf.registry import Registry
 
-__all__ = ["Dataset", "Split", "Stream", "check_images", "check_labels", "load", "prepare"]
+__all__ = ["DATASETS", "Dataset", "Split", "Stream", "check_images", "check_labels", "load", "prepare"]
+
+DATASETS = Registry("dataset")  # functions (image_size) to a `Dataset`; TFDS is asked for any other name
 
 
 def load(dataset="mnist_5k", image_size=0):
     """Return a `Dataset` from a name or from a user's own images.
 
     Args:
-        dataset: 'mnist_5k' (embedded); a TFDS name ('mnist', 'fashion_mnist', 'svhn_cropped', ...); a folder of images
-            (`folder/class/*.png|jpg`, or flat) or an .npz file, as a path; an array [N, H, W(, C)], uint8 or float
-            in [0, 1]; a pair (images, labels); a `tf.data.Dataset`; or a `Dataset`.
+        dataset: 'mnist_5k' (embedded), or another name in `DATASETS`; a TFDS name ('mnist', 'fashion_mnist',
+            'svhn_cropped', ...); a folder of images (`folder/class/*.png|jpg`, or flat) or an .npz file, as a path; an
+            array [N, H, W(, C)], uint8 or float in [0, 1]; a pair (images, labels); a `tf.data.Dataset`; or a
+            `Dataset`.
         image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
             them as they are.
 
@@ -55,11 +59,11 @@ def _of_size(dataset, image_size):
 
 
 def _load_text(dataset, image_size):
-    from aae_tf.data import arrays, catalogue, embedded, folders
+    from aae_tf.data import arrays, catalogue, folders
 
     path = Path(dataset).expanduser()
-    if isinstance(dataset, str) and dataset == "mnist_5k":
-        return embedded.load_mnist_5k(image_size)
+    if isinstance(dataset, str) and dataset in DATASETS:
+        return DATASETS[dataset](image_size)
     if path.is_dir():
         return folders.from_folder(path, image_size)
     if path.suffix == ".npz":
@@ -69,6 +73,13 @@ def _load_text(dataset, image_size):
     if isinstance(dataset, Path) or dataset.startswith((".", "/", "~")):
         raise InputError(f"there is no folder '{path}'")
     return catalogue.load_named(dataset, image_size)
+
+
+@DATASETS.register("mnist_5k")
+def _embedded(image_size):
+    from aae_tf.data.embedded import load_mnist_5k
+
+    return load_mnist_5k(image_size)
 
 
 def prepare(name, folder=None):

@@ -83,12 +83,14 @@ class Convolutional:
         return ConvolutionalDecoder(filters=self.filters[::-1], **arguments)
 
 
-def encoder_maker(labels=False):
+def encoder_maker(labels=False, heads=None):
     """Return a function (plan, options) that makes an `Encoder`, with its posterior as the head 'z'.
 
     Args:
         labels: whether it has a second head, the logits of q(y|x), float32 [N, K], under 'y_logits'.
+        heads: makers of further heads: dict of code name to a function (plan, options) that returns a posterior.
     """
+    further = heads or {}
 
     def make_encoder(
         plan,
@@ -118,7 +120,7 @@ def encoder_maker(labels=False):
                 scale and shift learned, so that every cluster keeps its share of the images.
             input_noise: standard deviation of Gaussian noise on the input, in training only.
             input_dropout: share of input values dropped, in training only.
-            **more: what the architecture and the posterior take.
+            **more: what the architecture, the posterior and further heads take.
         """
         shared = _shared(plan, activation, initializer)
         body = make(ARCHITECTURES[architecture], more).body(
@@ -133,8 +135,10 @@ def encoder_maker(labels=False):
             options["seed"] += 1
             norm = {"batch_norm": head_batch_norm != "none", "norm_std": BALANCED_LOGIT_STD if balanced else None}
             heads["y_logits"] = DeterministicPosterior(plan.classes, name="y_logits", **norm, **options)
+        heads |= {name: make(maker, more, plan) for name, maker in further.items()}
         return Encoder(body, heads, input_noise, input_dropout, name="encoder")
 
+    make_encoder.makers = tuple(further.values())
     return make_encoder
 
 
@@ -205,7 +209,7 @@ def accepted_by(takers, given, every=False):
     """Return what several takers of options take together: their own, and those of the things that they name.
 
     Args:
-        takers: classes and functions.
+        takers: classes and functions; a function's `makers`, which it calls, are asked too.
         given: dict of option name to value: which things are named.
         every: whether the options of everything that could be named count.
 
@@ -213,7 +217,8 @@ def accepted_by(takers, given, every=False):
         dict of name to `aae_tf.options.Option`.
     """
     found = {}
-    for taker in takers:
+    called = [maker for taker in takers if not isinstance(taker, type) for maker in getattr(taker, "makers", ())]
+    for taker in (*takers, *called):
         found = options_of(taker, getattr(taker, "given", ())) | found
     for name, option in list(found.items()):
         registry = option.registry

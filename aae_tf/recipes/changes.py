@@ -32,8 +32,9 @@ def changed(recipe, options, every=False):
         InputError: an unknown name, or a value that is not accepted.
     """
     of_model = {}
-    for name, value in options.items():
-        found = _with_field(recipe, SHORT.get(name, name), value)
+    named = {SHORT.get(name, name): value for name, value in options.items()}
+    for name, value in sorted(named.items(), key=lambda each: "." in each[0]):  # a whole before its parts
+        found = _with_field(recipe, name, value)
         if found is None:
             of_model[name] = value
         recipe = found or recipe

@@ -225,7 +225,8 @@ class Recipe(_Checked):
         Args:
             **options: names and values. A name is a field's, an option's of the model (see `options`), or dotted:
                 `"prior.std"`, `"reconstruction.learning_rate"`, `"weights.generator"`, `"views.shift"`; a dict changes
-                several parts. Strings are read as what they set.
+                several parts. Wholes are set before their parts, in whatever order they are given (`prior="ring"`,
+                then `"prior.radius"`). Strings are read as what they set.
 
         Returns:
             A new `Recipe`.

@@ -58,19 +58,26 @@ def reconstruction_error(model, held_out):
 
 @MEASURES.register
 def prior_match(model, held_out, most=5_000):
-    """Return how well codes match the prior, each number beside that of prior against prior.
+    """Return how well codes match their priors, each number beside that of prior against prior.
 
     Args:
-        model: a model that encodes.
+        model: a model that encodes; of a further code w the measures are 'mmd_w' and so on.
         held_out: `HeldOut`.
         most: largest sample.
     """
-    seed, prior = held_out.seed, model.prior
-    part = some(held_out.images, most, seed)
-    count = len(part)
-    if count < 10:
-        return {}
-    codes = model.encode(part.images, seed=seed)
+    part = some(held_out.images, most, held_out.seed)
+    found = {}
+    for name in model.drawn if len(part) >= 10 else ():
+        codes = model.encode(part.images, seed=held_out.seed, code=name)
+        suffix = "" if name == "z" else f"_{name}"
+        matches = _match(codes, model.priors[name], held_out.seed)
+        found |= {f"{measure}{suffix}": value for measure, value in matches.items()}
+    return found
+
+
+def _match(codes, prior, seed):
+    """Return how well one code matches its prior."""
+    count = len(codes)
     real, other = (prior.sample(count, [17, seed + offset]).numpy() for offset in (0, 1_000_003))
     statistics = {
         "mmd": (evaluation.mmd, "squared, unbiased; 0 for equal distributions"),
