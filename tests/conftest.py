@@ -123,7 +123,7 @@ def shared():
 @pytest.fixture
 def training_alone(monkeypatch):
     """Leave out the figures, numbers and export that end a training."""
-    monkeypatch.setattr("aae_tf.api._finish", lambda run, console: run.save_model())
+    monkeypatch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())
 
 
 @pytest.fixture(autouse=True)
