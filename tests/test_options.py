@@ -99,7 +99,7 @@ def test_a_registry_imports_what_is_asked_for_and_says_what_it_has(registry):
     assert registry["Views"] is aae_tf.Views
     assert "Views" in registry
     assert len(registry) == 1
-    with pytest.raises(aae_tf.InputError, match="unknown thing 'View'; accepted: Views. Did you mean 'Views'"):
+    with pytest.raises(aae_tf.InputError, match=r"unknown thing 'View'; accepted: Views. Did you mean 'Views'"):
         registry["View"]
     assert registry.check("kind", "Views") == "Views"
 
@@ -136,7 +136,7 @@ def test_a_posterior_and_an_architecture_of_ones_own_bring_their_options(monkeyp
     assert model.encoder.body.widths == (32, 32, 7)
     assert model.encoder.heads["z"].bound == 0.5
     assert abs(model.encode(tf.random.stateless_uniform((50, 28, 28, 1), [0, 1]))).max() <= 0.5
-    with pytest.raises(aae_tf.InputError, match="bound=0.0 is out of range"):
+    with pytest.raises(aae_tf.InputError, match=r"bound=0.0 is out of range"):
         recipe.with_options(bound=0.0)
     assert "bound" not in recipe.with_options(posterior="gaussian").options
 
@@ -154,7 +154,7 @@ def test_a_loss_of_ones_own_is_a_choice(monkeypatch, batch):
     loss = update.phases[0].loss(batch, model.codes(batch), priors.as_seed(0))
     expected = abs(batch["images"].numpy() - model.reconstruct(batch["images"])).mean()
     assert float(loss) == pytest.approx(expected, rel=1e-4)
-    with pytest.raises(aae_tf.InputError, match="unknown reconstruction.loss 'absolute'.*absolute_error"):
+    with pytest.raises(aae_tf.InputError, match=r"unknown reconstruction.loss 'absolute'.*absolute_error"):
         recipe.with_options(reconstruction_loss="absolute")
 
 

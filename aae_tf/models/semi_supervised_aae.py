@@ -117,7 +117,7 @@ class CategoricalAAE(AdversarialAutoencoder):
     def signatures(self):
         """Return the signatures of `AdversarialAutoencoder`, `encode` with q(y|x) beside, and `classify`."""
         found = super().signatures()
-        encode, images = found["encode"]
+        _, images = found["encode"]
 
         def encode_both(images):
             codes = self.codes({"images": images})
