@@ -15,6 +15,7 @@ from aae_tf.models import ORDERS
 from aae_tf.models.losses import maximum_mean_discrepancy
 from aae_tf.models.phases import arranged
 
+
 def make(recipe, **options):
     return model_of(aae_tf.recipes()[recipe].with_options(**{"widths": (24,), **options}))
 

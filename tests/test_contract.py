@@ -1,6 +1,6 @@
 """One contract for every model and every network: shapes, configs, files, dtype policies, steps, compilation.
 
-A new recipe gets these checks by itself, another setting of one by a line in VARIANTS, a new network by one in NETWORKS.
+A new recipe gets these checks by itself; another setting of one takes a line in VARIANTS, a network one in NETWORKS.
 """
 
 import dataclasses

@@ -67,7 +67,9 @@ def test_batch_statistics_move_once_a_step_by_the_first_pass(recipe, order, batc
         model = make(recipe, decoder_batch_norm=True)
         networks = [model.decoder]
     else:
-        model = make(recipe, batch_norm=True, decoder_batch_norm=True, head_batch_norm="both", posterior="deterministic")
+        model = make(
+            recipe, batch_norm=True, decoder_batch_norm=True, head_batch_norm="both", posterior="deterministic"
+        )
         networks = [model.encoder.body, model.decoder]
     norms = [layer for layer in layers_of(*networks) if isinstance(layer, NORM)]
     norms += [] if recipe == "gan" else [head.norm for head in model.encoder.heads.values()]

@@ -156,9 +156,9 @@ def test_a_graph_of_any_number_of_images_draws_as_outside():
 def test_views_come_back_from_their_config_and_refuse_what_is_no_amount():
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(Views(**ALL)))
     assert again.get_config() == Views(**ALL).get_config() == ALL
-    with pytest.raises(aae_tf.InputError, match="shift=-1.0 is out of range"):
+    with pytest.raises(aae_tf.InputError, match=r"shift=-1.0 is out of range"):
         Views(shift=-1.0)
-    with pytest.raises(aae_tf.InputError, match="flip=2.0 is out of range"):
+    with pytest.raises(aae_tf.InputError, match=r"flip=2.0 is out of range"):
         Views(flip=2)
     with pytest.raises(aae_tf.InputError, match=r"not of elements of shape \(7,\)"):
         Views(shift=1)(tf.zeros((3, 7)), as_seed(0))

@@ -59,8 +59,10 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
     dest, shape = Path(dest), tuple(model.get_build_config()["input_shape"][1:])
     storage, found = Storage(model, precision), signatures(model)
     if png:
-        if shape[-1] not in (1, 3):
-            raise InputError(f"PNG files cannot hold images of {shape[-1]} channels; export without png")
+        if len(shape) != 3 or shape[-1] not in (1, 3):
+            raise InputError(
+                f"PNG files cannot hold images of shape {shape}, of 1 or 3 channels alone; export without png"
+            )
         found |= file_signatures(found, shape)
     final, partial = _next_version(dest)
     try:

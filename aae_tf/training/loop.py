@@ -48,8 +48,8 @@ class Trainer:
         checkpoint_folder: where to keep checkpoints; None for none.
 
     Raises:
-        InputError: an unknown order or phase, an order that cannot take the updates, updates without an optimizer, too few images for a batch, a model that
-            needs views and none given.
+        InputError: an unknown order or phase, an order that cannot take the updates, updates without an optimizer, too
+            few images for a batch, a model that needs views and none given.
     """
 
     def __init__(
