@@ -20,10 +20,9 @@ class SupervisedAAE(ReadsLabels, AdversarialAutoencoder):
     Args:
         *args: `encoder`, `decoder` (of K + D inputs, label first), `discriminator` and `prior`, as for
             `AdversarialAutoencoder`.
-        classes: K.
         label_in_game: whether the discriminator sees the label beside z (it then has D + K + 1 inputs), so that z tells
             nothing of it (the paper's sees z alone).
-        **kwargs: as for `AdversarialAutoencoder`.
+        **kwargs: `classes`, K; the others as for `AdversarialAutoencoder`.
 
     Call arguments:
         inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
