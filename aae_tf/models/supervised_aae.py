@@ -22,7 +22,7 @@ class SupervisedAAE(ReadsLabels, AdversarialAutoencoder):
             `AdversarialAutoencoder`.
         label_in_game: whether the discriminator sees the label beside z (it then has D + K + 1 inputs), so that z tells
             nothing of it (the paper's sees z alone).
-        **kwargs: `classes`, K; the others as for `AdversarialAutoencoder`.
+        **kwargs: `classes`, K; and as for `AdversarialAutoencoder`.
 
     Call arguments:
         inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
