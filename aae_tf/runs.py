@@ -3,12 +3,14 @@
 import csv
 import json
 import os
+import re
 from pathlib import Path
 
 from aae_tf import data, reporting
 from aae_tf.backend import keras
 from aae_tf.errors import InputError, check_choice
 from aae_tf.files import write_beside, write_json
+from aae_tf.models import MODELS
 from aae_tf.priors import SamplerPrior
 from aae_tf.recipes import Recipe
 from aae_tf.reporting import HeldOut
@@ -188,7 +190,8 @@ def load_run(out_dir, dataset=None, prior=None):
         prior: the prior's sampling function, where it was one that Keras does not know by name.
 
     Raises:
-        InputError: no run there, one that is not finished, or other data than it was trained on.
+        InputError: no run there, one that is not finished, other data than it was trained on, or a class of the
+            user's own that is not imported.
     """
     out_dir = Path(out_dir)
     record = read_record(out_dir)
@@ -205,10 +208,25 @@ def load_run(out_dir, dataset=None, prior=None):
         different = data_difference(record, dataset)
         if different:
             raise InputError(f"'{out_dir}' holds another run: {different[0]}; give those images and labels")
-    model = keras.models.load_model(out_dir / "model.keras")
+    model = _load_model(out_dir / "model.keras")
     if prior is not None and isinstance(model.prior, SamplerPrior):
         model.prior.sampler = prior
     return Run(recipe, model, out_dir, read_history(out_dir), dataset)
+
+
+def _load_model(path):
+    """Return the model in a file; Keras knows a class once the file that registers it is imported."""
+    list(MODELS.values())
+    try:
+        return keras.models.load_model(path)
+    except TypeError as error:
+        missing = re.findall(r"Could not locate \w+ '([^']+)'", str(error))
+        if not missing:
+            raise
+        raise InputError(
+            f"'{path}' needs {missing[-1]}, which is not known here; import the file that registers it, or name it: "
+            "aae-tf --plugin FILE"
+        ) from None
 
 
 def read_history(out_dir):

@@ -19,15 +19,12 @@ from aae_tf.seeds import split_seed
 
 
 def erase(images, side, seed):
-    """Return images [N, H, W, C] with a black square at a random place of each; int32 [2] is the seed's shape."""
-    places = tf.random.stateless_uniform([2, tf.shape(images)[0], 1], seed)
-    rows, columns = (
-        (tf.range(size) >= start) & (tf.range(size) < start + side)
-        for size, start in (
-            (size, tf.cast(place * float(size - side + 1), tf.int32))
-            for size, place in zip(images.shape[1:3], tf.unstack(places), strict=True)
-        )
-    )
+    """Return images, float32 [N, H, W, C], each with a black square at a place of its own."""
+    inside = []
+    for size, place in zip(images.shape[1:3], tf.unstack(split_seed(seed, 2)), strict=True):
+        start = tf.random.stateless_uniform([tf.shape(images)[0], 1], place, 0, size - side + 1, tf.int32)
+        inside.append((tf.range(size) >= start) & (tf.range(size) < start + side))
+    rows, columns = inside
     return tf.where((rows[:, :, None] & columns[:, None, :])[..., None], 0.0, images)
 
 
@@ -42,19 +39,21 @@ class ConsistentAAE(aae_tf.SemiSupervisedAAE):
         **kwargs: as for `SemiSupervisedAAE`.
     """
 
-    brings = (*aae_tf.SemiSupervisedAAE.brings, "views")
-
     def __init__(self, *args, erased: Annotated[int, Range(0)] = 6, **kwargs):
         super().__init__(*args, **kwargs)
         self.erased = erased
 
-    def updates(self):
-        """Return the updates of §5, and consistency."""
-        moved = self.encoder.variables_of("y_logits")
-        phase = aae_tf.Phase("consistency", self.consistency_loss, moved)
-        return [*super().updates(), aae_tf.Update(phase, optimizer="consistency")]
+    @property
+    def brings(self):
+        """Beside what §5 needs, views of the images."""
+        return (*super().brings, "views")
 
-    def consistency_loss(self, batch, codes, seed):
+    def updates(self):
+        """Return the updates of §5, and the new one."""
+        phase = aae_tf.Phase("same_class", self.same_class_loss, self.encoder.variables_of("y_logits"))
+        return [*super().updates(), aae_tf.Update(phase, optimizer="same_class")]
+
+    def same_class_loss(self, batch, codes, seed):
         """Return KL(q(y|x) ‖ q(y|view)) in nats, mean over the batch: a scalar, at least 0."""
         place, noise = tf.unstack(split_seed(seed, 2))
         views = erase(batch["views"], self.erased, place)
@@ -71,6 +70,6 @@ aae_tf.register_recipe(
         summary="100 labels, and a class that must not change with the view",
         model="ConsistentAAE",
         views={"rotation": 12.0, "scale": 0.12, "shear": 0.15, "shift": 2.0},
-        optimizers={**USUAL.optimizers, "consistency": aae_tf.OptimizerSettings("sgd", 0.1, 0.9)},
+        optimizers={**USUAL.optimizers, "same_class": aae_tf.OptimizerSettings("sgd", 0.1, 0.9)},
     )
 )

@@ -131,6 +131,14 @@ def known(spec, images, model):
     return tf.fill([6 if size is None else size for size in spec.shape], tf.constant(6, spec.dtype))
 
 
+def test_a_fresh_process_without_the_plugin_says_what_is_missing(runs, few, tmp_path):
+    np.savez("few.npz", images=few[0], labels=few[1])
+    script = f"import aae_tf\naae_tf.load_run({str(runs['ring'].out_dir)!r}, 'few.npz')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "InputError: " in done.stderr
+    assert "needs Ring, which is not known here" in done.stderr
+
+
 def test_a_fresh_process_loads_them_with_its_plugins(runs, tmp_path):
     plugins = "".join(f"cli.load_plugin({str(path)!r})\n" for path in EXAMPLES)
     folders = {name: str(run.out_dir) for name, run in runs.items()}
