@@ -118,7 +118,11 @@ def test_the_readmes_client_classifies(server):
 def test_the_commands_of_the_tables_are_accepted(line, monkeypatch):
     """They are run at length for the results; here only what they ask for is read."""
     asked = []
-    monkeypatch.setattr("aae_tf.api.train", lambda recipe, dataset, out_dir, **changes: asked.append((recipe, changes)))
+
+    def stand_in(recipe, dataset, out_dir, split, **changes):
+        asked.append((recipe, changes))
+
+    monkeypatch.setattr("aae_tf.api.train", stand_in)
     with pytest.raises(AttributeError):  # of the run that the stand-in does not give
         cli.app(shlex.split(line)[1:], standalone_mode=False)
     ((recipe, changes),) = asked
