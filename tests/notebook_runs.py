@@ -19,10 +19,19 @@ def quicken(small):
     """Make every training of this process a small one, whatever is asked for."""
     import aae_tf
 
-    def quick(function):
-        return lambda *args, **options: function(*args, **options | small)
+    train, compare = aae_tf.train, aae_tf.compare
 
-    aae_tf.train, aae_tf.compare = quick(aae_tf.train), quick(aae_tf.compare)
+    def quick_train(recipe="gaussian", *args, **options):
+        from aae_tf.recipes import get_recipe
+
+        taken = {} if options.get("model") is not None else get_recipe(recipe).accepted()
+        fitting = {name: value for name, value in small.items() if name in taken or name in ("epochs", "jit_compile")}
+        return train(recipe, *args, **options | fitting)
+
+    def quick_compare(*args, **options):
+        return compare(*args, **options | {name: small[name] for name in ("epochs", "widths", "jit_compile")})
+
+    aae_tf.train, aae_tf.compare = quick_train, quick_compare
 
 
 def run(path, folder):

@@ -252,7 +252,7 @@ def test_options_that_cannot_be_used_are_refused_before_anything_is_written(few,
 def test_directories_that_cannot_be_used_are_refused(trained, few, tmp_path):
     with pytest.raises(aae_tf.InputError, match="seed: 0 there, 9 now"):
         aae_tf.train("gaussian", few, out_dir=trained.out_dir, seed=9, **TRAINED)
-    with pytest.raises(aae_tf.InputError, match="prior.name: 'gaussian' there, 'mixture' now"):
+    with pytest.raises(aae_tf.InputError, match=r"prior\.name: 'gaussian' there, 'mixture' now"):
         aae_tf.train("gaussian", few, prior="mixture", out_dir=trained.out_dir, **TRAINED)
     with pytest.raises(aae_tf.InputError, match="other images or labels"):
         aae_tf.train("gaussian", (few[0][::-1], few[1]), out_dir=trained.out_dir, **TRAINED)

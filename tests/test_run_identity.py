@@ -56,7 +56,7 @@ def test_another_model_is_another_run_and_the_same_one_made_again_is_not(few):
     runs = [own(few, width) for width in (8, 8, 9)]
     assert [str(run.out_dir) for run in runs] == ["runs/gaussian", "runs/gaussian", "runs/gaussian-2"]
     assert runs[0].recipe.model == "own"
-    with pytest.raises(aae_tf.InputError, match="model: .*widths 8 there, 9 now|model: widths"):
+    with pytest.raises(aae_tf.InputError, match="model: widths 8 there, 9 now"):
         own(few, 9, out_dir="runs/gaussian")
 
 
@@ -74,7 +74,7 @@ def test_another_compilation_is_another_run(few):
 def test_another_argument_of_the_prior_is_said(few):
     run = train(few)
     assert json.loads((run.out_dir / "recipe.json").read_text())["recipe"]["prior"] == {"name": "gaussian", "std": 5.0}
-    with pytest.raises(aae_tf.InputError, match="prior.std: 5.0 there, 2.0 now"):
+    with pytest.raises(aae_tf.InputError, match=r"prior\.std: 5\.0 there, 2\.0 now"):
         train(few, prior_std=2.0, out_dir=run.out_dir)
 
 
