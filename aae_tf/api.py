@@ -74,6 +74,10 @@ def train(
         training = _training_images(recipe, model, dataset)
         compiled = _compiles_well(model) if jit_compile is None else jit_compile
         trainer = _make_trainer(recipe, model, training, policy, strategy=strategy, jit_compile=compiled)
+    if recipe.views and not {"views", "labelled"} & set(model.brings):
+        raise InputError(
+            f"views were set, but nothing of {type(model).__name__} looks at them; set consistency=true, or no views"
+        )
     callbacks = [*_watching(recipe, model), *callbacks]
     check_callbacks(callbacks, lambda: [*trainer.names, *model.validate(dataset.validation)])
     identity = run_directory.identity(recipe, model, dataset, policy, compiled)
@@ -204,6 +208,9 @@ def _finish(run, split, console):
     if not (out_dir / "history.csv").exists():
         HistoryFile(out_dir / "history.csv", run.history).on_epoch_end(len(run.history))
     if (out_dir / "model.keras").exists() and (out_dir / "evaluation.json").exists():
+        if run.last_report(split) is None:
+            console.print(f"measuring on {split} images", highlight=False)
+            run.evaluate(split)
         return
     console.print(f"measuring on {split} images, drawing and exporting", highlight=False)
     run.save_model()  # first: whatever goes wrong after it, the trained model is there

@@ -218,6 +218,7 @@ def test_a_model_keeps_its_shape_errors_clear(trained):
         ({"weights.kl": 0.5}, "weights: the model has no phase 'kl'; it has: reconstruction, discriminator, gen"),
         ({"joint": "reconstruction,kl"}, "joint: the model has no phase 'kl'"),
         ({"prior.radius": 3}, "unknown option of prior 'gaussian' 'radius'"),
+        ({"views.shift": 3}, "views were set, but nothing of AdversarialAutoencoder looks at them"),
         ({"views.turn": 3}, "unknown option of views 'turn'"),
         ({"keep": "first"}, "unknown keep 'first'"),
         ({"watch": "val_loss", "keep": "best"}, "EarlyStopping watches 'val_loss', which there is not; accepted: rec"),

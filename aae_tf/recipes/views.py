@@ -40,7 +40,7 @@ _LABELS = {"optimizers": {**_ADAM, "classification": OptimizerSettings("adam", 0
 VIEWS = (
     Recipe(
         "semi_supervised_views",
-        "a class from few labels, and from views of every image: table 2, passed",
+        "a class from few labels, and from views of every image: table 2",
         model="SemiSupervisedAAE",
         labels=100,
         epochs=12,
@@ -67,7 +67,7 @@ VIEWS = (
     ),
     Recipe(
         "clustering_views",
-        "clusters without labels, from views of every image: table 3, passed",
+        "clusters without labels, from views of every image: table 3",
         model="ClusteringAAE",
         epochs=12,
         latent_dim=5,
