@@ -43,7 +43,8 @@ def train(
             and so on where that holds another run.
         prior: a name ('mixture', ...; see `aae_tf.priors.PRIORS`) or a dict of it and its arguments, an
             `aae_tf.priors.Prior`, a tfp distribution or a function (n, seed), in place of the recipe's prior.
-        model: a `LatentModel` in place of the recipe's (its networks and its options are then yours).
+        model: a `LatentModel` in place of the recipe's (its networks, its prior and its options are then yours). It
+            is trained from the weights that it has; by those a finished run is not told from another.
         callbacks: `keras.callbacks.Callback` objects; they see the weights that validation measured.
         strategy: a `tf.distribute.Strategy`; the batch size is over all its replicas.
         jit_compile: whether XLA compiles the training steps; None: where that makes them faster, which is everywhere
@@ -63,6 +64,8 @@ def train(
     """
     console = Console(stderr=True, quiet=not progress)
     check_choice("split", split, ("validation", "test"))
+    if isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
     if isinstance(prior, str | dict):
         options, prior = {**options, "prior": prior}, None
     recipe, dataset = _resolve(recipe, dataset, prior, model, options)
@@ -72,6 +75,8 @@ def train(
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
         recipe = _with_used_optimizers(recipe, model, options)
         training = _training_images(recipe, model, dataset)
+        before = run_directory.read_record(out_dir) if out_dir is not None and jit_compile is None else None
+        jit_compile = (before or {}).get("jit_compile") if jit_compile is None else jit_compile
         compiled = _compiles_well(model) if jit_compile is None else jit_compile
         trainer = _make_trainer(recipe, model, training, policy, strategy=strategy, jit_compile=compiled)
     if recipe.views and not {"views", "labelled"} & set(model.brings):
@@ -168,7 +173,7 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, split, console):
     else:
         text = f"{out_dir}: going on after epoch {done}" if done else f"{recipe.name} on {dataset.source} → {out_dir}"
         console.print(text, highlight=False, soft_wrap=True)
-        for stale in (out_dir / "model.keras", out_dir / "evaluation.json"):
+        for stale in (out_dir / "model.keras", *out_dir.glob("evaluation*.json")):
             stale.unlink(missing_ok=True)  # of a shorter run that is now being made longer
         _fit(out_dir, recipe, dataset, trainer, callbacks, console)
         run_directory.write_outcome(out_dir, _outcome(trainer, callbacks))
@@ -227,10 +232,16 @@ def _resolve(recipe, dataset, prior, model, options):
     """Return the recipe with its options, every number said, and the loaded `Dataset`."""
     recipe = get_recipe(recipe)
     if model is not None:
-        recipe = dataclasses.replace(recipe, model="own", options={}, prior={"name": "own"})
+        if prior is not None or any(name.startswith("prior") for name in options):
+            raise InputError("the model is an object of yours and has its prior; give it another one there")
+        own = {"model": "own", "options": {}, "prior": {"name": "own"}, "latent_dim": model.prior.dim}
+        recipe = dataclasses.replace(recipe, **own)
     recipe = recipe.with_likely(**options)
+    if model is not None and recipe.latent_dim != model.prior.dim:
+        raise InputError(f"latent_dim={recipe.latent_dim} was set, but the model's prior has {model.prior.dim}")
     if isinstance(dataset, str | Path):
-        recipe = recipe.with_options(dataset=str(dataset))
+        path = Path(dataset).expanduser()
+        recipe = recipe.with_options(dataset=str(path.resolve() if path.exists() else dataset))
     elif dataset is not None:
         recipe = recipe.with_options(dataset="own")
     elif recipe.dataset == "own":

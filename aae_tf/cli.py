@@ -54,7 +54,7 @@ def train(
     from aae_tf.api import train as train_recipe
 
     try:
-        run = train_recipe(recipe, dataset, out_dir=out, split=split, **changes)
+        run = train_recipe(recipe, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
     except KeyboardInterrupt:
         _interrupted()
     typer.echo(run.out_dir)
@@ -81,7 +81,7 @@ def compare(
     from aae_tf.comparison import compare as compare_recipes
 
     try:
-        found = compare_recipes(recipes, dataset, out_dir=out, split=split, **changes)
+        found = compare_recipes(recipes, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
     except KeyboardInterrupt:
         _interrupted()
     names, *columns = zip(*found.rows(), strict=True)
@@ -216,14 +216,15 @@ def load_plugin(plugin):
 
     try:
         if plugin.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(Path(plugin).stem, plugin)
+            spec = importlib.util.spec_from_file_location(f"aae_tf_plugin_{Path(plugin).stem}", plugin)
             module = importlib.util.module_from_spec(spec)
             sys.modules[spec.name] = module
             spec.loader.exec_module(module)
         else:
             importlib.import_module(plugin)
-    except (FileNotFoundError, ModuleNotFoundError) as error:
-        raise InputError(f"--plugin {plugin} cannot be imported ({error}); accepted: a .py file or a module") from None
+    except Exception as error:  # whatever the user's file raises
+        what = f"{type(error).__name__}: {error}"
+        raise InputError(f"--plugin {plugin} cannot be imported ({what}); accepted: a .py file or a module") from None
 
 
 def _print(table):

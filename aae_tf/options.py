@@ -10,6 +10,7 @@ Nothing here imports TensorFlow.
 """
 
 import inspect
+import math
 import types
 import typing
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Range:
         """
         for number in value if isinstance(value, tuple) else (value,):
             numeric = isinstance(number, int | float) and not isinstance(number, bool)
-            if not numeric or not (self.low <= number and (self.high is None or number <= self.high)):
+            if not numeric or not (self.low <= number < math.inf and (self.high is None or number <= self.high)):
                 bounds = f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
                 raise InputError(f"{name}={value!r} is out of range; accepted: numbers {bounds}")
         return value

@@ -35,12 +35,14 @@ def identity(recipe, model, dataset, policy, compiled):
     """
     try:
         described = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+        keras.saving.deserialize_keras_object(described)
     except InputError:
         raise
-    except (TypeError, ValueError, NotImplementedError) as error:
+    except Exception as error:  # whatever a user's get_config or constructor raises
+        why = (str(error) or repr(error)).splitlines()[0]
         raise InputError(
-            f"the model or a part of it cannot be saved ({str(error).splitlines()[0]}); give it a get_config() of "
-            "plain values, and register it: keras.saving.register_keras_serializable()"
+            f"the model or a part of it cannot be saved and loaded again ({why}); give it a get_config() of plain "
+            "values, and register it: keras.saving.register_keras_serializable()"
         ) from None
     return {
         "recipe": recipe.to_dict(),
@@ -48,6 +50,7 @@ def identity(recipe, model, dataset, policy, compiled):
         "precision": policy,
         "jit_compile": bool(compiled),
         "model": _unnamed(described),
+        "draws": {name: prior.sample(8, 2016).numpy().round(4).tolist() for name, prior in model.priors.items()},
     }
 
 
@@ -109,7 +112,10 @@ def open_directory(out_dir, recipe, dataset, found):
 def _free_directory(recipe, dataset, found):
     for number in itertools.count(1):
         path = Path("runs") / (recipe.name if number == 1 else f"{recipe.name}-{number}")
-        record = read_record(path)
+        try:
+            record = read_record(path)
+        except InputError:
+            continue  # what cannot be read is somebody else's
         if record is None:
             if not path.exists() or not any(path.iterdir()):
                 return path
@@ -141,7 +147,7 @@ def _write_record(out_dir, recipe, dataset, found, before):
     }
     if before is not None and "outcome" in before:
         record["outcome"] = before["outcome"]
-    write_json(out_dir / "model.json", found["model"])
+    write_json(out_dir / "model.json", {name: found[name] for name in ("model", "draws")})
     write_json(out_dir / "recipe.json", record)
 
 
@@ -167,6 +173,7 @@ def read_record(out_dir):
     try:
         record = json.loads(path.read_text())
         Recipe.from_dict(record["recipe"])
+        record["data"]["fingerprint"]
         return record
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"'{path}' cannot be read ({error}); use another out_dir") from None
@@ -184,11 +191,13 @@ def differences(out_dir, record, found, dataset):
         found: what `identity` returned.
         dataset: `aae_tf.data.Dataset`.
     """
-    theirs, ours = (
-        json.loads(json.dumps(Recipe.from_dict(each["recipe"]).resolved().flat())) for each in (record, found)
-    )
+    try:
+        theirs = Recipe.from_dict(record["recipe"]).resolved()
+    except InputError as error:
+        return [f"its recipe has what is not known here: {error}"]
+    theirs, ours = (json.loads(json.dumps(each.flat())) for each in (theirs, Recipe.from_dict(found["recipe"])))
     cosine = any(value == "cosine" for name, value in ours.items() if name.endswith(".schedule"))
-    free = {"summary"} if cosine else {"summary", "epochs"}
+    free = {"summary", "dataset"} if cosine else {"summary", "dataset", "epochs"}  # images are told by what they are
     usual = {"weights": 1.0, "ramps": 0.0, "views": 0.0}
     names = [*ours, *(name for name in theirs if name.partition(".")[0] in usual and name not in ours)]
     different = []
@@ -205,7 +214,10 @@ def differences(out_dir, record, found, dataset):
         different.append(f"jit_compile: {compiled} there, {found['jit_compile']} now")
     if not different and (Path(out_dir) / "model.json").exists():
         kept = json.loads((Path(out_dir) / "model.json").read_text())
-        different += [f"model: {text}" for text in itertools.islice(_gaps(kept, found["model"]), 3)]
+        different += [f"model: {text}" for text in itertools.islice(_gaps(kept["model"], found["model"]), 3)]
+        for name, draws in found["draws"].items():
+            if not np.allclose(kept["draws"].get(name, np.nan), draws, rtol=1e-2, atol=1e-2):
+                different.append(f"the prior of {name} draws other samples")
     return different
 
 

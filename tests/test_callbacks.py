@@ -174,3 +174,20 @@ def test_tensorboard_and_csv_loggers_work(few, tmp_path):
     assert list((tmp_path / "board").rglob("events*"))
     with open(tmp_path / "log.csv", newline="") as file:
         assert WATCH in next(csv.reader(file))
+
+
+def test_a_lowered_rate_keeps_its_share_of_a_schedule(few, tmp_path):
+    note = Note()
+    slower = callbacks.ReduceLROnPlateau(WATCH, factor=0.5, patience=1, min_delta=100.0, cooldown=9)
+    options = {**FEW, "epochs": 4, "reconstruction": {"learning_rate": 0.01, "schedule": "steps", "drops": (2,)}}
+    aae_tf.train("gaussian", few, out_dir=tmp_path / "run", callbacks=[note, slower], **options)
+    assert [rates[0] for rates in note.rates] == pytest.approx([0.01, 0.01, 0.0005, 0.0005], rel=1e-5)
+
+
+def test_a_report_of_a_shorter_run_is_gone_when_it_was_made_longer(few, tmp_path):
+    options = {**FEW, "out_dir": tmp_path / "run"}
+    run = aae_tf.train("gaussian", few, **{**options, "epochs": 1})
+    for split in ("validation", "test"):
+        run.evaluate(split, likelihood_samples=0)
+    longer = aae_tf.train("gaussian", few, **{**options, "epochs": 2})
+    assert longer.last_report("test") is None

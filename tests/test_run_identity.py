@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 from conftest import QUICK, SMALL
+from PIL import Image
 
 import aae_tf
 from aae_tf import models, networks, priors
-from aae_tf.backend import keras, tfp
+from aae_tf.backend import keras, tf, tfp
 
 tfd = tfp.distributions
 ONE = {**SMALL, **QUICK, "epochs": 1, "batch_size": 50}
@@ -29,6 +30,41 @@ def test_another_prior_is_another_run(few):
     assert not np.allclose(near.model.encode(few[0][:5]), far.model.encode(few[0][:5]))
     with pytest.raises(aae_tf.InputError, match=r"holds another run \(model: .*0.0 there, 50.0 now"):
         train(few, prior=tfd.MultivariateNormalDiag([50.0, 50.0], [1.0, 1.0]), out_dir="runs/gaussian")
+
+
+def test_another_prior_function_is_another_run(few):
+    """Keras does not know what is in a function, but what it draws is seen."""
+
+    def around(place):
+        return lambda n, seed: place + tf.random.stateless_normal([n, 2], seed)
+
+    train(few, prior=around(0.0), out_dir="runs/near")
+    with pytest.raises(aae_tf.InputError, match="the prior of z draws other samples"):
+        train(few, prior=around(50.0), out_dir="runs/near")
+    assert train(few, prior=around(0.0), out_dir="runs/near").history
+
+
+def test_a_directory_with_a_prior_that_is_not_known_here_is_passed_over(few):
+    run = train(few)
+    record = json.loads((run.out_dir / "recipe.json").read_text())
+    record["recipe"]["prior"] = {"name": "ring", "radius": 3.0}
+    (run.out_dir / "recipe.json").write_text(json.dumps(record))
+    assert str(train(few).out_dir) == "runs/gaussian-2"
+    with pytest.raises(aae_tf.InputError, match="unknown prior 'ring'"):
+        train(few, out_dir="runs/gaussian")
+
+
+def test_a_folder_by_another_name_is_the_same_data(few, tmp_path, monkeypatch):
+    (tmp_path / "pictures").mkdir()
+    for number, image in enumerate(few[0][:60]):
+        Image.fromarray(image[..., 0]).save(tmp_path / "pictures" / f"{number}.png")
+    options = {**ONE, "batch_size": 20, "dataset": "pictures/"}
+    run = aae_tf.train("gaussian", out_dir=tmp_path / "run", **options)
+    again = aae_tf.train("gaussian", out_dir=tmp_path / "run", **{**options, "dataset": str(tmp_path / "pictures")})
+    assert again.history == run.history
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert aae_tf.load_run(tmp_path / "run").data is not None
 
 
 def test_other_labels_are_another_run(few):
@@ -82,7 +118,7 @@ def test_another_argument_of_the_prior_is_said(few):
     "prior",
     [
         tfd.TransformedDistribution(tfd.MultivariateNormalDiag([0.0, 0.0]), tfp.bijectors.Exp()),
-        tfd.MultivariateNormalLinearOperator(loc=[0.0, 0.0]),
+        tfd.MultivariateNormalLinearOperator([0.0, 0.0], tf.linalg.LinearOperatorDiag([1.0, 1.0])),
     ],
     ids=["transformed", "linear operator"],
 )
@@ -99,6 +135,23 @@ def test_a_mixture_of_distributions_comes_back(few, tmp_path):
     loaded = aae_tf.load_run(tmp_path / "run", few)
     codes = run.model.encode(few[0][:4])
     np.testing.assert_allclose(loaded.model.prior.log_prob(codes), run.model.prior.log_prob(codes), rtol=1e-5)
+
+
+def test_a_prior_beside_a_model_of_ones_own_is_refused(few):
+    with pytest.raises(aae_tf.InputError, match="has its prior"):
+        own(few, 8, prior="mixture")
+    with pytest.raises(aae_tf.InputError, match="latent_dim=9 was set, but the model's prior has 2"):
+        own(few, 8, latent_dim=9)
+
+
+def test_a_network_that_is_saved_but_not_loaded_again_is_refused_before_it_is_trained(few, tmp_path):
+    body = keras.Sequential([keras.layers.Flatten(), keras.layers.Lambda(lambda x: x * 0.5), keras.layers.Dense(2)])
+    model = own_model(8)
+    model = models.AdversarialAutoencoder(body, model.decoder, model.discriminator, priors.Gaussian(2))
+    settings = {name: ONE[name] for name in ("epochs", "batch_size", "progress", "jit_compile")}
+    with pytest.raises(aae_tf.InputError, match="cannot be saved and loaded again"):
+        aae_tf.train("gaussian", few, model=model, out_dir=tmp_path / "run", **settings)
+    assert not (tmp_path / "run").exists()
 
 
 class Unsaveable(keras.layers.Layer):

@@ -7,10 +7,11 @@ import pytest
 from conftest import model_of, optimizers_of, small
 
 import aae_tf
-from aae_tf import priors
+from aae_tf import data, priors
 from aae_tf.backend import keras, tf
-from aae_tf.models import ORDERS, Update
+from aae_tf.models import ORDERS, AdversarialAutoencoder, Update
 from aae_tf.models.phases import arranged, phases_of
+from aae_tf.training import Trainer
 
 SEED = priors.as_seed(3)
 NORM = keras.layers.BatchNormalization
@@ -239,3 +240,25 @@ def test_weights_are_factors_on_what_moves_not_on_what_is_reported(batch):
     assert found[0][0] == found[1][0]
     for one, three in zip(found[0][1], found[1][1], strict=True):
         np.testing.assert_allclose(three, 3 * one, rtol=1e-2, atol=1e-7)
+
+
+def test_weights_that_a_layer_sets_itself_are_trained(few):
+    """Spectral normalisation assigns its kernel at every pass; the optimizer's update must not be undone by it."""
+    parts, layers = make("gaussian"), [keras.layers.SpectralNormalization(keras.layers.Dense(size)) for size in (16, 1)]
+    discriminator = keras.Sequential([keras.Input((2,)), layers[0], keras.layers.LeakyReLU(), layers[1]])
+    model = AdversarialAutoencoder(parts.encoder, parts.decoder, discriminator, parts.prior)
+    model.build((None, 28, 28, 1))
+    before = [layer.layer.kernel.numpy().ravel() for layer in layers]
+    trainer = Trainer(
+        model,
+        data.Split(*few),
+        {update.state: keras.optimizers.SGD(0.5) for update in model.updates()},
+        batch_size=50,
+        jit_compile=False,
+    )
+    trainer.fit(3)
+    for layer, start in zip(layers, before, strict=True):
+        kernel = layer.layer.kernel.numpy().ravel()
+        cosine = start @ kernel / np.linalg.norm(start) / np.linalg.norm(kernel)
+        assert cosine < 0.99
+        assert np.linalg.svd(layer.layer.kernel.numpy(), compute_uv=False)[0] < 2.5

@@ -6,7 +6,7 @@ Everything here is said of the model's codes by name, so it holds for models wit
 import numpy as np
 
 from aae_tf.backend import tf
-from aae_tf.errors import InputError
+from aae_tf.errors import InputError, check_choice
 from aae_tf.models.inputs import as_images
 from aae_tf.seeds import as_seed, fold
 
@@ -64,6 +64,7 @@ class Inference:
         def run(images, *seed):
             return self.codes({"images": images}, seed=seed[0] if seed else None)[code]
 
+        check_choice("code", code, self.priors)
         name = f"encode {code}" if seed is None else f"encode {code} sample"
         return self._over_images(name, run, batch_size, images, seed=seed)
 
@@ -89,6 +90,8 @@ class Inference:
         if bool(self.classes) != (labels is not None):
             wanted = "decodes with labels; give one for each row" if self.classes else "decodes codes alone, no labels"
             raise InputError(f"{type(self).__name__} {wanted}")
+        if labels is not None:
+            labels = self._known(labels, len(next(iter(codes.values()))))
         rows = np.concatenate([np.asarray(codes[name], "float32") for name in self.drawn], -1)
         sizes = [self.priors[name].dim for name in self.drawn]
 
@@ -96,6 +99,12 @@ class Inference:
             return self.decode_graph(dict(zip(self.drawn, tf.split(rows, sizes, -1), strict=True)), labels)
 
         return self._over_codes("decode", run, batch_size, rows, labels, sum(sizes))
+
+    def _known(self, labels, count):
+        labels = np.asarray(labels)
+        if labels.shape != (count,) or np.any((labels < 0) | (labels >= self.classes)):
+            raise InputError(f"labels were given for {count} rows; accepted: [{count}] of 0 to {self.classes - 1}")
+        return labels.astype("int32")
 
     def decode_graph(self, codes, labels=None):
         """Return images of codes, as `decode` does, in the graph.

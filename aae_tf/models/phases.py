@@ -180,28 +180,34 @@ class FirstPass(keras.StatelessScope):
     """A scope in which networks leave their moving statistics alone but for the first pass over each.
 
     Batch statistics move once a step: on the pass over the mini-batch itself, which inference resembles. Further
-    passes (codes recomputed, labelled images, views) normalise by statistics of their own and leave no trace.
+    passes (codes recomputed, labelled images, views) normalise by statistics of their own and leave no trace. Weights
+    that a layer sets itself (spectral normalisation) are set at every pass, before the optimizer moves them.
 
     Args:
         taken: set of ids of the variables that have moved in this step; those that move here are added.
 
     Attributes:
-        moved: list of (variable, value) to assign after the pass.
+        moved: dict of id to (variable, value): what to assign after the passes.
+        weights: the same of trainable variables, to assign before the optimizer's update.
     """
 
     def __init__(self, taken):
         super().__init__()
-        self.taken, self.moved = taken, []
+        self.taken, self.moved, self.weights, self._values = taken, {}, {}, {}
 
     def add_update(self, update):
-        """Keep the first value that a variable is given in the step."""
+        """Keep the first value that a statistic is given in the step, and the last that a weight is given here."""
         variable, value = update
-        if id(variable) not in self.taken:
+        self._values[id(variable)] = value
+        if variable.trainable:
+            self.weights[id(variable)] = (variable, value)
+        elif id(variable) not in self.taken:
             self.taken.add(id(variable))
-            self.moved.append((variable, value))
+            self.moved[id(variable)] = (variable, value)
 
     def get_current_value(self, variable):
-        """Return None: within the step every pass starts from the variable itself."""
+        """Return what the variable was given here, None where it was given nothing."""
+        return self._values.get(id(variable))
 
 
 def take(updates, model, optimizers, batch, seed, taken, draws=None, replicas=1, compute=lambda gradient: gradient):
@@ -222,7 +228,7 @@ def take(updates, model, optimizers, batch, seed, taken, draws=None, replicas=1,
         dict of phase name to its loss, scalar float32.
     """
     watched = [[variable.value for variable in update.variables] for update in updates]
-    moved = []
+    assigned = {}
 
     def gradient(batch, seed, draws):
         scope = FirstPass(taken)
@@ -236,14 +242,19 @@ def take(updates, model, optimizers, batch, seed, taken, draws=None, replicas=1,
                 total = sum(losses[phase.name] * (phase.factor(batch) / replicas) for phase in update.phases)
                 totals.append(optimizers[update.state].scale_loss(total))
         gradients = [tape.gradient(total, variables) for total, variables in zip(totals, watched, strict=True)]
-        moved[:] = [variable for variable, _ in scope.moved]
-        return losses, gradients, [value for _, value in scope.moved]
+        given = {"weights": scope.weights.values(), "moved": scope.moved.values()}
+        assigned.update({kind: [variable for variable, _ in pairs] for kind, pairs in given.items()})
+        return losses, gradients, {kind: [value for _, value in pairs] for kind, pairs in given.items()}
+
+    def assign(kind):
+        for variable, value in zip(assigned[kind], values[kind], strict=True):
+            variable.assign(_over_replicas(value) if replicas > 1 else value)
 
     losses, gradients, values = compute(gradient)(batch, seed, seed if draws is None else draws)
+    assign("weights")
     for update, found in zip(updates, gradients, strict=True):
         optimizers[update.state].apply(found, update.variables)
-    for variable, value in zip(moved, values, strict=True):
-        variable.assign(_over_replicas(value) if replicas > 1 else value)
+    assign("moved")
     return losses
 
 

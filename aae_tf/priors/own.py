@@ -145,6 +145,8 @@ def _describe(distribution):
             value = value.numpy()
         if isinstance(value, np.ndarray | np.generic):
             return value.tolist()
+        if isinstance(value, tf.DType):
+            return value.name
         if not isinstance(value, str | int | float):
             raise InputError(
                 f"{type(distribution).__name__} cannot be saved: its {name} is a {type(value).__name__}; wrap it in a "

@@ -109,7 +109,7 @@ def _prior(prior, part, value):
     """Return the prior's dict, changed: as a whole by a name or a dict, or one argument of its constructor."""
     from aae_tf.priors import prior_options
 
-    if part:
+    if part and part != "name":
         value = {**prior, part: value}
     elif isinstance(value, str):
         value = prior if value == prior["name"] else {"name": value}
@@ -132,10 +132,13 @@ def _numbers(field, current, part, value):
 
 def _field(name, value):
     if name == "labels":
-        return int(value) if str(value).isdigit() else value
+        return int(value) if str(value).isdecimal() else value
     if name == "joint":
         text = str(value).lower()
         if text in ("true", "yes", "1"):
             return JOINT
-        return () if text in ("false", "no", "0", "") else read("joint", tuple[str, ...], value)
+        names = () if text in ("false", "no", "0", "") else read("joint", tuple[str, ...], value)
+        if len(names) == 1:
+            raise InputError(f"joint={value!r} joins nothing; accepted: two or more phases, true or false")
+        return names
     return OWN[name].read(value)

@@ -215,6 +215,8 @@ def map_quality(model, held_out, most=2_000):
     """
     known = held_out.images.labelled()
     part = some(known if len(known) else held_out.images, most, held_out.seed)
+    if len(part) < 12:
+        return {}
     images = part.images.reshape(len(part), -1) / 255.0
     others = evaluation.other_maps(images, model.prior.dim, held_out.seed)
     places = {"aae": model.represent(part.images), **others}

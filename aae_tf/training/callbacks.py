@@ -94,13 +94,14 @@ class Rates:
 
     def __init__(self, optimizers, scheduled):
         self._optimizers, self._scheduled = optimizers, scheduled
-        self.scales = dict.fromkeys(optimizers, 1.0)
+        self.scales, self._now = dict.fromkeys(optimizers, 1.0), {}
         self.optimizers = [Rate(self, name) for name in optimizers]
 
     def follow(self):
         """Set every optimizer's rate to its schedule's, times its factor."""
+        self._now = {name: self._scheduled(name) for name in self._optimizers}
         for name, optimizer in self._optimizers.items():
-            rate = self._scheduled(name)
+            rate = self._now[name]
             if rate is not None:
                 _inner(optimizer).learning_rate = rate * self.scales[name]
 
@@ -139,7 +140,7 @@ class Rate:
 
     @learning_rate.setter
     def learning_rate(self, rate):
-        scheduled = self._rates._scheduled(self.name)
+        scheduled = self._rates._now.get(self.name)  # of the epoch that has ended, where a callback is told its end
         if scheduled:
             self._rates.scales[self.name] = float(rate) / scheduled
         _inner(self._rates._optimizers[self.name]).learning_rate = float(rate)
