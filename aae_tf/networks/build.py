@@ -88,7 +88,7 @@ def encoder_maker(labels=False, heads=None):
 
     Args:
         labels: whether it has a second head, the logits of q(y|x), float32 [N, K], under 'y_logits'.
-        heads: makers of further heads: dict of code name to a function (plan, options) that returns a posterior.
+        heads: makers of further heads, codes [N, D]: dict of code name to a function (plan, options) to a posterior.
     """
     further = heads or {}
 
