@@ -12,38 +12,19 @@ import importlib
 
 from aae_tf._version import __version__
 from aae_tf.errors import InputError, NonFiniteLossError, ServingError
-from aae_tf.recipe import OptimizerSettings, Recipe
-from aae_tf.recipes import recipes
+from aae_tf.models import __all__ as _models
+from aae_tf.recipes import OptimizerSettings, Recipe, recipes, register_recipe
 
 _LAZY = {
     "train": "aae_tf.api",
     "Comparison": "aae_tf.comparison",
     "Run": "aae_tf.runs",
+    "Views": "aae_tf.views",
     "compare": "aae_tf.comparison",
     "load_run": "aae_tf.runs",
-    **dict.fromkeys(
-        (
-            "AdversarialAutoencoder",
-            "AdversarialGame",
-            "Autoencoder",
-            "ClusteringAAE",
-            "ConditionalVAE",
-            "ContractiveAutoencoder",
-            "DenoisingAutoencoder",
-            "DimensionalityReductionAAE",
-            "GAN",
-            "LabelInformedAAE",
-            "LatentModel",
-            "MomentMatchingAutoencoder",
-            "Phase",
-            "SemiSupervisedAAE",
-            "SupervisedAAE",
-            "VariationalAutoencoder",
-        ),
-        "aae_tf.models",
-    ),
+    **dict.fromkeys((name for name in _models if name[:2].istitle() or name == "GAN"), "aae_tf.models"),
 }
-_MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "serving", "training")
+_MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "reporting", "serving", "training")
 
 __all__ = [
     "InputError",
@@ -53,6 +34,7 @@ __all__ = [
     "ServingError",
     "__version__",
     "recipes",
+    "register_recipe",
     *_LAZY,
     *_MODULES,
 ]

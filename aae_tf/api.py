@@ -1,19 +1,22 @@
 """`train()`: from a recipe and data to a `Run`."""
 
-import itertools
-import os
+import dataclasses
 from pathlib import Path
 
 from rich.console import Console
 
-from aae_tf import data, models, priors, reporting, runs
-from aae_tf.backend import tf
-from aae_tf.defaults import for_data
-from aae_tf.errors import InputError
+from aae_tf import data, priors, run_directory, runs
+from aae_tf.backend import keras, tf
+from aae_tf.errors import InputError, check_choice
+from aae_tf.models import MODELS, ORDERS
+from aae_tf.models.phases import arranged
 from aae_tf.recipes import get_recipe
-from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
+from aae_tf.recipes.defaults import for_data
+from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training.callbacks import check_callbacks
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
+from aae_tf.views import Views
 
 
 def train(
@@ -26,6 +29,7 @@ def train(
     callbacks=(),
     strategy=None,
     jit_compile=None,
+    split="validation",
     progress=True,
     **options,
 ):
@@ -37,15 +41,17 @@ def train(
             (images, labels), or a `tf.data.Dataset`; by default the recipe's.
         out_dir: the run directory. Training again into it resumes; by default `runs/<recipe>`, or `runs/<recipe>-2`
             and so on where that holds another run.
-        prior: a name ('mixture', ...; see `Recipe`), an `aae_tf.priors.Prior`, a tfp distribution or a function
-            (n, seed), in place of the recipe's prior.
-        model: a `LatentModel` in place of the recipe's (its networks are then yours).
-        callbacks: `keras.callbacks.Callback` objects.
+        prior: a name ('mixture', ...; see `aae_tf.priors.PRIORS`) or a dict of it and its arguments, an
+            `aae_tf.priors.Prior`, a tfp distribution or a function (n, seed), in place of the recipe's prior.
+        model: a `LatentModel` in place of the recipe's (its networks, its prior and its options are then yours). It
+            is trained from the weights that it has; by those a finished run is not told from another.
+        callbacks: `keras.callbacks.Callback` objects; they see the weights that validation measured.
         strategy: a `tf.distribute.Strategy`; the batch size is over all its replicas.
         jit_compile: whether XLA compiles the training steps; None: where that makes them faster, which is everywhere
             but for convolutions on a CPU.
+        split: held-out images that the report and the figures are of: 'validation', or 'test' to report.
         progress: show progress and results on stderr.
-        **options: fields of the recipe to change: `epochs=5`, `seed=1`, `widths=(500, 500)`,
+        **options: fields of the recipe and options of its model to change: `epochs=5`, `seed=1`, `widths=(500, 500)`,
             `reconstruction={"learning_rate": 0.02}`.
 
     Returns:
@@ -57,21 +63,34 @@ def train(
         NonFiniteLossError: a loss became NaN or infinite; the last good checkpoint is kept.
     """
     console = Console(stderr=True, quiet=not progress)
-    if isinstance(prior, str):
+    check_choice("split", split, ("validation", "test"))
+    if isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    if isinstance(prior, str | dict):
         options, prior = {**options, "prior": prior}, None
-    recipe, dataset = _resolve(recipe, dataset, prior, options)
+    recipe, dataset = _resolve(recipe, dataset, prior, model, options)
     policy = dtype_policy(recipe.precision)
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
+        recipe = _with_used_optimizers(recipe, model, options)
         training = _training_images(recipe, model, dataset)
+        before = run_directory.read_record(out_dir) if out_dir is not None and jit_compile is None else None
+        jit_compile = (before or {}).get("jit_compile") if jit_compile is None else jit_compile
         compiled = _compiles_well(model) if jit_compile is None else jit_compile
         trainer = _make_trainer(recipe, model, training, policy, strategy=strategy, jit_compile=compiled)
-    out_dir = _open_directory(out_dir, recipe, dataset, policy)
-    if model.trains_on_labels and isinstance(training, data.Split):
-        runs.write_labelled(out_dir, training)
+    if recipe.views and not {"views", "labelled"} & set(model.brings):
+        raise InputError(
+            f"views were set, but nothing of {type(model).__name__} looks at them; set consistency=true, or no views"
+        )
+    callbacks = [*_watching(recipe, model), *callbacks]
+    check_callbacks(callbacks, lambda: [*trainer.names, *model.validate(dataset.validation)])
+    identity = run_directory.identity(recipe, model, dataset, policy, compiled)
+    out_dir = run_directory.open_directory(out_dir, recipe, dataset, identity)
+    if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
+        run_directory.write_labelled(out_dir, training)
     trainer.checkpoint_folder = out_dir / "checkpoints"
-    return _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+    return _train_into(out_dir, recipe, dataset, trainer, callbacks, split, console)
 
 
 def _compiles_well(model):
@@ -80,136 +99,168 @@ def _compiles_well(model):
     return not convolutional or bool(tf.config.list_physical_devices("GPU"))
 
 
+def _with_used_optimizers(recipe, model, given):
+    """Return the recipe with the optimizers that the model's updates take, and no others."""
+    updates = arranged(model.updates(), joint=recipe.joint)
+    used = {update.optimizer: recipe.optimizer(update.optimizer) for update in updates}
+    for name in given:
+        kind = name.partition(".")[0]
+        if kind in recipe.optimizers and kind not in used:
+            raise InputError(f"{name} was set, but {type(model).__name__} has updates of {', '.join(used)} only")
+    return dataclasses.replace(recipe, optimizers=used)
+
+
 def _make_trainer(recipe, model, training, policy, **how):
     """Return the `Trainer` of a built model by a recipe's numbers."""
-    owners = _owners(recipe, model)
-    settings = {owner.name: getattr(recipe, owner.kind) for owner in owners.values()}
-    optimizers = {name: make_optimizer(each, policy) for name, each in settings.items()}
+    updates = arranged(model.updates(), joint=recipe.joint)
+    settings = {update.state: recipe.optimizer(update.optimizer) for update in updates}
     return Trainer(
         model,
         training,
-        {name: optimizers[owner.name] for name, owner in owners.items()},
-        weights={"reconstruction": recipe.reconstruction_weight, "generator": recipe.generator_weight},
+        {state: make_optimizer(each, policy) for state, each in settings.items()},
+        weights=recipe.weights,
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         order=recipe.order,
+        joint=recipe.joint,
+        ramps=recipe.ramps,
+        views=Views(**recipe.views) if recipe.views else None,
         weight_average=recipe.weight_average,
-        rates=lambda epoch: {
-            name: learning_rate(each, epoch, recipe.epochs)
-            for name, each in settings.items()
-            if each.schedule != "constant"
-        },
+        rates=lambda epoch: {state: learning_rate(each, epoch, recipe.epochs) for state, each in settings.items()},
         **how,
     )
 
 
-def _owners(recipe, model):
-    """Return, for each phase's name, the phase whose optimizer takes its update: its own, or the one it joins."""
-    phases = {phase.name: phase for phase in model.phases()}
-    joined = {name: phase.joins for name, phase in phases.items() if phase.joins}
-    if recipe.joint:
-        if "generator" not in phases:
-            raise InputError(f"joint is for models with a generator phase, which {type(model).__name__} has not")
-        joined["generator"] = "reconstruction"
-    return {name: phases[joined.get(name, name)] for name in phases}
+def _watching(recipe, model):
+    """Return the callback that keeps the best weights or stops early, where the recipe asks for either."""
+    if recipe.keep == "last" and not recipe.patience:
+        return []
+    watch = recipe.watch or model.watched
+    if not watch:
+        raise InputError(f"{type(model).__name__} has no validation measure to watch; use keep='last' and patience=0")
+    patience = recipe.patience or recipe.epochs + 1
+    return [
+        keras.callbacks.EarlyStopping(watch, patience=patience, mode="min", restore_best_weights=recipe.keep == "best")
+    ]
 
 
 def _training_images(recipe, model, dataset):
     """Return the training images with the labels the recipe grants, checked against what the model needs."""
     name = type(model).__name__
-    if not model.trains_on_labels:
-        if recipe.labels != "all":
+    if not set(model.brings) & {"labels", "labelled"}:
+        if recipe.labels not in ("all", 0):
             raise InputError(f"labels={recipe.labels!r} was asked for, but {name} trains without labels")
         return dataset.train
     train = dataset.with_labels(recipe.labels, recipe.seed).train
     if isinstance(train, data.Split):
         known = 0 if train.labels is None else int((train.labels >= 0).sum())
-        if model.reads_labels and known < len(train):
+        if "labels" in model.brings and known < len(train):
             raise InputError(f"{name} decodes with every image's label; {len(train) - known} training images have none")
-        if model.wants_labelled and not known:
+        if "labelled" in model.brings and not known:
             raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
     return train
 
 
-def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
+def _train_into(out_dir, recipe, dataset, trainer, callbacks, split, console):
     done = trainer.restore()
+    finished = done >= recipe.epochs or trainer.stopped
     run = runs.Run(recipe, trainer.model, out_dir, trainer.history, dataset)
-    if done >= recipe.epochs and (out_dir / "model.keras").exists():
-        console.print(f"{out_dir} is finished: {done} epochs. Nothing to train.", highlight=False)
-    elif done:
-        console.print(f"{out_dir}: going on after epoch {done}", highlight=False)
+    if finished and (out_dir / "model.keras").exists():
+        early = f" (stopped early, of {recipe.epochs})" if trainer.stopped and done < recipe.epochs else ""
+        text = f"{out_dir} is finished: {done} epochs{early}. Nothing to train."
+        console.print(text, highlight=False, soft_wrap=True)
+        run.model.load_weights(out_dir / "model.keras")
     else:
-        console.print(f"{recipe.name} on {dataset.source} → {out_dir}", highlight=False, soft_wrap=True)
-    if done < recipe.epochs:
-        for stale in (out_dir / "model.keras", out_dir / "evaluation.json"):
+        text = f"{out_dir}: going on after epoch {done}" if done else f"{recipe.name} on {dataset.source} → {out_dir}"
+        console.print(text, highlight=False, soft_wrap=True)
+        for stale in (out_dir / "model.keras", *out_dir.glob("evaluation*.json")):
             stale.unlink(missing_ok=True)  # of a shorter run that is now being made longer
         _fit(out_dir, recipe, dataset, trainer, callbacks, console)
-    if trainer.average:
-        trainer.average.apply()
+        run_directory.write_outcome(out_dir, _outcome(trainer, callbacks))
     if trainer.model.prior.fitted_after:
-        train = dataset.train if isinstance(dataset.train, data.Split) else dataset.validation
+        train = dataset.training_images(10**9, recipe.seed)
         trainer.model.prior.fit(trainer.model.encode(train.images, seed=recipe.seed), recipe.seed)
-    _finish(run, console)
+    _finish(run, split, console)
     return run
+
+
+def _outcome(trainer, callbacks):
+    """Return how a training ended: epochs, whether a callback stopped it, and which weights were kept by what."""
+    outcome = {"epochs": trainer.epoch, "stopped_early": trainer.stopped}
+    for callback in callbacks:
+        if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
+            best = {"epoch": callback.best_epoch + 1, "watched": callback.monitor, "value": float(callback.best)}
+            outcome["kept"] = {**best, "of": "validation images"}
+    return outcome
 
 
 def _fit(out_dir, recipe, dataset, trainer, callbacks, console):
     display = ProgressDisplay(recipe.batch_size, console)
-    own = [
+    displays = [
         display,
         HistoryFile(out_dir / "history.csv", trainer.history),
         TensorBoardEvents(out_dir / "events"),
     ]
     try:
-        trainer.fit(
-            recipe.epochs,
-            [*own, *callbacks],
-            lambda: reporting.validation_numbers(trainer.model, dataset.validation),
-        )
+        trainer.fit(recipe.epochs, callbacks, lambda: trainer.model.validate(dataset.validation), displays)
     finally:
         display.close()
 
 
-def _finish(run, console):
+def _finish(run, split, console):
     """Write whatever a finished run's directory still lacks."""
     out_dir = run.out_dir
     if not (out_dir / "history.csv").exists():
         HistoryFile(out_dir / "history.csv", run.history).on_epoch_end(len(run.history))
     if (out_dir / "model.keras").exists() and (out_dir / "evaluation.json").exists():
+        if run.last_report(split) is None:
+            console.print(f"measuring on {split} images", highlight=False)
+            run.evaluate(split)
         return
-    console.print("measuring, drawing and exporting", highlight=False)
+    console.print(f"measuring on {split} images, drawing and exporting", highlight=False)
     run.save_model()  # first: whatever goes wrong after it, the trained model is there
-    run.figures()
-    report = run.report()
+    run.figures(split)
+    report = run.report(split)
     exported = run.export(report=report)
-    checkpoints.write_json(out_dir / "evaluation.json", report)  # last: it says that everything is done
+    run.write_report(report)  # last: it says that everything is done
     values = {name: measure["value"] for name, measure in report["measures"].items()}
     console.print(show(values), highlight=False, soft_wrap=True)
     console.print(f"figures in {out_dir / 'figures'}, SavedModel in {exported}", highlight=False, soft_wrap=True)
 
 
-def _resolve(recipe, dataset, prior, options):
-    """Return the recipe with its options, and the loaded `Dataset`."""
-    recipe = get_recipe(recipe).with_options(**options)
+def _resolve(recipe, dataset, prior, model, options):
+    """Return the recipe with its options, every number said, and the loaded `Dataset`."""
+    recipe = get_recipe(recipe)
+    if model is not None:
+        if prior is not None or any(name.startswith("prior") for name in options):
+            raise InputError("the model is an object of yours and has its prior; give it another one there")
+        own = {"model": "own", "options": {}, "prior": {"name": "own"}, "latent_dim": model.prior.dim}
+        recipe = dataclasses.replace(recipe, **own)
+    recipe = recipe.with_likely(**options)
+    if model is not None and recipe.latent_dim != model.prior.dim:
+        raise InputError(f"latent_dim={recipe.latent_dim} was set, but the model's prior has {model.prior.dim}")
     if isinstance(dataset, str | Path):
-        recipe = recipe.with_options(dataset=str(dataset))
+        path = Path(dataset).expanduser()
+        recipe = recipe.with_options(dataset=str(path.resolve() if path.exists() else dataset))
     elif dataset is not None:
         recipe = recipe.with_options(dataset="own")
     elif recipe.dataset == "own":
         raise InputError(f"recipe '{recipe.name}' is for own data; pass dataset=...")
     if prior is not None:
-        recipe = recipe.with_options(prior="own")
-    elif recipe.prior == "own":
+        recipe = dataclasses.replace(recipe, prior={"name": "own"})
+    elif recipe.prior["name"] == "own" and model is None:
         raise InputError("prior 'own' needs the object: train(prior=...)")
+    if recipe.model == "own" and model is None:
+        raise InputError("model 'own' needs the object: train(model=...)")
+    ORDERS.check("order", recipe.order)
+    dtype_policy(recipe.precision)
     dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
-    return for_data(recipe, dataset, options), dataset
+    return (recipe if model is not None else for_data(recipe, dataset, options)).resolved(), dataset
 
 
 def _make_model(recipe, dataset, prior, policy):
-    if prior is None:
-        prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std, recipe.components)
-    prior = priors.as_prior(prior, recipe.latent_dim)
-    return models.model_class(recipe.model).from_recipe(recipe, dataset.image_shape, prior, policy, dataset.classes)
+    prior = priors.as_prior(recipe.prior if prior is None else prior, recipe.latent_dim)
+    return MODELS[recipe.model].from_recipe(recipe, dataset.image_shape, prior, policy, dataset.classes)
 
 
 def _build(model, dataset):
@@ -221,48 +272,5 @@ def _build(model, dataset):
             f"the data has {shape[1:]}"
         )
     model.build(shape)
-    streamed = not isinstance(dataset.train, data.Split)
-    model.image_scale.adapt((dataset.validation if streamed else dataset.train).images)
+    model.image_scale.adapt(dataset.training_images(10**9, 0).images)
     return model
-
-
-def _open_directory(out_dir, recipe, dataset, policy):
-    """Return the run directory, made and recorded; one that holds another run is refused (or, unnamed, passed)."""
-    chosen = Path(out_dir) if out_dir is not None else _free_directory(recipe, dataset)
-    record = runs.read_record(chosen)
-    if record is not None:
-        found = runs.differences(recipe, record)
-        if found:
-            raise InputError(f"'{chosen}' holds a run of another recipe ({'; '.join(found[:3])}); use another out_dir")
-        runs.check_same_data(chosen, record, dataset)
-        if record["precision"] != policy:
-            raise InputError(f"'{chosen}' was trained in {record['precision']}, not {policy}; set precision")
-    try:
-        (chosen / "checkpoints").mkdir(parents=True, exist_ok=True)
-        if not os.access(chosen, os.W_OK):
-            raise PermissionError(13, "Permission denied")
-        if record is None and any(path.name != "checkpoints" for path in chosen.iterdir()):
-            raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
-        done = checkpoints.latest_epoch(chosen / "checkpoints")
-        if done > recipe.epochs:
-            raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
-        runs.write_record(chosen, recipe, dataset, policy)
-    except OSError as error:
-        raise InputError(f"cannot write to '{chosen}': {error.strerror or error}") from None
-    return chosen
-
-
-def _free_directory(recipe, dataset):
-    """Return the first of runs/NAME, runs/NAME-2, ... that is empty or holds this very run."""
-    for number in itertools.count(1):
-        path = Path("runs") / (recipe.name if number == 1 else f"{recipe.name}-{number}")
-        record = runs.read_record(path)
-        if record is None:
-            if not path.exists() or not any(path.iterdir()):
-                return path
-        elif (
-            not runs.differences(recipe, record)
-            and record["data"]["fingerprint"] == dataset.fingerprint()
-            and checkpoints.latest_epoch(path / "checkpoints") <= recipe.epochs
-        ):
-            return path

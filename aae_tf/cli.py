@@ -19,6 +19,10 @@ app = typer.Typer(
 data_app = typer.Typer(help="Prepare datasets.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
+Split = Annotated[
+    str, typer.Option(metavar="validation|test", help="Held-out images to measure and draw: test only to report.")
+]
+
 Options = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Change any field of the recipe; repeat as needed."),
@@ -39,17 +43,18 @@ def train(
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
+    split: Split = "validation",
     options: Options = None,
 ):
     """Train a recipe: pictures, numbers and a servable model at the end."""
     changes = _changes(options, epochs=epochs, labels=labels, seed=seed)
     from aae_tf.recipes import get_recipe
 
-    get_recipe(recipe).with_options(**changes)  # refuse what cannot be before TensorFlow is loaded
+    get_recipe(recipe).with_likely(**changes)  # refuse what cannot be, before TensorFlow is loaded where that can be
     from aae_tf.api import train as train_recipe
 
     try:
-        run = train_recipe(recipe, dataset, out_dir=out, **changes)
+        run = train_recipe(recipe, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
     except KeyboardInterrupt:
         _interrupted()
     typer.echo(run.out_dir)
@@ -62,6 +67,7 @@ def compare(
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images, of each.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str, typer.Option(help="Its folder; finished runs in it are reused.")] = "runs/compare",
+    split: Split = "validation",
     options: Options = None,
 ):
     """Train several recipes on the same images, or reuse their runs: one table, one figure."""
@@ -69,13 +75,13 @@ def compare(
     from aae_tf.recipes import get_recipe
 
     for recipe in recipes:
-        get_recipe(recipe).with_options(**changes)
+        get_recipe(recipe).with_likely(**changes)
     from rich.table import Table
 
     from aae_tf.comparison import compare as compare_recipes
 
     try:
-        found = compare_recipes(recipes, dataset, out_dir=out, **changes)
+        found = compare_recipes(recipes, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
     except KeyboardInterrupt:
         _interrupted()
     names, *columns = zip(*found.rows(), strict=True)
@@ -87,15 +93,22 @@ def compare(
 
 
 @app.command()
-def recipes():
-    """List the recipes."""
+def recipes(name: Annotated[str | None, typer.Argument(help="A recipe, to list all that can be set of it.")] = None):
+    """List the recipes, or everything that can be set of one."""
     from rich.table import Table
 
+    from aae_tf.recipes import get_recipe
     from aae_tf.recipes import recipes as known
 
-    table = Table("recipe", "what it shows", "model", "dataset", "epochs", box=None)
-    for recipe in known().values():
-        table.add_row(recipe.name, recipe.summary, recipe.model, recipe.dataset, str(recipe.epochs))
+    if name is None:
+        table = Table("recipe", "what it shows", "model", "dataset", "epochs", box=None)
+        for recipe in known().values():
+            table.add_row(recipe.name, recipe.summary, recipe.model, recipe.dataset, str(recipe.epochs))
+    else:
+        table = Table("--set", "value", box=None)
+        for option, value in get_recipe(name).resolved().flat().items():
+            shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            table.add_row(option, shown)
     _print(table)
 
 
@@ -106,15 +119,16 @@ def evaluate(
     likelihood_samples: Annotated[
         int, typer.Option(min=0, help="Samples of the Parzen window (table 1 has 10000 and 10000000); 0 for none.")
     ] = 10_000,
+    split: Split = "test",
 ):
-    """Measure a run on its test images, and write evaluation.json."""
+    """Measure a run on held-out images, and write evaluation.json."""
     from rich.table import Table
 
     from aae_tf.training.progress import sample_progress
 
     loaded = _load(run, dataset)
     with sample_progress(likelihood_samples) as progress:
-        report = loaded.evaluate(likelihood_samples=likelihood_samples, progress=progress)
+        report = loaded.evaluate(split, likelihood_samples=likelihood_samples, progress=progress)
     table = Table("measure", "value", "yardstick", "unit", "n", box=None)
     for name, measure in report["measures"].items():
         yardstick = f"{measure['yardstick']:.4g} ({measure['yardstick_is']})" if "yardstick" in measure else ""
@@ -123,10 +137,14 @@ def evaluate(
 
 
 @app.command()
-def figures(run: RunDirectory, dataset: Annotated[str | None, typer.Option(help="The data again.")] = None):
+def figures(
+    run: RunDirectory,
+    dataset: Annotated[str | None, typer.Option(help="The data again.")] = None,
+    split: Split = "test",
+):
     """Draw a run's figures."""
     loaded = _load(run, dataset)
-    for name in loaded.figures():
+    for name in loaded.figures(split):
         typer.echo(loaded.out_dir / "figures" / f"{name}.png")
 
 
@@ -170,6 +188,43 @@ def prepare(
     from aae_tf.data import prepare as prepare_dataset
 
     typer.echo(prepare_dataset(name, folder))
+
+
+@app.callback()
+def plugins(
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(envvar="AAE_TF_PLUGINS", help="A Python file or module with priors, models, ... of your own."),
+    ] = None,
+):
+    """Import what the user has registered of their own."""
+    for each in plugin or []:
+        load_plugin(each)
+
+
+def load_plugin(plugin):
+    """Import a Python file or a module, so that what it registers is known.
+
+    Args:
+        plugin: path of a .py file, or a module's name.
+
+    Raises:
+        InputError: there is none.
+    """
+    import importlib.util
+    from pathlib import Path
+
+    try:
+        if plugin.endswith(".py"):
+            spec = importlib.util.spec_from_file_location(f"aae_tf_plugin_{Path(plugin).stem}", plugin)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
+        else:
+            importlib.import_module(plugin)
+    except Exception as error:  # whatever the user's file raises
+        what = f"{type(error).__name__}: {error}"
+        raise InputError(f"--plugin {plugin} cannot be imported ({what}); accepted: a .py file or a module") from None
 
 
 def _print(table):

@@ -1,14 +1,13 @@
 """`compare()`: several recipes on the same images, their numbers in one table and their latent planes in one figure."""
 
-import json
 from pathlib import Path
 
 from aae_tf import figures
 from aae_tf.api import train
 from aae_tf.errors import InputError
+from aae_tf.files import write_beside, write_json
 from aae_tf.recipes import get_recipe
-from aae_tf.reporting import plane_panel
-from aae_tf.training import checkpoints
+from aae_tf.reporting import HeldOut, plane_panel
 
 # the measures of a comparison, in its order: (name, heading, decimals)
 COLUMNS = (
@@ -36,12 +35,12 @@ class Comparison:
         reports: dict of recipe name to its evaluation's measures.
         figure: `matplotlib.figure.Figure` of codes over the prior and of samples, side by side (figure 2).
         out_dir: Path of the folder that holds the runs, comparison.json, comparison.md and comparison.png.
+        split: held-out images that all of it is of, 'validation' or 'test'.
     """
 
-    def __init__(self, runs, out_dir):
-        self.runs, self.out_dir = runs, Path(out_dir)
-        self.reports = {name: json.loads((run.out_dir / "evaluation.json").read_text()) for name, run in runs.items()}
-        self.reports = {name: report["measures"] for name, report in self.reports.items()}
+    def __init__(self, runs, out_dir, split="validation"):
+        self.runs, self.out_dir, self.split = runs, Path(out_dir), split
+        self.reports = {name: run.last_report(split)["measures"] for name, run in runs.items()}
         self.figure = figures.side_by_side([self._panel(name) for name in runs])
 
     def _panel(self, name):
@@ -51,7 +50,7 @@ class Comparison:
             for measure, heading, decimals in COLUMNS
             if measure in ("two_sample_accuracy", "holes", "log_likelihood") and measure in found
         ]
-        panel = plane_panel(run.model, run.data, run.recipe.seed)
+        panel = plane_panel(run.model, HeldOut(run.data, self.split, run.recipe.seed))
         return {**panel, "title": name, "caption": "\n".join(lines)}
 
     def rows(self):
@@ -72,11 +71,9 @@ class Comparison:
 
     def save(self):
         """Write comparison.json, comparison.md and comparison.png, each whole or not at all."""
-        checkpoints.write_json(self.out_dir / "comparison.json", self.reports)
-        checkpoints.write_beside(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
-        checkpoints.write_beside(
-            self.out_dir / "comparison.png", lambda file: self.figure.savefig(file, format="png", dpi=150)
-        )
+        write_json(self.out_dir / "comparison.json", self.reports)
+        write_beside(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
+        write_beside(self.out_dir / "comparison.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
 
 
 def _cell(report, measure, _, decimals):
@@ -87,7 +84,9 @@ def _cell(report, measure, _, decimals):
     return f"{text} ± {error:.{decimals}f}" if error and measure == "log_likelihood" else text
 
 
-def compare(recipes, dataset=None, *, out_dir="runs/compare", jit_compile=None, progress=True, **options):
+def compare(
+    recipes, dataset=None, *, out_dir="runs/compare", jit_compile=None, split="validation", progress=True, **options
+):
     """Train several recipes on the same images, or reuse what is there, and compare them.
 
     Args:
@@ -95,8 +94,9 @@ def compare(recipes, dataset=None, *, out_dir="runs/compare", jit_compile=None, 
         dataset: as for `aae_tf.train`; by default the recipes' own.
         out_dir: folder of the comparison.
         jit_compile: as for `aae_tf.train`.
+        split: held-out images they are compared on: 'validation', or 'test' to report.
         progress: show progress on stderr.
-        **options: fields changed in every recipe (`epochs=5`, `latent_dim=8`).
+        **options: options changed in every recipe (`epochs=5`, `latent_dim=8`).
 
     Returns:
         A `Comparison`, also written to `out_dir`.
@@ -108,9 +108,12 @@ def compare(recipes, dataset=None, *, out_dir="runs/compare", jit_compile=None, 
     if not names or len(set(names)) < len(names):
         raise InputError(f"a comparison needs recipes, each once; given: {', '.join(names) or 'none'}")
     for name in names:
-        get_recipe(name).with_options(**options)
-    shared = {"jit_compile": jit_compile, "progress": progress, **options}
+        get_recipe(name).with_likely(**options)
+    shared = {"jit_compile": jit_compile, "split": split, "progress": progress, **options}
     runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, **shared) for name in names}
-    found = Comparison(runs, out_dir)
+    for run in runs.values():  # a finished run may have been measured on other images
+        if run.last_report(split) is None:
+            run.evaluate(split)
+    found = Comparison(runs, out_dir, split)
     found.save()
     return found

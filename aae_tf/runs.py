@@ -1,18 +1,23 @@
-"""Run directories and the `Run` that stands for one: what was trained, by which numbers, and what came out."""
+"""A `Run` stands for a run directory: what was trained, by which numbers, and what came out."""
 
+import csv
 import json
 import os
+import re
 from pathlib import Path
 
-import numpy as np
-
-from aae_tf import _version, data, reporting
-from aae_tf.backend import keras, tf
+from aae_tf import data, reporting
+from aae_tf.backend import keras
 from aae_tf.errors import InputError, check_choice
+from aae_tf.files import write_beside, write_json
+from aae_tf.models import MODELS
 from aae_tf.priors import SamplerPrior
-from aae_tf.recipe import Recipe
+from aae_tf.recipes import Recipe
+from aae_tf.reporting import HeldOut
+from aae_tf.run_directory import data_difference, read_record
 from aae_tf.serving.saved_model import export
 from aae_tf.training import checkpoints
+from aae_tf.views import Views
 
 
 class Run:
@@ -36,10 +41,10 @@ class Run:
         return f"Run({self.recipe.name!r}, {len(self.history)} epochs, out_dir={str(self.out_dir)!r})"
 
     def evaluate(self, split="test", likelihood_samples=10_000, progress=None):
-        """Measure the model on held-out images and write evaluation.json.
+        """Measure the model on held-out images and write evaluation.json, see `write_report`.
 
         Args:
-            split: 'test' to report, 'validation' to choose (which is not written).
+            split: 'test' to report, 'validation' to choose.
             likelihood_samples: N of the Parzen-window likelihood (table 1 has 10,000 and 10,000,000), 0 for none.
             progress: function (what for, samples seen), called on the way of the likelihood.
 
@@ -50,8 +55,7 @@ class Run:
             InputError: an unknown split, or no data (see `load_run`).
         """
         report = self.report(split, likelihood_samples, progress)
-        if split == "test":
-            checkpoints.write_json(self.out_dir / "evaluation.json", report)
+        self.write_report(report)
         return report
 
     def report(self, split="test", likelihood_samples=10_000, progress=None):
@@ -68,36 +72,77 @@ class Run:
         Raises:
             InputError: as `evaluate`.
         """
-        check_choice("split", split, ("test", "validation"))
-        dataset = self._data()
-        measures = reporting.measure(self.model, dataset, split, self.recipe.seed, likelihood_samples, progress)
+        held_out = self._held_out(split, likelihood_samples=likelihood_samples, progress=progress)
         return {
             "recipe": self.recipe.name,
-            "source": dataset.source,
+            "source": held_out.data.source,
             "split": split,
             "seed": self.recipe.seed,
             "epochs": len(self.history),
-            "measures": measures,
+            **read_record(self.out_dir).get("outcome", {}),
+            "measures": reporting.measure(self.model, held_out),
         }
 
-    def figures(self):
-        """Draw the recipe's figures and write them to `figures/*.png`.
+    def write_report(self, report):
+        """Write evaluation.json, whole or not at all; one of the other split is kept as evaluation_SPLIT.json.
+
+        Args:
+            report: what `report` returned.
+        """
+        before = self.last_report()
+        if before is not None and before["split"] != report["split"]:
+            write_json(self.out_dir / f"evaluation_{before['split']}.json", before)
+        write_json(self.out_dir / "evaluation.json", report)
+
+    @property
+    def views(self):
+        """The random views of images it was trained with, `aae_tf.Views`; None without."""
+        return Views(**self.recipe.views) if self.recipe.views else None
+
+    def last_report(self, split=None):
+        """Return what was written last, a dict as `evaluate` returns it; None if nothing was.
+
+        Args:
+            split: 'test' or 'validation': the last report on these images.
+        """
+        for name in ("evaluation.json", f"evaluation_{split}.json"):
+            path = self.out_dir / name
+            if path.exists():
+                report = json.loads(path.read_text())
+                if split in (None, report["split"]):
+                    return report
+        return None
+
+    def figures(self, split="test"):
+        """Draw the model's figures and write them to `figures/*.png`.
+
+        Args:
+            split: held-out images they show, 'test' or 'validation'.
 
         Returns:
             dict of figure name to `matplotlib.figure.Figure`.
 
         Raises:
-            InputError: no data (see `load_run`).
+            InputError: an unknown split, or no data (see `load_run`).
         """
-        drawn = reporting.draw(self.model, self._data(), self.history, self.recipe.seed)
+        drawn = reporting.draw(self.model, self._held_out(split, history=self.history, views=self.views))
         folder = self.out_dir / "figures"
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():
-            checkpoints.write_beside(
+            write_beside(
                 folder / f"{name}.png",
                 lambda file, figure=figure: figure.savefig(file, format="png", dpi=150),
             )
         return drawn
+
+    def _held_out(self, split, **more):
+        check_choice("split", split, ("test", "validation"))
+        if self.data is None:
+            raise InputError(
+                f"'{self.out_dir}' was trained on own data, which it does not keep; "
+                "give it again: load_run(out_dir, dataset=...)"
+            )
+        return HeldOut(self.data, split, self.recipe.seed, **more)
 
     def export(self, dest=None, precision="float32", png=False, report=None):
         """Write a SavedModel to `dest/<version>/`, with a model card; see `aae_tf.serving.export`.
@@ -114,11 +159,9 @@ class Run:
         Raises:
             InputError: `dest` cannot be written, an unknown precision, or images that PNG cannot hold.
         """
-        images = None if self.data is None or len(self.data.test) < 2 else self.data.test.images[:2]
+        images = None if self.data is None or len(self.data.validation) < 2 else self.data.validation.images[:2]
         dest = self.out_dir / "saved_model" if dest is None else dest
-        kept = self.out_dir / "evaluation.json"
-        if report is None and kept.exists():
-            report = json.loads(kept.read_text())
+        report = self.last_report() if report is None else report
         about = {
             "recipe": self.recipe.name,
             "data": read_record(self.out_dir)["data"]["source"],
@@ -137,14 +180,6 @@ class Run:
         finally:
             partial.unlink(missing_ok=True)
 
-    def _data(self):
-        if self.data is None:
-            raise InputError(
-                f"'{self.out_dir}' was trained on own data, which it does not keep; "
-                "give it again: load_run(out_dir, dataset=...)"
-            )
-        return self.data
-
 
 def load_run(out_dir, dataset=None, prior=None):
     """Return the finished run in a directory.
@@ -155,7 +190,8 @@ def load_run(out_dir, dataset=None, prior=None):
         prior: the prior's sampling function, where it was one that Keras does not know by name.
 
     Raises:
-        InputError: no run there, one that is not finished, or other data than it was trained on.
+        InputError: no run there, one that is not finished, other data than it was trained on, or a class of the
+            user's own that is not imported.
     """
     out_dir = Path(out_dir)
     record = read_record(out_dir)
@@ -169,92 +205,34 @@ def load_run(out_dir, dataset=None, prior=None):
         )
     if dataset is not None or recipe.dataset != "own":
         dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
-        check_same_data(out_dir, record, dataset)
-    model = keras.models.load_model(out_dir / "model.keras")
+        different = data_difference(record, dataset)
+        if different:
+            raise InputError(f"'{out_dir}' holds another run: {different[0]}; give those images and labels")
+    model = _load_model(out_dir / "model.keras")
     if prior is not None and isinstance(model.prior, SamplerPrior):
         model.prior.sampler = prior
     return Run(recipe, model, out_dir, read_history(out_dir), dataset)
 
 
+def _load_model(path):
+    """Return the model in a file; Keras knows a class once the file that registers it is imported."""
+    list(MODELS.values())
+    try:
+        return keras.models.load_model(path)
+    except TypeError as error:
+        missing = re.findall(r"Could not locate \w+ '([^']+)'", str(error))
+        if not missing:
+            raise
+        raise InputError(
+            f"'{path}' needs {missing[-1]}, which is not known here; import the file that registers it, or name it: "
+            "aae-tf --plugin FILE"
+        ) from None
+
+
 def read_history(out_dir):
     """Return history.csv of a run directory as a list of dicts, one an epoch."""
-    import csv
-
     with open(Path(out_dir) / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     return [
         {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value} for row in rows
     ]
-
-
-def read_record(out_dir):
-    """Return recipe.json of a run directory as a dict, or None if there is none.
-
-    Raises:
-        InputError: the file is not what `write_record` wrote.
-    """
-    path = Path(out_dir) / "recipe.json"
-    if not path.exists():
-        return None
-    try:
-        record = json.loads(path.read_text())
-        Recipe.from_dict(record["recipe"])
-        return record
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"'{path}' cannot be read ({error}); use another out_dir") from None
-
-
-def write_record(out_dir, recipe, dataset, policy):
-    """Write recipe.json: everything needed to repeat the run."""
-    record = {
-        "recipe": recipe.to_dict(),
-        "data": {
-            "source": dataset.source,
-            "fingerprint": dataset.fingerprint(),
-            "image_shape": list(dataset.image_shape),
-            "class_names": list(dataset.class_names),
-            "sizes": [len(dataset.train), len(dataset.validation), len(dataset.test)],
-        },
-        "precision": policy,
-        "versions": {
-            "aae_tf": _version.__version__,
-            "tensorflow": tf.__version__,
-            "keras": keras.__version__,
-        },
-    }
-    checkpoints.write_json(Path(out_dir) / "recipe.json", record)
-
-
-def write_labelled(out_dir, train):
-    """Write labelled.csv: the rows of the training images whose labels the run used, and those labels."""
-    rows = np.flatnonzero(train.labels >= 0) if train.labels is not None else ()
-    lines = ["row,label", *(f"{row},{train.labels[row]}" for row in rows)]
-    checkpoints.write_beside(
-        Path(out_dir) / "labelled.csv", lambda file: file.write(("\n".join(lines) + "\n").encode())
-    )
-
-
-def differences(recipe, record):
-    """Return the fields in which a recipe differs from a record's, as 'field: theirs, ours'.
-
-    A run may be made longer, so another number of epochs is no difference, unless a learning rate falls as a cosine
-    over all epochs: a longer run would then have had other rates from the start.
-    """
-    theirs = Recipe.from_dict(record["recipe"]).to_dict()  # fields of a later version take their defaults
-    theirs, ours = (json.loads(json.dumps(each)) for each in (theirs, recipe.to_dict()))
-    cosine = any(isinstance(value, dict) and value.get("schedule") == "cosine" for value in ours.values())
-    free = {"summary"} if cosine else {"summary", "epochs"}
-    return [
-        f"{name}: {theirs.get(name)!r} there, {ours[name]!r} now"
-        for name in ours
-        if name not in free and theirs.get(name) != ours[name]
-    ]
-
-
-def check_same_data(out_dir, record, dataset):
-    """Raise InputError unless `dataset` is the data a run was trained on."""
-    if record["data"]["fingerprint"] != dataset.fingerprint():
-        raise InputError(
-            f"the run in '{out_dir}' was trained on other images ({record['data']['source']}); "
-            "give those, or use another out_dir"
-        )

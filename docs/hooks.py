@@ -1,5 +1,9 @@
-"""What the documentation takes from outside its folder: notebooks, two files of the root, the command's help."""
+"""What the documentation takes from outside its folder.
 
+Notebooks, examples, two files of the root, the command's help, and the list of models.
+"""
+
+import ast
 import re
 from pathlib import Path
 
@@ -9,6 +13,7 @@ from mkdocs.structure.files import File
 from typer.cli import get_docs_for_click
 
 from aae_tf.cli import app
+from aae_tf.models import _FILES
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "notebooks/*.ipynb")
@@ -16,7 +21,7 @@ OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "notebooks/*.ipynb")
 
 @event_priority(100)  # before the plugin that turns notebooks into pages
 def on_files(files, config):
-    """Add the files."""
+    """Add the files, and pages made of the examples and of the command's help."""
     for pattern in OUTSIDE:
         for path in sorted(ROOT.glob(pattern)):
             name = path.relative_to(ROOT).as_posix()
@@ -25,12 +30,36 @@ def on_files(files, config):
     context = typer.Context(command, info_name="aae-tf")
     text = get_docs_for_click(obj=command, ctx=context, name="aae-tf")
     files.append(File.generated(config, "reference/command_line.md", content=text))
+    files.append(File.generated(config, "examples.md", content=_examples()))
     return files
+
+
+def _examples():
+    """Return a page of the examples: each one's docstring, then its code."""
+    parts = [
+        "# Examples\n\nEach is a file of under 80 lines that touches nothing in the package: `aae-tf --plugin FILE` "
+        "imports it, and what it registers then has a name in recipes, on the command line and in a run's record. What "
+        "it makes is trained, resumed, measured, saved and served like everything else."
+    ]
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        text = path.read_text()
+        tree = ast.parse(text)
+        code = "\n".join(text.splitlines()[tree.body[0].end_lineno :]).strip()
+        parts.append(f"## {path.stem}\n\n{ast.get_docstring(tree)}\n\n```python\n{code}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
+def on_page_markdown(markdown, page, config, files):
+    """Give every model's file its place, and turn links to examples into links to their page."""
+    modules = "\n".join(f"::: aae_tf.models.{file}" for file in dict.fromkeys(_FILES.values()))
+    markdown = markdown.replace("<!-- every model's file -->", modules)
+    return re.sub(r"\]\(examples/(\w+)\.py\)", r"](examples.md#\1)", markdown)
 
 
 def on_page_content(html, page, config, files):
     """Turn a notebook's links to other notebooks and to documents, which are to files, into links to pages."""
     if not page.file.src_uri.startswith("notebooks/"):
         return html
+    html = re.sub(r'href="\.\./examples/(\w+)\.py"', r'href="../../examples/#\1"', html)
     html = re.sub(r'href="(\w+)\.ipynb"', r'href="../../notebooks/\1/"', html)
     return re.sub(r'href="\.\./(?:docs/)?(\w+)\.md"', r'href="../../\1/"', html)

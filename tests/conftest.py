@@ -32,6 +32,35 @@ TRAINED = SMALL | {
 }
 
 
+def small(name, **more):
+    """Return as much of SMALL as a recipe's model takes, and more options, for `train` and `with_options`."""
+    recipe = aae_tf.recipes()[name]
+    taken = {"epochs", "precision", *recipe.accepted(), *recipe.optimizers}
+    return {option: value for option, value in SMALL.items() if option in taken} | more
+
+
+def model_of(recipe, shape=(28, 28, 1), prior=None, dtype="float32"):
+    """Return the model that a `Recipe` describes, built for images of a shape in ten classes."""
+    from aae_tf import models, priors
+
+    prior = priors.as_prior(recipe.prior if prior is None else prior, recipe.latent_dim)
+    model = models.MODELS[recipe.model].from_recipe(recipe, shape, prior, dtype, classes=10)
+    model.build((None, *shape))
+    return model
+
+
+def optimizers_of(updates, make):
+    """Return what `make(update)` gives for each optimizer that updates share, built for all that they move."""
+    moved = {}
+    for update in updates:
+        moved.setdefault(update.state, []).append(update)
+    made = {state: make(those[0]) for state, those in moved.items()}
+    for state, those in moved.items():
+        variables = {id(variable): variable for update in those for variable in update.variables}
+        made[state].build(list(variables.values()))
+    return made
+
+
 def pytest_collection_modifyitems(items):
     """Start with the longest files, so that no process has one of them left when the other is done."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
@@ -62,6 +91,8 @@ def batch(few):
         "labels": labels,
         "labelled_images": images[:20],
         "labelled_labels": labels[:20],
+        "views": tf.roll(images, 1, 2),
+        "epoch": tf.constant(100.0),  # whatever rises in training has risen
     }
 
 
@@ -92,7 +123,7 @@ def shared():
 @pytest.fixture
 def training_alone(monkeypatch):
     """Leave out the figures, numbers and export that end a training."""
-    monkeypatch.setattr("aae_tf.api._finish", lambda run, console: run.save_model())
+    monkeypatch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())
 
 
 @pytest.fixture(autouse=True)

@@ -53,14 +53,24 @@ def test_evaluation_has_values_beside_yardsticks(trained):
 
 def test_reconstructions_are_better_than_the_mean_image(trained):
     as_test = dataclasses.replace(trained.data, test=trained.data.train)
-    error = reporting.measure(trained.model, as_test)["reconstruction_error"]
+    error = reporting.measures.reconstruction_error(trained.model, reporting.HeldOut(as_test))["reconstruction_error"]
     assert 0 < error["value"] < 0.8 * error["yardstick"]
 
 
-def test_evaluating_on_validation_leaves_the_report_alone(trained):
-    before = (trained.out_dir / "evaluation.json").read_bytes()
-    assert trained.evaluate("validation")["split"] == "validation"
-    assert (trained.out_dir / "evaluation.json").read_bytes() == before
+def test_training_reports_on_validation_images_and_a_report_on_others_leaves_it_there(few, tmp_path):
+    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**FEW_STEPS, "epochs": 1})
+    chosen_by = run.last_report()
+    assert (chosen_by["split"], chosen_by["measures"]["reconstruction_error"]["n"]) == ("validation", 40)
+    reported = run.evaluate(likelihood_samples=0)
+    assert json.loads((run.out_dir / "evaluation.json").read_text()) == reported
+    assert reported["split"] == "test"
+    assert run.last_report("validation") == chosen_by
+    assert run.last_report("test") == reported
+
+
+def test_other_images_than_held_out_ones_are_no_split(trained, few):
+    with pytest.raises(aae_tf.InputError, match="accepted: validation, test"):
+        aae_tf.train("gaussian", few, split="train", progress=False)
     with pytest.raises(aae_tf.InputError, match="accepted: test, validation"):
         trained.evaluate("train")
 
@@ -80,7 +90,7 @@ def test_a_loaded_run_of_own_data_asks_for_it(trained, few):
     assert loaded.model.sample(3).shape == (3, 28, 28, 1)
     with pytest.raises(aae_tf.InputError, match="give it again"):
         loaded.evaluate()
-    with pytest.raises(aae_tf.InputError, match="other images"):
+    with pytest.raises(aae_tf.InputError, match="other images or labels"):
         aae_tf.load_run(trained.out_dir, dataset=few[0][::-1])
 
 
@@ -90,7 +100,7 @@ def test_training_into_a_finished_run_says_so_and_changes_nothing(trained, few, 
     assert "is finished: 30 epochs" in capsys.readouterr().err
     np.testing.assert_array_equal(again.model.encode(few[0][:5]), trained.model.encode(few[0][:5]))
     changed = [path for path, time in before.items() if path.stat().st_mtime_ns != time]
-    assert {path.name for path in changed} <= {"recipe.json"}
+    assert {path.name for path in changed} <= set()
 
 
 @pytest.mark.usefixtures("training_alone")
@@ -175,7 +185,7 @@ def test_a_prior_by_an_unregistered_function_is_given_again(few, tmp_path):
 )
 def test_any_prior(few, prior, tmp_path):
     run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=prior, **{**FEW_STEPS, "epochs": 1})
-    assert run.recipe.prior == "own"
+    assert run.recipe.prior == {"name": "own"}
     loaded = aae_tf.load_run(tmp_path / "run", few)
     np.testing.assert_allclose(loaded.model.sample(4, seed=2), run.model.sample(4, seed=2), atol=1e-6)
 
@@ -201,22 +211,37 @@ def test_a_model_keeps_its_shape_errors_clear(trained):
     ("options", "message"),
     [
         ({"recipe": "gausian"}, "unknown recipe 'gausian'.*Did you mean 'gaussian'"),
-        ({"widht": (3,)}, "unknown option 'widht'.*Did you mean 'width"),
+        ({"widht": (3,)}, "unknown option of AdversarialAutoencoder 'widht'.*Did you mean 'widths'"),
+        ({"clusters": 5}, "unknown option of AdversarialAutoencoder 'clusters'"),
+        ({"filters": (8,)}, "unknown option of AdversarialAutoencoder 'filters'"),
+        ({"classification": {"momentum": 0.5}}, "updates of reconstruction, regularization only"),
+        ({"weights.kl": 0.5}, "weights: the model has no phase 'kl'; it has: reconstruction, discriminator, gen"),
+        ({"joint": "reconstruction,kl"}, "joint: the model has no phase 'kl'"),
+        ({"prior.radius": 3}, "unknown option of prior 'gaussian' 'radius'"),
+        ({"views.shift": 3}, "views were set, but nothing of AdversarialAutoencoder looks at them"),
+        ({"views.turn": 3}, "unknown option of views 'turn'"),
+        ({"keep": "first"}, "unknown keep 'first'"),
+        ({"watch": "val_loss", "keep": "best"}, "EarlyStopping watches 'val_loss', which there is not; accepted: rec"),
+        ({"labels": 100}, "AdversarialAutoencoder trains without labels"),
         ({"epochs": 0}, "epochs=0 is out of range"),
         ({"epochs": "many"}, "epochs='many' cannot be read"),
         ({"order": "random"}, "unknown order 'random'"),
         ({"posterior": "normal"}, "unknown posterior"),
-        ({"latent_dim": 3, "recipe": "mixture"}, "two-dimensional but latent_dim is 3"),
+        ({"latent_dim": 3, "recipe": "mixture"}, "prior has dimension 2 but the code has 3; set latent_dim=2"),
         ({"activation": "reluu"}, "unknown activation 'reluu'"),
         ({"initializer": "nothing"}, "unknown initializer 'nothing'"),
         ({"batch_size": 5000}, "batch_size 5000 is larger than the 320 training images"),
         ({"reconstruction_loss": "binary_crossentropy", "image_scale": "signed"}, "needs image_scale 'unit'"),
         ({"reconstruction": {"learning_rate": -1}}, "learning_rate=-1.0 is out of range"),
-        ({"reconstruction": {"rate": 1}}, "unknown option 'rate'"),
-        ({"prior": 5}, "a prior is an aae_tf.priors.Prior"),
+        ({"reconstruction": {"rate": 1}}, "unknown option of reconstruction 'rate'"),
+        ({"prior": 5}, "a prior is a name, an aae_tf.priors.Prior"),
         ({"prior": "gausian"}, "Did you mean 'gaussian'"),
         ({"prior": priors.Gaussian(5)}, "dimension 5 but the code has 2"),
         ({"name": "mine"}, "name cannot be set"),
+        ({"callbacks": [keras.callbacks.BackupAndRestore("x")]}, "runs resume by themselves"),
+        ({"callbacks": [keras.callbacks.SwapEMAWeights()]}, "weight_average"),
+        ({"callbacks": [keras.callbacks.EarlyStopping("loss")]}, "watches 'loss', which there is not; accepted: rec"),
+        ({"callbacks": [print]}, "is not a callback"),
     ],
 )
 def test_options_that_cannot_be_used_are_refused_before_anything_is_written(few, options, message):
@@ -228,9 +253,9 @@ def test_options_that_cannot_be_used_are_refused_before_anything_is_written(few,
 def test_directories_that_cannot_be_used_are_refused(trained, few, tmp_path):
     with pytest.raises(aae_tf.InputError, match="seed: 0 there, 9 now"):
         aae_tf.train("gaussian", few, out_dir=trained.out_dir, seed=9, **TRAINED)
-    with pytest.raises(aae_tf.InputError, match="another recipe"):
-        aae_tf.train("mixture", few, out_dir=trained.out_dir, **TRAINED)
-    with pytest.raises(aae_tf.InputError, match="trained on other images"):
+    with pytest.raises(aae_tf.InputError, match=r"prior\.name: 'gaussian' there, 'mixture' now"):
+        aae_tf.train("gaussian", few, prior="mixture", out_dir=trained.out_dir, **TRAINED)
+    with pytest.raises(aae_tf.InputError, match="other images or labels"):
         aae_tf.train("gaussian", (few[0][::-1], few[1]), out_dir=trained.out_dir, **TRAINED)
     with pytest.raises(aae_tf.InputError, match="already has 30 epochs"):
         aae_tf.train("gaussian", few, out_dir=trained.out_dir, **{**TRAINED, "epochs": 1})
@@ -250,7 +275,8 @@ def test_recipe_round_trip_and_text_options():
     changed = aae_tf.recipes()["gaussian"].with_options(
         **{"widths": "300,200", "batch_norm": "true", "reconstruction.learning_rate": "0.5", "epochs": "7"}
     )
-    assert changed.widths == (300, 200)
-    assert changed.batch_norm is True
-    assert changed.reconstruction.learning_rate == 0.5
+    assert changed.options["widths"] == (300, 200)
+    assert changed.options["batch_norm"] is True
+    assert changed.optimizer("reconstruction").learning_rate == 0.5
+    assert changed.optimizer("reconstruction").momentum == 0.9
     assert changed.epochs == 7

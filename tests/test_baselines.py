@@ -4,25 +4,20 @@ import json
 
 import numpy as np
 import pytest
-from conftest import QUICK, SMALL
+from conftest import QUICK, SMALL, model_of, optimizers_of
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
 import aae_tf
-from aae_tf import models, networks, priors
+from aae_tf import networks, priors
 from aae_tf.backend import keras, tf
+from aae_tf.models import ORDERS
 from aae_tf.models.losses import maximum_mean_discrepancy
-from aae_tf.models.phases import ORDERS
-
-SHAPE = (28, 28, 1)
+from aae_tf.models.phases import arranged
 
 
 def make(recipe, **options):
-    recipe = aae_tf.recipes()[recipe].with_options(**{"widths": (24,), **options})
-    prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std, recipe.components)
-    model = models.model_class(recipe.model).from_recipe(recipe, SHAPE, prior, classes=10)
-    model.build((None, *SHAPE))
-    return model
+    return model_of(aae_tf.recipes()[recipe].with_options(**{"widths": (24,), **options}))
 
 
 @pytest.mark.usefixtures("training_alone")
@@ -102,6 +97,8 @@ def test_kl_is_closed_form_for_gaussians_and_estimated_without_bias_for_mixtures
         ("vae", {"joint": True}, "generator"),
         ("gan", {"labels": 100}, "without labels"),
         ("contractive", {"contraction": "none"}, "contraction"),
+        ("autoencoder", {"discriminator_widths": (8,)}, "unknown option of Autoencoder 'discriminator_widths'"),
+        ("vae", {"generator_weight": 2.0}, "no phase 'generator'"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_training(recipe, options, words, few, tmp_path):
@@ -148,36 +145,33 @@ def test_fitted_mixture_has_the_codes_moments_and_comes_back_from_its_config():
 
 def test_phases_that_join_share_one_update(batch):
     """One SGD update by the weighted sum of two losses is the sum of their own updates from the same weights."""
-    results = {}
-    for order in ORDERS:
+    recipe = aae_tf.recipes()["style_joint"]
+
+    def change(order, joint, chosen=()):
+        """Return the change of encoder and decoder by one step, or by some of its updates alone."""
         model = make("style_joint", activation="tanh", batch_norm=False, decoder_batch_norm=False)
-        reconstruction, _, generator = model.phases()
-        shared = keras.optimizers.SGD(0.1)
-        shared.build(reconstruction.variables)
-        optimizers = {"reconstruction": shared, "generator": shared}
-        start = [variable.numpy() for variable in reconstruction.variables]
-        ORDERS[order](model, [reconstruction, generator], optimizers, batch, priors.as_seed(0))
-        results[order] = [new.numpy() - old for new, old in zip(reconstruction.variables, start, strict=True)]
-        assert int(shared.iterations) == 1
-    alone = []
-    for chosen in (0, 2):
-        model = make("style_joint", activation="tanh", batch_norm=False, decoder_batch_norm=False)
-        phase = model.phases()[chosen]
-        optimizer = keras.optimizers.SGD(0.1)
-        optimizer.build(phase.variables)
-        variables = model.phases()[0].variables
+        updates = arranged(model.updates(), recipe.weights, joint)
+        variables = model.updates()[0].variables
         start = [variable.numpy() for variable in variables]
-        ORDERS["alternating"](model, [phase], {phase.name: optimizer}, batch, priors.as_seed(0))
-        alone.append([new.numpy() - old for new, old in zip(variables, start, strict=True)])
-    for joint, other, first, second in zip(*results.values(), *alone, strict=True):
-        np.testing.assert_allclose(joint, first + second, atol=1e-5)
-        np.testing.assert_allclose(other, joint, atol=1e-6)
+        updates = [update for update in updates if not chosen or update.name in chosen]
+        optimizers = optimizers_of(updates, lambda update: keras.optimizers.SGD(0.1))
+        ORDERS[order](model, updates, optimizers, batch, priors.as_seed(0))
+        assert all(int(each.iterations) == 1 for each in optimizers.values())
+        return [new.numpy() - old for new, old in zip(variables, start, strict=True)]
+
+    alone = [change("alternating", (), [name]) for name in ("reconstruction", "generator")]
+    for order in ORDERS:
+        joint = change(order, recipe.joint, ["reconstruction"])
+        for both, first, second in zip(joint, *alone, strict=True):
+            assert np.abs(first).max() > 0
+            np.testing.assert_allclose(both, first + second, atol=1e-5)
 
 
 def test_the_second_published_recipe_of_section_4_is_a_recipe():
     recipe = aae_tf.recipes()["style_joint"]
-    assert (recipe.widths, recipe.discriminator_widths) == ((512, 512), (512, 256))
-    assert (recipe.reconstruction_weight, recipe.generator_weight) == (0.995, 0.005)
+    assert (recipe.options["widths"], recipe.options["discriminator_widths"]) == ((512, 512), (512, 256))
+    assert recipe.weights == {"reconstruction": 0.995, "generator": 0.005}
+    assert (recipe.order, recipe.joint) == ("simultaneous", ("reconstruction", "generator"))
     model = make("style_joint", widths=(512, 512))
     norms = [isinstance(layer, keras.layers.BatchNormalization) for layer in model.encoder.body.chain]
     assert norms == [False, False, False, False, True, False]  # flatten, dense, activation, dense, norm, activation
@@ -214,7 +208,8 @@ def test_a_baseline_runs_end_to_end_and_loads(recipe, few, tmp_path):
 
 
 def test_compare_trains_reuses_and_tabulates(few, tmp_path):
-    options = {"out_dir": tmp_path / "both", **QUICK, **{**SMALL, "epochs": 1}}
+    shared = {name: SMALL[name] for name in ("widths", "discriminator_widths", "precision")}  # what both recipes take
+    options = {"out_dir": tmp_path / "both", **QUICK, **shared, "epochs": 1}
     found = aae_tf.compare(["gaussian", "gan"], few, **options)
     heading, *rows = found.rows()
     assert [row[0] for row in rows] == ["gaussian", "gan"]

@@ -1,6 +1,8 @@
+import struct
 import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import pytest
@@ -11,7 +13,10 @@ from PIL import Image
 import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import tf
-from aae_tf.data import own
+from aae_tf.data import streams
+from aae_tf.models import as_images
+from aae_tf.pixels import to_unit
+from aae_tf.serving import client
 
 
 def test_embedded_digits_are_stratified_disjoint_and_real(digits):
@@ -230,12 +235,11 @@ def test_tf_data_in_memory(few, form, batched):
 def test_tf_data_that_does_not_fit_is_streamed_and_trains(few, tmp_path):
     images = (few[0] / 255.0).astype("float32")
     dataset = tf.data.Dataset.from_tensor_slices((images, few[1]))
-    streamed = own.from_tf_data(dataset, memory_bytes=50_000)
+    streamed = streams.from_tf_data(dataset, memory_bytes=50_000)
     assert isinstance(streamed.train, data.Stream)
     assert len(streamed.train) + len(streamed.validation) + len(streamed.test) == len(images)
-    run = aae_tf.train(
-        "gaussian", streamed, out_dir=tmp_path / "run", widths=(32,), epochs=3, batch_size=30, progress=False
-    )
+    options = {"widths": (32,), "epochs": 3, "batch_size": 30, "progress": False, "jit_compile": False}
+    run = aae_tf.train("gaussian", streamed, out_dir=tmp_path / "run", **options)
     assert run.history[-1]["reconstruction"] < run.history[0]["reconstruction"]
 
 
@@ -280,3 +284,238 @@ def test_tfds_does_not_bring_tensorflows_noise_to_the_terminal(shared):
     )
     assert done.stderr == ""
     assert done.stdout == ""
+
+
+def parts_of(found):
+    return [found.train, found.validation, found.test]
+
+
+def pixels_of(*splits):
+    return sorted(image.tobytes() for split in splits for image in split.images)
+
+
+def test_sixteen_bits_and_orientation_of_image_files(tmp_path):
+    ramp = np.linspace(0, 65535, 256).reshape(16, 16).round().astype(np.uint16)
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    for number in range(10):
+        Image.fromarray(ramp).save(grey / f"{number}.png")
+    np.testing.assert_array_equal(data.load(grey).train.images[0].ravel(), np.arange(256))
+    photographs = tmp_path / "photographs"
+    photographs.mkdir()
+    upright = np.zeros((60, 40, 3), np.uint8)
+    upright[:30] = 200  # bright above
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: to be shown turned clockwise
+    for number in range(10):
+        Image.fromarray(np.rot90(upright)).save(photographs / f"{number}.png", exif=exif)
+    np.testing.assert_array_equal(data.load(photographs).train.images[0], upright)
+
+
+def png(*chunks):
+    """Return a PNG file of 100 x 100 grey pixels, given as (name, content) chunks after the header."""
+    header = (b"IHDR", struct.pack(">IIBBBBB", 100, 100, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in (header, *chunks)
+    )
+
+
+def test_image_files_that_pillow_refuses_are_named(tmp_path, few, monkeypatch):
+    write_images(tmp_path / "mine", few[0][:12])
+    packed = zlib.compress(bytes(101 * 100))
+    (tmp_path / "mine" / "damaged.png").write_bytes(png((b"IDAT", packed[:10]), (b"\1\2\3\4", b"xxxxx")))
+    with pytest.raises(InputError, match=r"damaged\.png' cannot be read as an image"):  # a SyntaxError
+        data.load(tmp_path / "mine", image_size=16)
+    (tmp_path / "mine" / "damaged.png").write_bytes(png((b"IDAT", packed), (b"IEND", b"")))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(InputError, match=r"damaged\.png' cannot be read as an image.*decompression bomb"):
+        data.load(tmp_path / "mine", image_size=16)
+
+
+def test_image_size_is_taken_of_every_source(few, tmp_path):
+    images, labels = few[0][:40], few[1][:40]
+    np.savez(tmp_path / "own.npz", images=images, labels=labels)
+    np.savez(tmp_path / "keras.npz", x_train=images, y_train=labels, x_test=images[:5], y_test=labels[:5])
+    write_images(tmp_path / "mine", images)
+    stream = tf.data.Dataset.from_tensor_slices((images / 255.0, labels))
+    sources = ["mnist_5k", tmp_path / "own.npz", tmp_path / "keras.npz", tmp_path / "mine", images, stream]
+    for source in sources:
+        found = data.load(source, image_size=12)
+        assert [split.images.shape[1:] for split in parts_of(found)] == [(12, 12, 1)] * 3
+    assert pixels_of(*parts_of(data.load(stream, 12))) == pixels_of(*parts_of(data.load((images, labels), 12)))
+    streamed = streams.from_tf_data(stream, 12, memory_bytes=100)
+    assert next(streamed.train.dataset.as_numpy_iterator())["image"].shape == (12, 12, 1)
+    assert data.load(found, image_size=12) is found
+    with pytest.raises(InputError, match=r"image_size=16 .* images of 12x12"):
+        data.load(found, image_size=16)
+
+
+def test_whole_numbers_of_0_and_1_are_refused_with_the_mend(few, tmp_path):
+    binary = few[0][:40] > 127
+    for kind in ("uint8", "int64"):
+        with pytest.raises(InputError, match=r"black as 0\.\.255.*pass booleans"):
+            data.load(binary.astype(kind))
+    dataset = tf.data.Dataset.from_tensor_slices(binary.astype("uint8"))
+    for memory_bytes in (None, 100):
+        with pytest.raises(InputError, match="pass booleans"):
+            streams.from_tf_data(dataset, memory_bytes=memory_bytes)
+    for kind in ("bool", "float32"):
+        assert set(np.unique(data.load(binary.astype(kind)).train.images)) == {0, 255}
+
+
+def test_a_given_test_split_leaves_a_drawn_tenth_to_validate(few, tmp_path):
+    order = np.argsort(few[1], kind="stable")
+    np.savez(tmp_path / "k.npz", x_train=few[0][order], y_train=few[1][order], x_test=few[0][:50], y_test=few[1][:50])
+    found = data.load(tmp_path / "k.npz")
+    assert len(set(found.validation.labels)) > 6  # the last tenth would be nines
+    assert pixels_of(found.train, found.validation) == sorted(image.tobytes() for image in few[0])
+
+
+def test_an_npz_file_that_is_none(tmp_path):
+    (tmp_path / "broken.npz").write_bytes(b"PK half a file")
+    with pytest.raises(InputError, match=r"broken\.npz' cannot be read"):
+        data.load(tmp_path / "broken.npz")
+
+
+def test_the_fingerprint_is_of_images_labels_and_class_names(digits, few, monkeypatch):
+    images, labels = few
+    found = [
+        data.load(few),
+        data.load(images),
+        data.load((images, (labels + 1) % 10)),
+        data.load((images, [f"digit {label}" for label in labels])),
+        data.load((images, np.where(np.arange(400) < 9, -1, labels))),
+        data.load((255 - images, labels)),
+        data.load((images.reshape(400, 14, 56), labels)),
+    ]
+    assert len({each.fingerprint() for each in found}) == len(found)
+    assert len({each.image_fingerprint() for each in found[:5]}) == 1
+    assert digits.image_fingerprint() == "3c127d08ca033a7ea7ed9a31fb16aa29"  # as version 0.1.0 recorded it
+    known = digits.fingerprint()
+    monkeypatch.setattr("hashlib.blake2b", None)
+    assert digits.fingerprint() == known  # not hashed again
+
+
+def test_training_images_are_drawn_by_the_seed(digits, few):
+    drawn = digits.training_images(500, 3)
+    assert len(set(drawn.labels)) == 10
+    assert set(pixels_of(drawn)) <= set(pixels_of(digits.train))
+    np.testing.assert_array_equal(drawn.images, digits.training_images(500, 3).images)
+    assert pixels_of(drawn) != pixels_of(digits.training_images(500, 4))
+    assert len(digits.training_images(9_999, 0)) == 3500
+    streamed = streams.from_tf_data(tf.data.Dataset.from_tensor_slices(few), memory_bytes=100)
+    drawn = streamed.training_images(50, 3)
+    assert len(set(drawn.labels)) > 6
+    trained_on = {element["image"].tobytes() for element in streamed.train.dataset.as_numpy_iterator()}
+    assert set(pixels_of(drawn)) <= trained_on
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_decoded_files_are_images_and_no_batches(channels, labelled, few):
+    images = np.repeat(few[0][:20], channels, -1)
+    files = [tf.io.encode_png(image).numpy() for image in images]
+    dataset = tf.data.Dataset.from_tensor_slices(files).map(tf.io.decode_png)  # of shape (None, None, None)
+    if labelled:
+        dataset = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(few[1][:20]))
+    found = data.load(dataset)
+    assert pixels_of(*parts_of(found)) == sorted(image.tobytes() for image in images)
+
+
+def unknown_shape(elements, labels=None):
+    """Return a dataset whose static shapes say nothing but the rank."""
+    spec = tf.TensorSpec((None,) * elements[0].ndim, elements[0].dtype)
+    if labels is None:
+        return tf.data.Dataset.from_generator(lambda: iter(elements), output_signature=spec)
+    pairs = list(zip(elements, labels, strict=True))
+    return tf.data.Dataset.from_generator(
+        lambda: iter(pairs), output_signature=(spec, tf.TensorSpec((None,) * np.ndim(labels[0]), tf.int32))
+    )
+
+
+def test_an_element_is_taken_for_what_it_is(few):
+    images, labels = few[0][:40], few[1][:40]
+    grey, whole = images[..., 0], sorted(image.tobytes() for image in images)
+    blocks = [slice(start, start + 8) for start in range(0, 40, 8)]
+    for dataset in (
+        unknown_shape([grey[block] for block in blocks]),
+        unknown_shape([grey[block] for block in blocks], [labels[block] for block in blocks]),
+        unknown_shape([images[block] for block in blocks], [labels[block, None] for block in blocks]),
+        unknown_shape(list(grey), list(labels)),
+        unknown_shape(list(images), list(labels[:, None])),
+        unknown_shape(list(images)).map(lambda image: tf.py_function(lambda x: x, [image], tf.uint8)),  # no rank at all
+    ):
+        assert pixels_of(*parts_of(data.load(dataset))) == whole
+    narrow = np.random.default_rng(0).integers(
+        0, 256, (20, 16, 3), dtype=np.uint8
+    )  # 16 rows of 3: by its labels a batch of grey images
+    assert data.load(unknown_shape([narrow], [np.arange(20) % 2])).image_shape == (16, 3, 1)
+    with pytest.raises(InputError, match="channels last"):
+        data.load(unknown_shape(list(np.moveaxis(np.repeat(images, 3, -1), -1, 1))))
+    with pytest.raises(InputError, match=r"shape \(784,\)"):
+        data.load(unknown_shape([grey.reshape(40, 784)], [labels]))
+
+
+def test_tf_data_of_several_sizes(few):
+    sizes = [few[0][0], few[0][1][:20], *few[0][2:30]]
+    with pytest.raises(InputError, match="image_size"):
+        data.load(unknown_shape(sizes))
+    assert data.load(unknown_shape(sizes), image_size=16).image_shape == (16, 16, 1)
+    with pytest.raises(InputError, match="NaN"):
+        data.load(unknown_shape([*(few[0][:20] / 255.0), np.full((28, 28, 1), np.nan)]))
+
+
+def test_no_held_out_image_of_a_stream_is_trained_on(few):
+    order = np.argsort(few[1], kind="stable")  # class after class
+    dataset = tf.data.Dataset.from_tensor_slices((few[0][order] / np.float32(255), few[1][order]))
+    for source in (dataset.batch(7), dataset.shuffle(400, seed=0, reshuffle_each_iteration=False)):
+        found = streams.from_tf_data(source, memory_bytes=100)
+        held_out = pixels_of(found.validation, found.test)
+        assert len(found.validation) == len(found.test) == 20
+        for _ in range(2):
+            trained_on = [element["image"].tobytes() for element in found.train.dataset.as_numpy_iterator()]
+            assert len(trained_on) == len(found.train) == 360
+            assert sorted(trained_on + held_out) == sorted(image.tobytes() for image in few[0])
+        assert min(len(set(part.labels)) for part in (found.validation, found.test)) > 5
+    assert streams.from_tf_data(source, memory_bytes=100).fingerprint() == found.fingerprint()
+    other = source.map(lambda image, label: (image, (label + 1) % 10))
+    assert streams.from_tf_data(other, memory_bytes=100).fingerprint() != found.fingerprint()
+
+
+def test_streams_that_cannot_be_split_or_labelled_are_refused(few):
+    dataset = tf.data.Dataset.from_tensor_slices(few)
+    late = dataset.take(300).concatenate(dataset.skip(300).shuffle(100, seed=0))
+    augmented = dataset.map(lambda image, label: (tf.image.random_flip_left_right(image), label))
+    for source in (dataset.shuffle(400, seed=0), late, augmented):
+        with pytest.raises(InputError, match="reshuffle_each_iteration=False"):
+            streams.from_tf_data(source, memory_bytes=100)
+    named = dataset.map(lambda image, label: (image, tf.strings.as_string(label)))
+    assert data.load(named).class_names == tuple("0123456789")
+    with pytest.raises(InputError, match="from 0 to 9"):
+        streams.from_tf_data(named, memory_bytes=100)
+    with pytest.raises(InputError, match="5 images are too few"):
+        streams.from_tf_data(dataset.take(5), memory_bytes=100)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int32", "int64", "bool", "float32", "float64"])
+def test_a_pixels_type_alone_says_what_it_means_everywhere(few, kind):
+    whole = few[0][:20]
+    given_images = {"bool": whole > 127, "float32": whole / np.float32(255), "float64": whole / 255}.get(kind)
+    given_images = whole.astype(kind) if given_images is None else given_images
+    expected = ((whole > 127) if kind == "bool" else whole / 255).astype("float32")
+    loaded = data.load(given_images)
+    taken = np.concatenate([part.images for part in (loaded.train, loaded.validation, loaded.test)])
+    assert taken.mean() / 255 == pytest.approx(expected.mean(), rel=1e-5)
+    for found in (
+        to_unit(given_images),
+        as_images(given_images).numpy(),
+        as_images(tf.constant(given_images)).numpy(),
+        client._images(given_images),
+    ):
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert aae_tf.evaluation.reconstruction_error(given_images, expected).max() < 1e-12
+    indices, distances = aae_tf.evaluation.nearest(given_images, expected)
+    np.testing.assert_array_equal(indices, np.arange(20))
+    assert distances.max() < 1e-3

@@ -10,6 +10,8 @@ import textwrap
 import numpy as np
 import pytest
 
+import aae_tf
+
 SETUP = """
     import sys
     import numpy as np
@@ -28,7 +30,7 @@ SETUP = """
                 widths=(32,), discriminator_widths=(32,), posterior="deterministic")
             model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.SamplerPrior(draw_nothing, 2))
             model.build((None, 28, 28, 1))
-            optimizers = {phase.name: keras.optimizers.SGD(0.01, 0.9) for phase in model.phases()}
+            optimizers = {update.state: keras.optimizers.SGD(0.01, 0.9) for update in model.updates()}
             trainer = Trainer(model, digits, optimizers, batch_size=100, strategy=strategy, weight_average=0.9,
                               checkpoint_folder=folder, jit_compile=jit_compile)
         trainer.fit(2)
@@ -49,6 +51,75 @@ MIRRORED = """
         np.testing.assert_array_equal(first, second)
     alone = train(tf.distribute.get_strategy())
     print("reconstruction", trainer.history[-1]["reconstruction"], alone.history[-1]["reconstruction"])
+"""
+
+EQUAL = """
+    import re
+    import aae_tf
+    from aae_tf.training import make_optimizer
+
+    def cycle(points):
+        return lambda self, n, seed, labels=None: tf.gather(points, tf.range(n) % len(points))
+
+    priors.SamplerPrior.sample = cycle(tf.random.stateless_normal((5, 10), (0, 1)))
+    priors.Categorical.sample = cycle(tf.eye(10)[:5])
+    RATES = {"reconstruction": 1e-3, "regularization": 0.1, "classification": 0.1}
+
+    def one_step_an_epoch(strategy, steps, repeated, batch_norm, scaled, rate):
+        images = data.load("mnist_5k").train.images[:3500:350]
+        images = np.concatenate([images, images if repeated else 255 - images])
+        labels = np.where(np.arange(20), -1, 7)
+        recipe = aae_tf.recipes()["semi_supervised"].with_options(
+            widths=(32, 32), discriminator_widths=(16,), input_noise=0.0, posterior="deterministic", latent_dim=10,
+            batch_norm=batch_norm, head_batch_norm="none")
+        with strategy.scope():
+            prior = priors.SamplerPrior(draw_nothing, 10)
+            model = models.SemiSupervisedAAE.from_recipe(recipe, (28, 28, 1), prior, classes=10)
+            model.build((None, 28, 28, 1))
+            optimizers = {update.state: make_optimizer(
+                aae_tf.OptimizerSettings("sgd", rate * RATES[update.optimizer], 0.0),
+                "mixed_float16" if scaled else "float32") for update in model.updates()}
+            trainer = Trainer(model, data.Split(images, labels), optimizers, batch_size=20, strategy=strategy,
+                              jit_compile=False)
+        shuffled = trainer.source.stretches
+        trainer.source.stretches = lambda *args: (
+            stretch._replace(rows=tf.sort(stretch.rows, -1)) for stretch in shuffled(*args))
+        before = [variable.numpy() for variable in model.variables]
+        history = trainer.fit(steps)
+        return model, before, [history[-1][name] for name in trainer.names]
+
+    # one strategy for all: the collectives of a second one would take the first one's for their own
+    strategies = {"one": tf.distribute.get_strategy(), "two": tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])}
+    results = {}
+    for name, sides, how in (
+        ("unlike", ("one", "two"), dict(steps=3, repeated=False, batch_norm=False, scaled=False, rate=1.0)),
+        ("scaled", ("two",), dict(steps=3, repeated=False, batch_norm=False, scaled=True, rate=1.0)),
+        ("repeated", ("one", "two"), dict(steps=3, repeated=True, batch_norm=True, scaled=False, rate=1.0)),
+        ("moving", ("one", "two"), dict(steps=1, repeated=False, batch_norm=True, scaled=False, rate=1e-3)),
+    ):
+        for side in sides:
+            model, before, losses = one_step_an_epoch(strategies[side], **how)
+            results[f"{name} {side} losses"] = losses
+            for number, (variable, start) in enumerate(zip(model.variables, before, strict=True)):
+                key = f"{side} {number:03d} {re.sub('_[0-9]+', '', variable.path)}"
+                results[f"{name} {key}"] = np.stack([start, variable.numpy()])
+                if side == "two" and name != "moving":
+                    np.testing.assert_array_equal(*variable.value.values)
+    np.savez(sys.argv[1], **results)
+"""
+
+WHOLE = """
+    import sys
+    import numpy as np
+    import aae_tf
+
+    with np.load(sys.argv[1]) as given:
+        few = given["images"], given["labels"]
+    run = aae_tf.train(
+        "semi_supervised", few, labels=40, out_dir="run", strategy=tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
+        widths=(32,), discriminator_widths=(32,), epochs=1, batch_size=40, weight_average=0.9, progress=False,
+        jit_compile=False)
+    np.savez(sys.argv[2], codes=run.model.encode(few[0][:5]), reconstruction=run.history[-1]["reconstruction"])
 """
 
 WORKER = """
@@ -77,6 +148,66 @@ def test_mirrored_replicas_agree_and_learn_what_one_device_learns(tmp_path):
     mirrored, alone = reported(done.stdout)
     np.testing.assert_allclose(mirrored, alone, rtol=0.02)  # each replica draws its own part of the prior
     assert (tmp_path / "checkpoints" / "epoch-000002.npz").exists()
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory):
+    """What three steps change on one device and on two replicas: {training: {"one" or "two": {variable: array}}}."""
+    folder = tmp_path_factory.mktemp("equal")
+    path = script(folder, "equal.py", TWO_DEVICES, SETUP, EQUAL)
+    done = subprocess.run([sys.executable, path, folder / "results.npz"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = {}
+    with np.load(folder / "results.npz") as arrays:
+        for key in arrays.files:
+            name, side, variable = key.split(" ", 2)
+            found.setdefault(name, {}).setdefault(side, {})[variable] = arrays[key]
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unlike", "scaled", "repeated"])
+def test_two_replicas_take_the_very_steps_of_one_device(name, trainings):
+    """Three plain-SGD steps of every loss of the semi-supervised model: a wrong factor on any of them is noticed.
+
+    Nothing that a replica draws for itself may matter: the priors repeat five points (each replica takes as many whole
+    rounds as one device), no noise is added, and one image alone has a label, so that it is every labelled mini-batch.
+    A step is an epoch and sees all 20 images in their order. Their halves are unlike (the second is the negative of the
+    first), on the replicas with losses scaled and not. With batch normalisation they repeat each other, for only then
+    has each half the statistics of the whole.
+    """
+    one, two = trainings["unlike" if name == "scaled" else name]["one"], trainings[name]["two"]
+    variables = one.keys() - {"losses"}
+    assert variables == two.keys() - {"losses"}
+    moved = {variable: np.abs(one[variable][1] - one[variable][0]).max() for variable in variables}
+    assert np.median(list(moved.values())) > 1e-4
+    for variable in sorted(variables):
+        end, tolerance = one[variable][1], 1e-3 * moved[variable] + 1e-6
+        np.testing.assert_allclose(two[variable][1], end, rtol=0, atol=tolerance, err_msg=variable)
+    np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-4)
+
+
+@pytest.mark.slow
+def test_batch_statistics_are_of_the_whole_batch(trainings):
+    """The first layer's moving mean after one step, of halves that are unlike."""
+    one, two = (trainings["moving"][side] for side in ("one", "two"))
+    (first, *_) = sorted(name for name in one if "encoder" in name and "moving_mean" in name)
+    assert np.abs(one[first][1]).max() > 1e-3
+    np.testing.assert_allclose(two[first][1], one[first][1], rtol=0, atol=0.01 * np.abs(one[first][1]).max())
+
+
+@pytest.mark.slow
+def test_train_takes_a_strategy_to_the_end(few, tmp_path):
+    np.savez(tmp_path / "few.npz", images=few[0], labels=few[1])
+    path = script(tmp_path, "whole.py", TWO_DEVICES, WHOLE)
+    arguments = [sys.executable, path, tmp_path / "few.npz", tmp_path / "results.npz"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    loaded = aae_tf.load_run(tmp_path / "run", few)
+    with np.load(tmp_path / "results.npz") as results:
+        np.testing.assert_allclose(loaded.model.encode(few[0][:5]), results["codes"], atol=1e-5)
+    for name in ("history.csv", "evaluation.json", "figures/confusion.png", "saved_model/1/saved_model.pb"):
+        assert (tmp_path / "run" / name).exists(), name
 
 
 @pytest.mark.slow

@@ -9,7 +9,18 @@ import textwrap
 
 import pytest
 
-ROOMS = ("", ".data", ".evaluation", ".figures", ".models", ".networks", ".priors", ".serving", ".training")
+ROOMS = (
+    "",
+    ".data",
+    ".evaluation",
+    ".figures",
+    ".models",
+    ".networks",
+    ".priors",
+    ".reporting",
+    ".serving",
+    ".training",
+)
 KERAS = {"build", "call", "get_config", "from_config"}  # Keras' own contract; `call` is told under "Call arguments"
 ARRAYS = {
     "images",

@@ -36,6 +36,15 @@ def test_mmd_does_not_depend_on_its_chunks(monkeypatch):
     np.testing.assert_allclose(mmd(x, y, 1.0), whole, atol=1e-12)
 
 
+def test_one_unbiased_mmd_serves_codes_features_and_training():
+    """The linear kernel's is the squared distance of means, less what single samples add to it."""
+    x, y = rng.normal(size=(30, 4)), rng.normal(size=(20, 4)) + 1
+    sums = [(a @ b.T).sum() for a, b in ((x, x), (y, y), (x, y))]
+    found = evaluation.unbiased_mmd(sums[0] - (x**2).sum(), sums[1] - (y**2).sum(), sums[2], 30, 20)
+    spread = x.var(0, ddof=1).sum() / 30 + y.var(0, ddof=1).sum() / 20
+    assert found == pytest.approx(((x.mean(0) - y.mean(0)) ** 2).sum() - spread)
+
+
 @pytest.mark.parametrize(
     ("change", "noticed"),
     [
@@ -62,6 +71,8 @@ def test_reconstruction_error_of_uint8_and_float():
     np.testing.assert_allclose(reconstruction_error(images, outputs), expected, rtol=1e-6)
     np.testing.assert_allclose(reconstruction_error(images / 255.0, outputs), expected, rtol=1e-6)
     assert reconstruction_error(images, images / 255.0).max() < 1e-12
+    flat = reconstruction_error(images.reshape(2300, 16), outputs.reshape(2300, 16))
+    np.testing.assert_allclose(flat, expected, rtol=1e-6)
 
 
 def test_error_rate_and_confusion_leave_unknown_labels_out():

@@ -5,6 +5,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 
 import aae_tf
 from aae_tf.backend import tf
@@ -100,34 +101,88 @@ def test_versions_count_up_and_a_failed_export_leaves_nothing(trained, tmp_path,
 
 
 def test_what_lies_beside_the_graph(trained, tmp_path):
+    measured = trained.evaluate()["measures"]["reconstruction_error"]["value"]
     version = trained.export(tmp_path / "digits")
     described = json.loads((version / "signatures.json").read_text())
     assert described["decode"]["inputs"] == {"codes": {"dtype": "float32", "shape": [-1, 2]}}
     assert described["score"]["outputs"].keys() == {"prior_logit", "reconstruction_error"}
     card = (version / "model_card.md").read_text()
-    measured = trained.evaluate()["measures"]["reconstruction_error"]["value"]
     assert f"| reconstruction_error | {measured:.4g} |" in card
     assert "`gaussian`" in card
-    for name in ("models.config", "compose.yaml"):
-        assert "/models/digits" in (tmp_path / "digits" / name).read_text()
-    assert "batch_timeout_micros" in (tmp_path / "digits" / "batching.config").read_text()
+    assert ".:/models/digits:ro" in (tmp_path / "digits" / "compose.yaml").read_text()
     (tmp_path / "digits" / "models.config").write_text("mine")
     trained.export(tmp_path / "digits")
     assert (tmp_path / "digits" / "models.config").read_text() == "mine"
 
 
-def test_warm_up_requests_are_real_and_for_every_signature(trained, tmp_path):
+def batching_parameters():
+    """Return an empty `BatchingParameters`, by the model server's session_bundle_config.proto: its package lacks it."""
+    file = descriptor_pb2.FileDescriptorProto(
+        name="batching.proto", syntax="proto3", dependency=[wrappers_pb2.DESCRIPTOR.name]
+    )
+    message = file.message_type.add(name="BatchingParameters")
+    names = ("max_batch_size", "batch_timeout_micros", "max_enqueued_batches", "num_batch_threads")
+    for number, name in enumerate(names, 1):
+        message.field.add(name=name, number=number, label=1, type=11, type_name=".google.protobuf.Int64Value")
+    message.field.add(name="thread_pool_name", number=5, label=1, type=11, type_name=".google.protobuf.StringValue")
+    message.field.add(name="allowed_batch_sizes", number=6, label=3, type=3)
+    message.field.add(name="pad_variable_length_inputs", number=7, label=1, type=8)
+    pool = descriptor_pool.DescriptorPool()
+    for each in (wrappers_pb2.DESCRIPTOR.serialized_pb, file.SerializeToString()):
+        pool.AddSerializedFile(each)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("BatchingParameters"))()
+
+
+def test_the_model_server_can_read_its_configuration(exported):
+    servers = pytest.importorskip("tensorflow_serving.config.model_server_config_pb2").ModelServerConfig()
+    text_format.Parse((exported / "models.config").read_text(), servers)
+    (model,) = servers.model_config_list.config
+    assert (model.name, model.base_path, model.model_platform) == ("digits", "/models/digits", "tensorflow")
+    assert model.model_version_policy.latest.num_versions == 1
+    batching = text_format.Parse((exported / "batching.config").read_text(), batching_parameters())
+    assert batching.max_batch_size.value >= 32
+    assert 0 < batching.batch_timeout_micros.value <= 10_000  # a single request waits that long
+    assert batching.max_enqueued_batches.value > 0
+    assert batching.num_batch_threads.value > 0
+    assert list(batching.allowed_batch_sizes) in (
+        [],
+        [*batching.allowed_batch_sizes[:-1], batching.max_batch_size.value],
+    )
+
+
+def warm_up(version):
+    """Yield (signature name, inputs, outputs), dicts of tensors, of a version's warm-up requests."""
     logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
-    version = trained.export(tmp_path / "m", png=True)
     records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
-    signatures, seen = tf.saved_model.load(str(version)).signatures, set()
+    signatures = tf.saved_model.load(str(version)).signatures
     for record in records.as_numpy_iterator():
         request = logs.PredictionLog.FromString(record).predict_log.request
         inputs = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in request.inputs.items()}
-        outputs = signatures[request.model_spec.signature_name](**inputs)
+        name = request.model_spec.signature_name
+        yield name, inputs, signatures[name](**inputs)
+
+
+SIGNATURES = ("encode", "decode", "reconstruct", "score", "serving_default", "encode_png")
+TAKES_SCALARS = pytest.mark.xfail(
+    strict=True, raises=AssertionError, reason="sample takes a scalar seed and count, which batching refuses"
+)
+
+
+@pytest.mark.parametrize("signature", [*SIGNATURES, pytest.param("sample", marks=TAKES_SCALARS)])
+def test_the_model_server_can_batch_every_signature(signature, exported):
+    """Its rule: each input and output has rows, as many as every other; or it loads no version that is warmed up."""
+    requests = {name: (*inputs.values(), *outputs.values()) for name, inputs, outputs in warm_up(exported / "1")}
+    assert {*SIGNATURES, "sample"} == set(requests)
+    assert all(tensor.shape.rank > 0 for tensor in requests[signature])
+    assert len({tensor.shape[0] for tensor in requests[signature]}) == 1
+
+
+def test_warm_up_requests_are_real_and_for_every_signature(exported):
+    seen = set()
+    for name, _, outputs in warm_up(exported / "1"):
         assert all(np.isfinite(value).all() for value in outputs.values())
-        seen.add(request.model_spec.signature_name)
-    assert seen == set(signatures)
+        seen.add(name)
+    assert seen == set(tf.saved_model.load(str(exported / "1")).signatures)
 
 
 def test_half_precision_is_half_the_size_and_says_what_it_changed(trained, few, tmp_path):

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from matplotlib.legend import Legend
 from PIL import Image
-from scipy import stats
 
 from aae_tf import figures, priors
 
@@ -32,26 +31,11 @@ def test_latent_plane_shows_every_class_over_the_prior(prior, labelled):
     assert pixels(figure).std() > 5
 
 
-def test_percentile_codes_are_the_inverse_cdf():
-    codes = figures.percentile_codes(5, 3, 2.0).reshape(5, 5, 3)
-    shares = stats.norm(scale=2.0).cdf(codes)
-    np.testing.assert_allclose(shares[0, :, 0], [0.1, 0.3, 0.5, 0.7, 0.9], atol=1e-6)  # z1 grows rightwards
-    np.testing.assert_allclose(shares[:, 0, 1], [0.9, 0.7, 0.5, 0.3, 0.1], atol=1e-6)  # z2 grows upwards
-    assert not codes[..., 2].any()
-
-
 def test_tile_puts_images_row_by_row():
     images = np.arange(5)[:, None, None, None] / 10 * np.ones((5, 2, 3, 1))
     grid = figures.tile(images, 2)
     assert grid.shape == (6, 6, 1)
     np.testing.assert_allclose(grid[::2, ::3, 0], [[0, 0.1], [0.2, 0.3], [0.4, 1.0]], atol=1e-6)
-
-
-def test_nearest_is_the_brute_force_nearest(monkeypatch):
-    images = rng.integers(0, 256, (60, 3, 3, 1), dtype=np.uint8)
-    samples = rng.random((7, 3, 3, 1)).astype("float32")
-    brute = ((samples[:, None] - images[None] / 255.0) ** 2).sum((2, 3, 4)).argmin(1)
-    np.testing.assert_array_equal(figures.nearest(samples, images), brute)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -66,6 +50,23 @@ def test_grids_draw_grey_and_colour(channels):
         figures.losses([{"epoch": 1, "reconstruction": 2.0, "discriminator": 0.7, "val_error": 1.0, "seconds": 3}]),
     ):
         assert pixels(figure).std() > 5
+
+
+def legends(figure):
+    return {text.get_text() for legend in figure.findobj(Legend) for text in legend.get_texts()}
+
+
+def test_a_line_of_the_undecided_is_drawn_only_where_the_model_has_one():
+    history = [{"epoch": 1, "reconstruction": 2.0, "discriminator": 0.7}]
+    assert not any("undecided" in text for text in legends(figures.losses(history)))
+    assert "0.250: discriminator undecided" in legends(figures.losses(history, undecided=0.25))
+
+
+def test_losses_show_what_is_measured_now_and_then_and_by_any_name():
+    history = [{"epoch": 1, "seconds": 2, "mmd": 0.5, "val_auroc": 0.9}, {"epoch": 2, "seconds": 2, "mmd": 0.4}]
+    figure = figures.losses(history)
+    assert {"mmd", "val auroc"} == legends(figure)
+    assert {axes.get_ylabel() for axes in figure.axes if axes.get_visible()} == {"loss", "auroc"}
 
 
 def test_confusion_matrix_states_the_error():

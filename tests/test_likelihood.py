@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 from sklearn.neighbors import KernelDensity
 
 import aae_tf
+from aae_tf.backend import tf
 from aae_tf.evaluation import log_density, parzen_log_likelihood
 
 
@@ -79,6 +80,25 @@ def test_a_grid_that_is_too_coarse_is_walked_down():
     points = chance.normal(size=(200, 2)) * 1e-2
     found = parzen_log_likelihood(points, lambda: iter([points[:20], points]), points)
     assert found["bandwidth"] < 1.5e-3  # the points are samples themselves: the narrower the better, down to the least
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_products_are_not_rounded_to_tf32(before):
+    """Seen on the way, between two chunks, and put back after it, errors or not."""
+    settings = tf.config.experimental
+    usual, seen = settings.tensor_float_32_execution_enabled(), []
+    settings.enable_tensor_float_32_execution(before)
+    try:
+        points = np.zeros((5, 2))
+        log_density(
+            points, [points, points], [1.0], lambda _: seen.append(settings.tensor_float_32_execution_enabled())
+        )
+        assert seen == [False, False]
+        with pytest.raises(aae_tf.InputError):
+            log_density(points, [np.zeros((5, 3))], [1.0])
+        assert settings.tensor_float_32_execution_enabled() == before
+    finally:
+        settings.enable_tensor_float_32_execution(usual)
 
 
 def test_memory_does_not_grow_with_the_samples():

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import QUICK, SMALL
+from conftest import QUICK, model_of, small
 from scipy.spatial.distance import pdist
 
 import aae_tf
-from aae_tf import models, priors
+from aae_tf import priors
 from aae_tf.backend import tf
 from aae_tf.models.dimensionality_reduction_aae import head_distance_cost
 from aae_tf.models.games import LabelConditionedGame
@@ -33,7 +33,7 @@ RECIPES = {
 def run(request, few, tmp_path_factory):
     options, measures, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"
-    made = aae_tf.train(request.param, few, out_dir=folder, **QUICK, batch_size=40, **{**SMALL, **options})
+    made = aae_tf.train(request.param, few, out_dir=folder, **QUICK, batch_size=40, **small(request.param, **options))
     return made, measures, figures
 
 
@@ -50,7 +50,7 @@ def test_every_recipe_trains_measures_and_draws(run):
 
 def test_the_labelled_images_are_recorded(run, few):
     made, *_ = run
-    if not made.model.trains_on_labels:
+    if not set(made.model.brings) & {"labels", "labelled"}:
         assert not (made.out_dir / "labelled.csv").exists()
         return
     rows = np.loadtxt(made.out_dir / "labelled.csv", delimiter=",", skiprows=1, dtype=int)
@@ -88,7 +88,7 @@ def test_its_signatures_give_its_own_outputs(run, few):
         np.testing.assert_allclose(decoded["images"], model.decode(codes, chosen), atol=1e-5)
     else:
         np.testing.assert_allclose(served["decode"](codes=codes)["images"], model.decode(codes), atol=1e-5)
-    if hasattr(model, "classify"):
+    if "classify" in model.signatures():
         found = served["classify"](images=images)
         np.testing.assert_allclose(found["probabilities"], model.classify(images), atol=1e-5)
         np.testing.assert_allclose(tf.reduce_sum(found["probabilities"], -1), np.ones(6), atol=1e-5)
@@ -133,8 +133,8 @@ def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
 @pytest.mark.parametrize("recipe", ["semi_supervised", "clustering"])
 def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe, few, tmp_path):
     mine = few[0], np.where(np.arange(400) % 3, few[1], -1)
-    options = {**SMALL, "batch_size": 40, **QUICK, "epochs": 1, "labels": "all"}
-    made = aae_tf.train(recipe, mine, out_dir=tmp_path / "run", **options)
+    options = {"batch_size": 40, **QUICK, "epochs": 1, "labels": "all"}
+    made = aae_tf.train(recipe, mine, out_dir=tmp_path / "run", **small(recipe, **options))
     measure = "classification_error" if recipe == "semi_supervised" else "majority_error"
     found = made.evaluate()["measures"][measure]
     assert found["n"] == (made.data.test.labels >= 0).sum() < len(made.data.test)
@@ -142,8 +142,8 @@ def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe,
 
 
 def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
-    options = {**SMALL, "labels": 0, "clusters": 4, "latent_dim": 10, "batch_size": 40, **QUICK}
-    made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", **options)
+    options = small("reduction", labels=0, clusters=4, latent_dim=10, batch_size=40)
+    made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", **QUICK, **options)
     assert {"map_trustworthiness"} <= set(made.evaluate()["measures"])
     assert "classification" not in made.history[0]
     assert (made.out_dir / "figures" / "map.png").exists()
@@ -171,44 +171,34 @@ def test_the_head_distance_cost_is_its_definition():
 
 
 def test_models_refuse_what_they_cannot_use(few):
-    unlabelled = {"dataset": few[0], **QUICK, "batch_size": 40, **SMALL}
-    labelled = {**unlabelled, "dataset": few}
+    def refused(words, recipe, dataset=few, **options):
+        with pytest.raises(aae_tf.InputError, match=words):
+            aae_tf.train(recipe, dataset, **QUICK, batch_size=40, **small(recipe, **options))
+
     for recipe in ("labelled_mixture", "style", "semi_supervised", "reduction"):
-        with pytest.raises(aae_tf.InputError, match=r"needs labels|needs data with labels|has none"):
-            aae_tf.train(recipe, **unlabelled)
-    partly = {**unlabelled, "dataset": (few[0], np.where(np.arange(400) % 2, few[1], -1))}
-    with pytest.raises(aae_tf.InputError, match="training images have none"):
-        aae_tf.train("style", **partly)
-    with pytest.raises(aae_tf.InputError, match="no training image has one"):
-        aae_tf.train("semi_supervised", labels=0, **labelled)
-    with pytest.raises(aae_tf.InputError, match="set components=10"):
-        aae_tf.train("labelled_mixture", components=8, **labelled)
-    with pytest.raises(aae_tf.InputError, match="Gaussian has no classes"):
-        aae_tf.train("labelled_mixture", prior=priors.Gaussian(2), **labelled)
-    with pytest.raises(aae_tf.InputError, match="labels='all', not 50"):
-        aae_tf.train("style", labels=50, **labelled)
-    with pytest.raises(aae_tf.InputError, match="trains without labels"):
-        aae_tf.train("clustering", labels=50, **labelled)
-    with pytest.raises(aae_tf.InputError, match="labels='some' cannot be read"):
-        aae_tf.train("semi_supervised", labels="some", **labelled)
+        refused(r"needs labels|needs data with labels|has none", recipe, few[0])
+    refused("training images have none", "style", (few[0], np.where(np.arange(400) % 2, few[1], -1)))
+    refused("no training image has one", "semi_supervised", labels=0)
+    refused("set components=10", "labelled_mixture", components=8)
+    refused("Gaussian has no classes", "labelled_mixture", prior=priors.Gaussian(2))
+    refused("labels='all', not 50", "style", labels=50)
+    refused("trains without labels", "clustering", labels=50)
+    refused("labels='some' cannot be read", "semi_supervised", labels="some")
 
 
 def test_labels_are_asked_for_where_the_decoder_needs_them(few):
-    recipe = aae_tf.recipes()["style"].with_options(**SMALL)
-    model = models.SupervisedAAE.from_recipe(recipe, (28, 28, 1), priors.Gaussian(4), classes=10)
-    model.build((None, 28, 28, 1))
-    with pytest.raises(aae_tf.InputError, match="decodes with labels; give one for each of the 3 rows"):
+    model = model_of(aae_tf.recipes()["style"].with_options(**small("style")))
+    with pytest.raises(aae_tf.InputError, match="decodes with labels; give one for each row"):
         model.decode(np.zeros((3, 4)))
-    with pytest.raises(aae_tf.InputError, match="decodes with labels"):
+    with pytest.raises(aae_tf.InputError, match="decodes with labels; give one for each of the images"):
         model.reconstruct(few[0][:3])
     first, second = (model.decode(np.zeros((1, 4)), [label]) for label in (1, 2))
     assert not np.allclose(first, second)
-    plain = models.AdversarialAutoencoder.from_recipe(
-        aae_tf.recipes()["gaussian"].with_options(**SMALL), (28, 28, 1), priors.Gaussian(2)
-    )
-    plain.build((None, 28, 28, 1))
-    with pytest.raises(aae_tf.InputError, match="takes no labels here"):
+    plain = model_of(aae_tf.recipes()["gaussian"].with_options(**small("gaussian")))
+    with pytest.raises(aae_tf.InputError, match="decodes codes alone, no labels"):
         plain.decode(np.zeros((3, 2)), [1, 2, 3])
+    with pytest.raises(aae_tf.InputError, match="codes z, style were given; AdversarialAutoencoder decodes z"):
+        plain.decode({"z": np.zeros((3, 2)), "style": np.zeros((3, 2))})
 
 
 @pytest.mark.slow
@@ -219,5 +209,5 @@ def test_semi_supervised_on_colour_photographs(shared, tmp_path):
         "semi_supervised", mine, labels=200, epochs=2, filters=(8, 16), widths=(32,), discriminator_widths=(32,),
         out_dir=tmp_path / "run", **QUICK, batch_size=40,
     )  # fmt: skip
-    assert made.recipe.architecture == "convolutional"
+    assert made.recipe.options["architecture"] == "convolutional"
     assert made.history[-1]["classification"] < made.history[0]["classification"]

@@ -82,7 +82,7 @@ def test_every_signature_through_the_c_api(program, trained, few, tmp_path):
         ]
         inputs = {
             key: np.array(value, order="C")
-            for key, value in example_inputs(specs, images, trained.model.prior, 0, 5).items()
+            for key, value in example_inputs(specs, images, trained.model.priors, 5).items()
         }
         folder = tmp_path / name
         folder.mkdir()

@@ -6,7 +6,7 @@ from notebook_runs import NOTEBOOKS, run
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS[5:], ids=lambda path: path.stem)
-def test_notebook_runs(path, tmp_path, monkeypatch):
-    kinds = [output.output_type for output in run(path, tmp_path, monkeypatch)]
+def test_notebook_runs(path, tmp_path):
+    kinds = [output.output_type for output in run(path, tmp_path)]
     assert "error" not in kinds
     assert "display_data" in kinds or "execute_result" in kinds

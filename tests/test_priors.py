@@ -111,13 +111,23 @@ def test_nested_tfp_distributions_survive_their_config():
     np.testing.assert_allclose(prior.sample(20, 9), again.sample(20, 9), atol=1e-6)
 
 
+def test_a_name_and_arguments_make_a_prior_of_the_codes_dimension():
+    assert priors.as_prior("gaussian", 3).get_config() == {"dim": 3, "std": 1.0}
+    assert priors.as_prior({"name": "gaussian", "std": 5.0}, 2).get_config() == {"dim": 2, "std": 5.0}
+    assert priors.as_prior({"name": "swiss_roll", "turns": 3.0, "classes": 4}, 2).turns == 3.0
+    assert priors.as_prior({"name": "fitted_mixture", "components": 3}, 5).means.shape == (3, 5)
+    assert priors.as_prior("fitted_gaussian", 4).dim == 4
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
         (lambda: priors.as_prior(tfp.distributions.Normal(0.0, 1.0), 1), "event shape"),
         (lambda: priors.as_prior(priors.Gaussian(3), 2), "dimension 3 but the code has 2"),
-        (lambda: priors.as_prior("gaussian", 2), "not str"),
-        (lambda: priors.named_prior("gausian"), "Did you mean 'gaussian'"),
+        (lambda: priors.as_prior(3.0, 2), "not float"),
+        (lambda: priors.as_prior("gausian", 2), "Did you mean 'gaussian'"),
+        (lambda: priors.as_prior({"name": "mixture", "petals": 5}, 2), "petals"),
+        (lambda: priors.as_prior("mixture", 3), "dimension 2 but the code has 3"),
         (lambda: priors.SwissRoll().log_prob(np.zeros((1, 2))), "no log_prob"),
         (lambda: priors.Gaussian().sample(3, 0, labels=[0, 1, 2]), "no classes"),
     ],

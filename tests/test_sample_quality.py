@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from aae_tf import evaluation as ev
 from aae_tf import reporting
-from aae_tf.reporting.features import features_of
+from aae_tf.reporting import features
 
 CHANCE = np.random.default_rng(0)
 SAME = CHANCE.normal(size=(2, 1500, 8))
@@ -102,31 +102,48 @@ def test_copies_are_noticed_and_blur_is_not_taken_for_them(digits):
     assert ev.copying(half, train, held_out) < 0.01  # more than half are copies
 
 
-def test_nearest_distances_agree_with_plain_arithmetic():
-    images, others = np.random.default_rng(6).random((2, 30, 4, 4, 1))
-    expected = np.sqrt(((images[:, None] - others[None]) ** 2).sum((2, 3, 4))).min(1)
-    np.testing.assert_allclose(ev.nearest_distances(images, others), expected, rtol=1e-4)
+@pytest.mark.parametrize("chunk", [7, 10_000])
+def test_the_nearest_is_that_of_plain_arithmetic(chunk):
+    images = np.random.default_rng(6).random((30, 4, 4, 1))
+    others = np.random.default_rng(7).integers(0, 256, (40, 4, 4, 1), dtype=np.uint8)
+    distances = np.sqrt(((images[:, None] - others[None] / 255.0) ** 2).sum((2, 3, 4)))
+    where, found = ev.nearest(images, others, chunk)
+    np.testing.assert_array_equal(where, distances.argmin(1))
+    np.testing.assert_allclose(found, distances.min(1), rtol=1e-5)
+    assert not ev.nearest(others / 255.0, others, chunk)[1].any()  # a copy is at no distance at all
 
 
 def test_features_tell_digits_apart_and_are_kept(digits, tmp_path, monkeypatch):
     monkeypatch.setenv("AAE_TF_CACHE", str(tmp_path))
-    features = features_of(digits)
-    assert features.accuracy > 0.93
+    first = features.features_of(digits)
+    assert first.accuracy > 0.93
     kept = list((tmp_path / "classifiers").iterdir())
     assert len(kept) == 1
-    again = features_of(digits)
-    np.testing.assert_array_equal(again(digits.test.images[:20]), features(digits.test.images[:20]))
-    assert features(digits.test.images[:20]).shape == (20, 64)
+    part = digits.test.images[:20]
+    np.testing.assert_array_equal(features.features_of(digits)(part), first(part))
+    assert first(part).shape == (20, 64)
     kept[0].write_bytes(b"broken")
-    np.testing.assert_allclose(
-        features_of(digits)(digits.test.images[:20]), features(digits.test.images[:20]), atol=1e-4
-    )
+    np.testing.assert_allclose(features.features_of(digits)(part), first(part), atol=1e-4)
+
+
+def test_a_stale_classifier_is_not_taken_in_part(digits, tmp_path, monkeypatch):
+    """A kept file of another version, or of other layers, leaves no trace: training starts as without it."""
+    monkeypatch.setenv("AAE_TF_CACHE", str(tmp_path))
+    classifier = features.FeatureClassifier(10, (28, 28, 1))
+    classifier(np.zeros((1, 28, 28, 1), "float32"))
+    before = [variable.numpy() for variable in classifier.variables]
+    stale = [array + 1 for array in before]
+    for version, arrays in ((features.VERSION + 1, stale), (features.VERSION, [*stale[:-1], stale[-1][:3]])):
+        np.savez(tmp_path / "kept.npz", version=str(version), **{f"v{n}": array for n, array in enumerate(arrays)})
+        assert not features._restore(tmp_path / "kept.npz", classifier)
+        for variable, array in zip(classifier.variables, before, strict=True):
+            np.testing.assert_array_equal(variable.numpy(), array)
 
 
 class Memorising:
     """A "model" that samples training images, or training images of some digits only."""
 
-    encodes, classes = False, 0
+    measures, classes = ("log_likelihood", "sample_quality"), 0
 
     def __init__(self, images):
         self.images = images / 255.0
@@ -138,10 +155,11 @@ class Memorising:
 
 def test_the_report_notices_a_model_that_memorises_and_one_that_drops_digits(digits):
     train = digits.train
-    memorising = reporting.measure(Memorising(train.images), digits, "validation")
+    held_out = reporting.HeldOut(digits, "validation")
+    memorising = reporting.measure(Memorising(train.images), held_out)
     assert memorising["copying"]["value"] < 0.01
     assert memorising["nearest_training_distance"]["value"] == 0
-    dropping = reporting.measure(Memorising(train.images[train.labels < 7]), digits, "validation")
+    dropping = reporting.measure(Memorising(train.images[train.labels < 7]), held_out)
     assert dropping["recall"]["value"] < memorising["recall"]["value"] - 0.1
     assert dropping["coverage"]["value"] < memorising["coverage"]["value"] - 0.1
     assert dropping["frechet_distance"]["value"] > 2 * memorising["frechet_distance"]["value"]

@@ -1,5 +1,6 @@
 """The built-in server: the model server's routes and codes, versions that come and go, hostile input."""
 
+import collections
 import concurrent.futures
 import json
 import shutil
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from serving_processes import serving, wait_for
 from starlette.testclient import TestClient
 
+from aae_tf.backend import keras
 from aae_tf.serving import Client
 from aae_tf.serving.builtin.app import make_app
+from aae_tf.serving.saved_model import export
 
 
 @pytest.fixture(scope="module")
@@ -150,28 +153,44 @@ def test_thousands_of_generated_requests_never_break_the_server(http, body):
     assert ("error" in answer.json()) == (answer.status_code == 400)
 
 
-def test_under_load_versions_come_and_broken_ones_are_passed_over(server, few, trained, tmp_path):
-    """Requests on many connections while a version is swapped in and a corrupt one dropped: none lost, none wrong."""
+@pytest.fixture
+def changed(trained, tmp_path):
+    """The trained model with other weights in its encoder, and the folder of its exported version."""
+    model = keras.models.load_model(trained.out_dir / "model.keras")
+    for weight in model.encoder.trainable_weights:
+        weight.assign(0.8 * weight)
+    return model, export(model, tmp_path / "changed")
+
+
+def test_under_load_versions_come_and_broken_ones_are_passed_over(server, few, trained, changed, tmp_path):
+    """Requests on many connections while another model's version comes and a corrupt one is dropped.
+
+    Every answer is one model's own, whole, and none is the old one's once the status has named the new version.
+    """
     url, folder = server
     images = (few[0][:40] / 255.0).astype("float32")
-    expected = trained.model.encode(images)
-    done = threading.Event()
+    old, new = trained.model.encode(images), changed[0].encode(images)
+    assert np.abs(old - new).max(-1).min() > 0.01  # no image by which the two could be taken for each other
+    announced, done = threading.Event(), threading.Event()
 
     def ask(number):
-        wrong = count = 0
+        kinds = []
         with Client(url, timeout=60) as client:
             while not done.is_set():
-                row = (7 * count + number) % 40
-                wrong += not np.allclose(client.encode(images[row : row + 1])[0], expected[row], atol=1e-3)
-                count += 1
-        return count, wrong
+                row, late = (7 * len(kinds) + number) % 40, announced.is_set()
+                found = client.encode(images[row : row + 1])[0]
+                own = [
+                    name for name, codes in (("old", old), ("new", new)) if np.allclose(found, codes[row], atol=1e-3)
+                ]
+                kinds.append((*own, "late" if late else "early"))
+        return kinds
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool, Client(url) as watcher:
         asked = [pool.submit(ask, number) for number in range(8)]
         time.sleep(1)
-        shutil.copytree(folder / "1", tmp_path / "next")
-        (tmp_path / "next").rename(folder / "2")
+        changed[1].rename(folder / "2")
         wait_for(lambda: watcher.status()[0]["version"] == "2")
+        announced.set()
         shutil.copytree(folder / "1", tmp_path / "broken")
         (tmp_path / "broken" / "saved_model.pb").write_bytes(b"broken")
         (tmp_path / "broken").rename(folder / "3")
@@ -179,6 +198,7 @@ def test_under_load_versions_come_and_broken_ones_are_passed_over(server, few, t
         assert watcher.status()[0]["version"] == "2"
         time.sleep(1)
         done.set()
-        results = [each.result() for each in asked]
-    assert sum(count for count, _ in results) > 50
-    assert sum(wrong for _, wrong in results) == 0
+        kinds = collections.Counter(kind for each in asked for kind in each.result())
+    kinds.pop(("new", "early"), None)  # taken up between two looks at the status
+    assert set(kinds) == {("old", "early"), ("new", "late")}, kinds
+    assert sum(kinds.values()) > 50

@@ -9,22 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SMALL
+from conftest import SMALL, model_of, small
 
 import aae_tf
-from aae_tf import data, models, priors, runs
+from aae_tf import data, priors, runs
 from aae_tf.backend import keras, tf
-from aae_tf.recipe import OptimizerSettings
+from aae_tf.models import ORDERS
+from aae_tf.models.phases import arranged
 from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, loop, make_optimizer
 from aae_tf.training.sources import InMemory, Streamed
 
 
 def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):
-    recipe = aae_tf.recipes()[recipe].with_options(**SMALL, input_dropout=0.1)
-    prior = priors.named_prior(recipe.prior, recipe.latent_dim, recipe.prior_std)
-    model = models.model_class(recipe.model).from_recipe(recipe, (28, 28, 1), prior, classes=10)
-    model.build((None, 28, 28, 1))
-    optimizers = {phase.name: make_optimizer(getattr(recipe, phase.kind)) for phase in model.phases()}
+    changed = small(recipe)
+    changed |= {"input_dropout": 0.1} if "input_dropout" in aae_tf.recipes()[recipe].accepted() else {}
+    recipe = aae_tf.recipes()[recipe].with_options(**changed)
+    model = model_of(recipe)
+    optimizers = {update.state: make_optimizer(recipe.optimizer(update.optimizer)) for update in model.updates()}
+    options = {"views": aae_tf.Views(**recipe.views) if recipe.views else None, "weights": recipe.weights} | options
     split = data.Split(few[0][:count], few[1][:count])
     return Trainer(model, split, optimizers, batch_size=50, checkpoint_folder=folder, **options)
 
@@ -49,7 +51,7 @@ def test_an_epoch_visits_every_image_once_and_epochs_differ(few):
 
 def test_a_stream_gives_the_loop_the_same_batches_as_its_dataset(few):
     elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
-    source = Streamed(data.Stream(elements, 400, (28, 28, 1), True), 30, steps_per_stretch=4)
+    source = Streamed(data.Stream(elements, 400, data.Split(*few)), 30, steps_per_stretch=4)
     seen = []
     for stretch in source.stretches(0, None):
         for step in range(stretch.first, stretch.first + stretch.count):
@@ -69,7 +71,7 @@ def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
         np.testing.assert_array_equal(one, many)
 
 
-@pytest.mark.parametrize("order", ["alternating", "simultaneous"])
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
     history = make_trainer(few, order=order, jit_compile=jit_compile).fit(3)
@@ -91,16 +93,15 @@ def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, r
         np.testing.assert_array_equal(expected, found)
 
 
-def test_phases_that_share_an_optimizer_take_one_step_by_the_sum_of_their_losses(few, batch):
+def test_joined_phases_take_one_step_by_the_sum_of_their_losses(few, batch):
     """With plain SGD one joint update equals the two separate updates added up."""
     results = []
-    for shared in (True, False):
+    for joint in (("reconstruction", "generator"), ()):
         trainer = make_trainer(few)
         sgd = {name: keras.optimizers.SGD(0.01) for name in trainer.names}
-        if shared:
-            sgd["generator"] = sgd["reconstruction"]
-        trainer = Trainer(trainer.model, data.Split(*few), sgd, batch_size=50, order="simultaneous")
-        models.phases.simultaneous(trainer.model, trainer.phases, sgd, batch, priors.as_seed(1))
+        trainer = Trainer(trainer.model, data.Split(*few), sgd, batch_size=50, order="simultaneous", joint=joint)
+        trainer.step(trainer.model, trainer.updates, sgd, batch, priors.as_seed(1))
+        assert int(sgd["reconstruction"].iterations) == 1
         results.append([variable.numpy() for variable in trainer.model.trainable_variables])
     for joint, separate in zip(*results, strict=True):
         np.testing.assert_allclose(joint, separate, atol=1e-6)
@@ -195,12 +196,58 @@ def test_too_few_images_for_a_batch_are_refused(few):
         make_trainer(few, count=30)
 
 
+def test_what_a_trainer_lacks_is_said(few, monkeypatch):
+    made = make_trainer(few)
+    two = {name: made.optimizers[name] for name in ("reconstruction", "discriminator")}
+    words = "update 'generator' has no optimizer 'generator'; given: reconstruction, discriminator"
+    with pytest.raises(aae_tf.InputError, match=words):
+        Trainer(made.model, data.Split(*few), two, 50)
+    with pytest.raises(aae_tf.InputError, match="unknown order 'parallel'; accepted: alternating, simultaneous"):
+        make_trainer(few, order="parallel")
+    monkeypatch.setattr(type(made.model), "brings", ("views",))
+    with pytest.raises(aae_tf.InputError, match="trained on views of the images; set some"):
+        Trainer(made.model, data.Split(*few), made.optimizers, 50)
+
+
+def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
+    """Labelled images are seen through views, the images to be reconstructed are not."""
+    trainer = make_trainer(few, count=50, recipe="semi_supervised", views=aae_tf.Views(shift=2), jit_compile=False)
+    step, seen = trainer.step, []
+
+    def watched(model, updates, optimizers, batch, seed):
+        seen.append({name: value.numpy() for name, value in batch.items()})
+        return step(model, updates, optimizers, batch, seed)
+
+    trainer.step = watched
+    tf.config.run_functions_eagerly(True)
+    try:
+        trainer.fit(2)
+    finally:
+        tf.config.run_functions_eagerly(False)
+    pixels = few[0][:50].reshape(50, -1) / 255.0
+    for found in seen:
+        images, views, labelled = (found[name].reshape(50, -1) for name in ("images", "views", "labelled_images"))
+        gaps = np.abs(images[:, None] - pixels).max(-1)
+        assert sorted(gaps.argmin(1)) == list(range(50))
+        assert gaps.min(1).max() < 1e-6
+        assert np.median(np.abs(views - images).max(1)) > 0.05
+        assert np.median(np.abs(labelled[:, None] - pixels).max(-1).min(1)) > 0.05
+    first, second = (found["views"][np.argsort(found["images"].sum((1, 2, 3)))] for found in seen)
+    assert np.median(np.abs(first - second).max((1, 2, 3))) > 0.05  # each image's view is another in each epoch
+
+
+def test_views_train_compiled(few):
+    trainer = make_trainer(few, recipe="semi_supervised", views=aae_tf.Views(rotation=12, shift=2, scale=0.1))
+    history = trainer.fit(2)
+    assert history[1]["reconstruction"] < history[0]["reconstruction"]
+
+
 def test_learning_rate_schedules():
-    steps = OptimizerSettings("sgd", 0.1, schedule="steps", drops=(50, 1000))
+    steps = aae_tf.OptimizerSettings("sgd", 0.1, schedule="steps", drops=(50, 1000))
     np.testing.assert_allclose(
         [learning_rate(steps, epoch, 5000) for epoch in (0, 49, 50, 999, 1000)], [0.1, 0.1, 0.01, 0.01, 0.001]
     )
-    cosine = OptimizerSettings("sgd", 0.1, schedule="cosine")
+    cosine = aae_tf.OptimizerSettings("sgd", 0.1, schedule="cosine")
     np.testing.assert_allclose([learning_rate(cosine, epoch, 10) for epoch in (0, 5, 10)], [0.1, 0.05, 0], atol=1e-9)
 
 
@@ -216,12 +263,27 @@ def test_schedules_reach_the_optimizers(few):
     np.testing.assert_allclose(rates, [0.1, 0.05, 0.1 / 3], rtol=1e-6)
 
 
-def test_precision():
-    assert dtype_policy("mixed_float16") == "mixed_float16"
-    expected = (
-        ("mixed_bfloat16", "mixed_float16", "float32") if tf.config.list_physical_devices("GPU") else ("float32",)
-    )
-    assert dtype_policy("auto") in expected
+@pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])
+def test_hidden_layers_compute_in_the_policy_and_what_comes_out_is_float32(batch, precision):
+    recipe = aae_tf.recipes()["semi_supervised"].with_options(**small("semi_supervised"))
+    model = model_of(recipe, dtype=dtype_policy(precision))
+    for chain in (model.encoder.body, model.decoder, model.discriminator, model.discriminator_y):
+        hidden = [layer for layer in chain.chain if isinstance(layer, keras.layers.Dense)]
+        hidden = [layer for layer in hidden if layer.units == 32]
+        assert [layer.compute_dtype for layer in hidden] == [precision.removeprefix("mixed_")] * 2
+    assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
+    codes = model.codes(batch, seed=priors.as_seed(0), training=True)
+    logits = model.discriminator(codes["z"], training=True)
+    phases = [phase for update in arranged(model.updates()) for phase in update.phases]
+    losses = [phase.loss(batch, codes, priors.as_seed(1)) for phase in phases]
+    assert {value.dtype for value in (*codes.values(), logits, *losses, model.to_images(codes))} == {tf.float32}
+
+
+@pytest.mark.parametrize("capability", [None, (7, 0), (9, 0)])
+def test_auto_is_the_precision_of_the_published_results_on_every_device(monkeypatch, capability):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [] if capability is None else ["a GPU"])
+    monkeypatch.setattr(tf.config.experimental, "get_device_details", lambda _: {"compute_capability": capability})
+    assert dtype_policy("auto") == "float32"
 
 
 @pytest.mark.usefixtures("training_alone")

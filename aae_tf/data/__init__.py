@@ -4,59 +4,82 @@ from pathlib import Path
 
 import numpy as np
 
-from aae_tf.data.dataset import Dataset, Split, Stream, check_images, check_labels
+from aae_tf.data.checks import check_images, check_labels
+from aae_tf.data.dataset import Dataset, Split, Stream
 from aae_tf.errors import InputError
+from aae_tf.registry import Registry
 
-__all__ = ["Dataset", "Split", "Stream", "check_images", "check_labels", "load", "prepare"]
+__all__ = ["DATASETS", "Dataset", "Split", "Stream", "check_images", "check_labels", "load", "prepare"]
+
+DATASETS = Registry("dataset")  # functions (image_size) to a `Dataset`; TFDS is asked for any other name
 
 
 def load(dataset="mnist_5k", image_size=0):
     """Return a `Dataset` from a name or from a user's own images.
 
     Args:
-        dataset: 'mnist_5k' (embedded); a TFDS name ('mnist', 'fashion_mnist', 'svhn_cropped', ...); a folder of images
-            (`folder/class/*.png|jpg`, or flat) or an .npz file, as a path; an array [N, H, W(, C)], uint8 or float
-            in [0, 1]; a pair (images, labels); a `tf.data.Dataset`; or a `Dataset`.
-        image_size: side to which images are cropped and resized; 0 keeps them as they are.
+        dataset: 'mnist_5k' (embedded), or another name in `DATASETS`; a TFDS name ('mnist', 'fashion_mnist',
+            'svhn_cropped', ...); a folder of images (`folder/class/*.png|jpg`, or flat) or an .npz file, as a path; an
+            array [N, H, W(, C)], uint8 or float in [0, 1]; a pair (images, labels); a `tf.data.Dataset`; or a
+            `Dataset`.
+        image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
+            them as they are.
 
     Raises:
-        InputError: none of these, or data that cannot be used; see the readers.
+        InputError: none of these, data that cannot be used (see the readers), or a `Dataset` of another size.
     """
-    from aae_tf.data import own
+    from aae_tf.data import arrays, streams
 
     if isinstance(dataset, Dataset):
-        return dataset
+        return _of_size(dataset, image_size)
     if isinstance(dataset, str | Path):
         return _load_text(dataset, image_size)
     if isinstance(dataset, np.ndarray):
-        return own.from_arrays(dataset, image_size=image_size)
+        return arrays.from_arrays(dataset, image_size=image_size)
     if isinstance(dataset, tuple | list) and len(dataset) == 2 and np.ndim(dataset[0]) >= 2:
-        return own.from_arrays(dataset[0], dataset[1], image_size)
+        return arrays.from_arrays(dataset[0], dataset[1], image_size)
     if hasattr(dataset, "element_spec"):
-        return own.from_tf_data(dataset)
+        return streams.from_tf_data(dataset, image_size)
     if hasattr(dataset, "__array__"):
-        return own.from_arrays(np.asarray(dataset), image_size=image_size)
+        return arrays.from_arrays(np.asarray(dataset), image_size=image_size)
     raise InputError(
         f"a {type(dataset).__name__} is not a dataset; accepted: a name, a folder, an array [N, H, W(, C)], "
         "(images, labels), or a tf.data.Dataset"
     )
 
 
+def _of_size(dataset, image_size):
+    if image_size and dataset.image_shape[:2] != (image_size, image_size):
+        height, width = dataset.image_shape[:2]
+        raise InputError(
+            f"image_size={image_size} was asked of a Dataset that is loaded, with images of {height}x{width}; give "
+            "image_size to data.load instead"
+        )
+    return dataset
+
+
 def _load_text(dataset, image_size):
-    from aae_tf.data import catalogue, embedded, own
+    from aae_tf.data import arrays, catalogue, folders
 
     path = Path(dataset).expanduser()
-    if isinstance(dataset, str) and dataset == "mnist_5k":
-        return embedded.load_mnist_5k()
+    if isinstance(dataset, str) and dataset in DATASETS:
+        return DATASETS[dataset](image_size)
     if path.is_dir():
-        return own.from_folder(path, image_size)
+        return folders.from_folder(path, image_size)
     if path.suffix == ".npz":
         if not path.exists():
             raise InputError(f"there is no file '{path}'")
-        return own.from_npz(path)
+        return arrays.from_npz(path, image_size)
     if isinstance(dataset, Path) or dataset.startswith((".", "/", "~")):
         raise InputError(f"there is no folder '{path}'")
     return catalogue.load_named(dataset, image_size)
+
+
+@DATASETS.register("mnist_5k")
+def _embedded(image_size):
+    from aae_tf.data.embedded import load_mnist_5k
+
+    return load_mnist_5k(image_size)
 
 
 def prepare(name, folder=None):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aae_tf.data.checks import fit_image, refuse_binary
 from aae_tf.data.dataset import Dataset, Split
 from aae_tf.errors import InputError
 
@@ -149,10 +150,13 @@ def _first_line(error):
 
 def _read(builder, split, image_size):
     """Read one split into arrays, a chunk at a time."""
-    from aae_tf.data.own import fit_image
-
     count = builder.info.splits[split].num_examples
-    shape = builder.info.features["image"].shape
+    feature = builder.info.features["image"]
+    if feature.np_dtype != np.uint8:
+        raise InputError(
+            f"'{builder.name}' has images of {feature.np_dtype}; accepted: uint8, or pass arrays in [0, 1]"
+        )
+    shape = feature.shape
     if None in shape and not image_size:
         raise InputError(f"'{builder.name}' has images of several sizes; give one: --set image_size=64")
     labelled = "label" in builder.info.features
@@ -169,4 +173,5 @@ def _read(builder, split, image_size):
         if labelled:
             labels[start : start + len(pixels)] = chunk["label"]
         start += len(pixels)
+    refuse_binary(images, f"the images of '{builder.name}'")
     return Split(images, labels)

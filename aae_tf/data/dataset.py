@@ -1,6 +1,8 @@
 """What a dataset is here: three splits of uint8 images, with labels where there are any."""
 
+import functools
 import hashlib
+import json
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -43,14 +45,14 @@ class Stream:
     Attributes:
         dataset: `tf.data.Dataset` of dicts with 'image', uint8 [H, W, C], and 'label', int32 [].
         count: images in an epoch.
-        image_shape: (H, W, C).
-        labelled: whether the labels mean anything.
+        sample: `Split` of some of these images, in memory, for what compares with training images.
+        digest: hash of all images and labels in their order.
     """
 
     dataset: object
     count: int
-    image_shape: tuple
-    labelled: bool
+    sample: Split
+    digest: str = ""
 
     def __len__(self):
         return self.count
@@ -118,14 +120,37 @@ class Dataset:
             kept[rows[number][:count]] = number
         return replace(self, train=Split(self.train.images, kept))
 
+    def training_images(self, most, seed):
+        """Return a `Split` of at most `most` training images, drawn by the seed; of a stream, from its sample.
+
+        Args:
+            most: int; all are returned, in their own order, if there are no more.
+            seed: int.
+        """
+        known = self.train if isinstance(self.train, Split) else self.train.sample
+        return known if len(known) <= most else known.take(np.random.default_rng(seed).permutation(len(known))[:most])
+
     def fingerprint(self):
-        """Return a hash of the held-out and (unless streamed) training images, to know the data again."""
-        digest = hashlib.blake2b(digest_size=16)
+        """Return a hash of all images, labels and class names, to know the data again; computed once."""
+        return self._fingerprints[1]
+
+    def image_fingerprint(self):
+        """Return the hash that version 0.1.0 recorded, of held-out and (unless streamed) training images alone."""
+        return self._fingerprints[0]
+
+    @functools.cached_property
+    def _fingerprints(self):
+        images, whole = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
         for split in (self.train, self.validation, self.test):
-            digest.update(str(len(split)).encode())
-            if isinstance(split, Split):
-                digest.update(np.ascontiguousarray(split.images))
-        return digest.hexdigest()
+            images.update(str(len(split)).encode())
+            if isinstance(split, Stream):
+                whole.update(split.digest.encode())
+                continue
+            images.update(np.ascontiguousarray(split.images))
+            whole.update(b"none" if split.labels is None else np.ascontiguousarray(split.labels, np.int32))
+        about = [images.hexdigest(), self.image_shape, self.class_names]
+        whole.update(json.dumps(about).encode())
+        return images.hexdigest(), whole.hexdigest()
 
 
 def _even_shares(total, available, draw):
@@ -142,87 +167,10 @@ def _even_shares(total, available, draw):
     return shares
 
 
-def check_images(images, what="images"):
-    """Return images as uint8 [N, H, W, C].
-
-    Args:
-        images: uint8 (or other whole numbers) in 0..255, booleans, or floats in [0, 1]; [N, H, W] or [N, H, W, C].
-        what: what they are called in messages.
-
-    Raises:
-        InputError: another shape, no images, NaN or infinite pixels, or values outside the range.
-    """
-    images = np.asarray(images)
-    if images.ndim not in (3, 4):
-        raise InputError(
-            f"{what} have shape {images.shape}; accepted: [N, H, W] or [N, H, W, C]"
-            + (" (reshape flat rows to height and width)" if images.ndim == 2 else "")
-        )
-    if 0 in images.shape:
-        raise InputError(f"{what} are empty: shape {images.shape}")
-    images = images[..., None] if images.ndim == 3 else images
-    if images.shape[-1] not in (1, 2, 3, 4):
-        raise InputError(
-            f"{what} have shape {images.shape}; accepted: 1 to 4 channels, last ([N, H, W, C])"
-            + (" (move the channels from axis 1 to the end)" if images.shape[1] in (1, 3) else "")
-        )
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype == bool:
-        return images.astype(np.uint8) * np.uint8(255)
-    if not np.issubdtype(images.dtype, np.number) or np.iscomplexobj(images):
-        raise InputError(f"{what} have dtype {images.dtype}; accepted: uint8 in 0..255 or float in [0, 1]")
-    low, high = images.min(), images.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        bad = int((~np.isfinite(images)).sum())
-        raise InputError(f"{what} hold {bad} NaN or infinite values; clean them first")
-    top, kind = (1.0, "float in [0, 1]") if np.issubdtype(images.dtype, np.floating) else (255, "whole in 0..255")
-    slack = 1e-3 * (top == 1.0)
-    if low < -slack or high > top + slack:
-        raise InputError(
-            f"{what} hold values from {low:g} to {high:g}; accepted: {kind}"
-            + (" (divide by 255, or pass uint8)" if top == 1.0 and low >= 0 and high <= 255 else "")
-        )
-    if top == 255:
-        return images.astype(np.uint8)
-    return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
-
-
-def check_labels(labels, count):
-    """Return labels as int32 [N], and the name of each class.
-
-    Args:
-        labels: class names or whole numbers [N]; -1 marks an unlabelled image.
-        count: number of images, N.
-
-    Returns:
-        (int32 array [N] of 0..K-1 or -1, tuple of K names).
-
-    Raises:
-        InputError: another length or shape, or numbers that are not whole.
-    """
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim != 1 or len(labels) != count:
-        raise InputError(f"labels have shape {labels.shape} for {count} images; accepted: one label an image")
-    if labels.dtype.kind in "US" or labels.dtype == object:
-        names, codes = np.unique(labels.astype(str), return_inverse=True)
-        return codes.astype(np.int32), tuple(str(name) for name in names)
-    if not np.all(np.isfinite(labels)) or np.any(labels != np.rint(labels)) or labels.min() < -1:
-        raise InputError("labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names")
-    labels = labels.astype(np.int64)
-    found = np.unique(labels[labels >= 0])
-    if len(found) and found[-1] >= 10 * len(found) + 10:
-        names, codes = np.unique(labels[labels >= 0], return_inverse=True)
-        compact = np.full(count, -1, np.int32)
-        compact[labels >= 0] = codes
-        return compact, tuple(str(name) for name in names)
-    return labels.astype(np.int32), tuple(str(number) for number in range(found[-1] + 1 if len(found) else 0))
-
-
-def split_own(images, labels, class_names, name, source):
+def split_own(images, labels, class_names, source, test=None):
     """Return a `Dataset` of a user's images: a fixed shuffle, then 80 % train, 10 % validation, 10 % test.
+
+    With a test split of its own, 90 % train and 10 % validation.
 
     Raises:
         InputError: fewer than 10 images.
@@ -232,11 +180,9 @@ def split_own(images, labels, class_names, name, source):
     order = np.random.RandomState(0).permutation(len(images))
     held_out = max(1, len(images) // 10)
     whole = Split(images, labels)
-    return Dataset(
-        name,
-        train=whole.take(order[2 * held_out :]),
-        validation=whole.take(order[held_out : 2 * held_out]),
-        test=whole.take(order[:held_out]),
-        class_names=class_names,
-        source=f"{source}; 80 % train, 10 % validation, 10 % test by a fixed shuffle",
-    )
+    parts = "90 % train, 10 % validation by a fixed shuffle; its own test split"
+    if test is None:
+        test, order = whole.take(order[:held_out]), order[held_out:]
+        parts = "80 % train, 10 % validation, 10 % test by a fixed shuffle"
+    train, validation = whole.take(order[held_out:]), whole.take(order[:held_out])
+    return Dataset("own", train, validation, test, class_names, f"{source}; {parts}")

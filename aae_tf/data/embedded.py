@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aae_tf.data.checks import fit_images
 from aae_tf.data.dataset import Dataset, Split
 
 
@@ -20,9 +21,14 @@ def cache_folder():
     return Path(os.environ.get("AAE_TF_CACHE") or Path(base) / "aae_tf")
 
 
-def load_mnist_5k():
-    """Return the embedded `Dataset`: 3,500 train, 500 validation and 1,000 test digits."""
+def load_mnist_5k(image_size=0):
+    """Return the embedded `Dataset`: 3,500 train, 500 validation and 1,000 test digits.
+
+    Args:
+        image_size: side to which images are resized; 0 keeps 28.
+    """
     images, labels = _read()
+    images = fit_images(images, image_size)
     order = np.random.RandomState(5000)
     rows = [order.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
     whole = Split(images, labels)

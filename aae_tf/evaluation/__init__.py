@@ -4,13 +4,13 @@ from aae_tf.evaluation.classification import confusion, error_rate, probe_accura
 from aae_tf.evaluation.clustering import agreement, clustering_error, label_clusters, majority_error
 from aae_tf.evaluation.likelihood import log_density, parzen_log_likelihood
 from aae_tf.evaluation.maps import map_quality, other_maps
-from aae_tf.evaluation.prior_match import holes, mmd, sliced_wasserstein, two_sample_accuracy
+from aae_tf.evaluation.prior_match import holes, mmd, sliced_wasserstein, two_sample_accuracy, unbiased_mmd
 from aae_tf.evaluation.reconstruction import reconstruction_error
 from aae_tf.evaluation.sample_quality import (
     copying,
     frechet_distance,
     kernel_distance,
-    nearest_distances,
+    nearest,
     precision_recall,
 )
 
@@ -28,7 +28,7 @@ __all__ = [
     "majority_error",
     "map_quality",
     "mmd",
-    "nearest_distances",
+    "nearest",
     "other_maps",
     "parzen_log_likelihood",
     "precision_recall",
@@ -36,4 +36,5 @@ __all__ = [
     "reconstruction_error",
     "sliced_wasserstein",
     "two_sample_accuracy",
+    "unbiased_mmd",
 ]

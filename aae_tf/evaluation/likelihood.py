@@ -6,11 +6,13 @@ lower bound; it is kept because the field compared with it.
 """
 
 import math
+from contextlib import contextmanager
 
 import numpy as np
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.pixels import to_unit
 
 CHUNK = 2000  # rows of a block of distances: 2,000 x 2,000 float32, 16 MB
 COARSE = np.geomspace(0.02, 2.0, 24)
@@ -28,7 +30,7 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
         images: float or uint8 [M, ...]; uint8 is scaled to [0, 1].
         chunks: function without arguments to an iterator over the samples, float arrays [c, ...] in the same units; it
             is called for each pass, and gives the same samples each time. An array [N, ...] will do.
-        validation: float or uint8 [V, ...]; the first 1,000 are used.
+        validation: float or uint8 [V, ...], other images than those measured; a thousand are enough.
         progress: function (what the pass is for, samples seen in it), called after each chunk.
 
     Returns:
@@ -42,7 +44,7 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
         Breuleux, Bengio and Vincent, 2011, Neural Computation 23; Goodfellow et al., 2014, arXiv 1406.2661.
     """
     stream = chunks if callable(chunks) else lambda: _rows(chunks)
-    images, validation = _flat(images), _flat(validation)[:1000]
+    images, validation = _flat(images), _flat(validation)
     first = next(iter(stream()), None)
     if first is None or not len(first) or not len(images) or not len(validation):
         raise InputError("a log-likelihood needs samples, images and validation images; one of them is empty")
@@ -65,6 +67,19 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
     }
 
 
+@contextmanager
+def float32_products():
+    """Within it, matrix products of float32 are that: GPUs of Ampere and later round their factors to TF32 else."""
+    settings = tf.config.experimental
+    before = settings.tensor_float_32_execution_enabled()
+    settings.enable_tensor_float_32_execution(False)
+    try:
+        yield
+    finally:
+        settings.enable_tensor_float_32_execution(before)
+
+
+@float32_products()
 def log_density(points, chunks, bandwidths, progress=None):
     """Return the log-density, in nats, of points under Gaussian kernel densities on streamed samples.
 
@@ -148,5 +163,4 @@ def _rows(array):
 
 
 def _flat(images):
-    flat = np.asarray(images).reshape(len(images), math.prod(np.shape(images)[1:]))
-    return flat.astype("float32") / np.float32(255.0) if images.dtype == np.uint8 else flat.astype("float32")
+    return to_unit(images).reshape(len(images), math.prod(np.shape(images)[1:]))

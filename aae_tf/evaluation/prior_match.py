@@ -33,10 +33,29 @@ def mmd(x, y, bandwidth=None):
     if bandwidth is None:
         distances = pairwise_distances(y[:_CHUNK])
         bandwidth = np.median(distances[np.triu_indices_from(distances, 1)]) or 1.0
-    within_x = (_kernel_sum(x, x, bandwidth) - len(x)) / (len(x) * (len(x) - 1))
-    within_y = (_kernel_sum(y, y, bandwidth) - len(y)) / (len(y) * (len(y) - 1))
-    across = _kernel_sum(x, y, bandwidth) / (len(x) * len(y))
-    return float(within_x + within_y - 2 * across)
+    within_x, within_y = (_kernel_sum(each, each, bandwidth) - len(each) for each in (x, y))
+    return float(unbiased_mmd(within_x, within_y, _kernel_sum(x, y, bandwidth), len(x), len(y)))
+
+
+def unbiased_mmd(within_x, within_y, across, n, m):
+    """Return the unbiased estimate of the squared maximum mean discrepancy from sums of a kernel, of any kind.
+
+    Arithmetic alone, so that it serves arrays, tensors and numbers.
+
+    Args:
+        within_x: sum of k(x_i, x_j) over i ≠ j, both orders.
+        within_y: the same of y.
+        across: sum of k(x_i, y_j) over all pairs.
+        n: number of x, at least 2.
+        m: number of y, at least 2.
+
+    Returns:
+        A scalar of the sums' kind: the mean within x, and within y, less twice the mean across.
+
+    Reference:
+        Gretton et al., A kernel two-sample test, JMLR 13 (2012), lemma 6.
+    """
+    return within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * across / (n * m)
 
 
 def _kernel_sum(x, y, bandwidth):

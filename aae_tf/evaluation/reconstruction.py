@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from aae_tf.pixels import white
+
 
 def reconstruction_error(images, outputs):
     """Return each image's reconstruction error.
 
     Args:
-        images: float or uint8 [N, H, W, C]; uint8 is scaled to [0, 1].
-        outputs: float [N, H, W, C] in [0, 1].
+        images: float in [0, 1] or uint8 [N, ...]; uint8 is scaled to [0, 1].
+        outputs: float [N, ...] in [0, 1].
 
     Returns:
         float64 array [N]: squared error averaged over the image's pixels and channels.
@@ -16,6 +18,6 @@ def reconstruction_error(images, outputs):
     errors = np.empty(len(images))
     for start in range(0, len(images), 1000):
         part = slice(start, start + 1000)
-        target = np.asarray(images[part], "float64") / (255.0 if images.dtype == np.uint8 else 1.0)
-        errors[part] = ((target - outputs[part]) ** 2).mean(axis=(1, 2, 3))
+        target = np.asarray(images[part], "float64") / white(images.dtype)
+        errors[part] = ((target - outputs[part]) ** 2).reshape(len(target), -1).mean(1)
     return errors

@@ -4,9 +4,10 @@ Each number needs a yardstick, the same statistic between two sets of real image
 """
 
 import numpy as np
-from sklearn.metrics import pairwise_distances, pairwise_distances_chunked
+from sklearn.metrics import pairwise_distances_argmin_min, pairwise_distances_chunked
 
-from aae_tf.evaluation.prior_match import neighbour_radius
+from aae_tf.evaluation.prior_match import neighbour_radius, unbiased_mmd
+from aae_tf.pixels import to_unit
 
 
 def frechet_distance(real, fake):
@@ -58,10 +59,8 @@ def kernel_distance(real, fake, block=1000):
 def _cubic_mmd(x, y):
     x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
     within_x, within_y, across = ((a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
-    unbiased = [
-        (kernel.sum() - np.trace(kernel)) / (len(kernel) * (len(kernel) - 1)) for kernel in (within_x, within_y)
-    ]
-    return sum(unbiased) - 2 * across.mean()
+    within = (kernel.sum() - np.trace(kernel) for kernel in (within_x, within_y))
+    return unbiased_mmd(*within, across.sum(), len(x), len(y))
 
 
 def precision_recall(real, fake, neighbours=5):
@@ -99,31 +98,29 @@ def precision_recall(real, fake, neighbours=5):
     }
 
 
-def nearest_distances(images, others):
-    """Return each image's Euclidean distance to the nearest of others.
+def nearest(images, others, chunk=10_000):
+    """Return which of others is nearest to each image, and the Euclidean distance to it.
 
     Args:
-        images: float or uint8 [N, ...]; uint8 is scaled to [0, 1].
-        others: float or uint8 [M, ...].
+        images: float in [0, 1] or uint8 [N, ...]; uint8 is scaled to [0, 1].
+        others: float in [0, 1] or uint8 [M, ...].
+        chunk: others that are scaled and compared at a time.
 
     Returns:
-        float64 array [N].
+        (int array [N], float32 array [N]).
     """
-    flat = [np.asarray(array).reshape(len(array), -1) for array in (images, others)]
-    images, others = (array / np.float32(255) if array.dtype == np.uint8 else array for array in flat)
-    images, others = images.astype("float32"), others.astype("float32")
-    found = np.empty(len(images))
-    for start in range(0, len(images), 1000):
-        part = slice(start, start + 1000)
-        found[part] = np.min(
-            [pairwise_distances(images[part], chunk).min(1) for chunk in _thousands(others, 10)], axis=0
-        )
-    return found
+    images, found = _flat(images), []
+    for start in range(0, len(others), chunk):
+        part = _flat(others[start : start + chunk])
+        where = pairwise_distances_argmin_min(images, part)[0]
+        found.append((start + where, np.linalg.norm(images - part[where], axis=1)))
+    indices, distances = (np.stack(each) for each in zip(*found, strict=True))
+    best = distances.argmin(0), np.arange(len(images))
+    return indices[best], distances[best]
 
 
-def _thousands(array, thousands):
-    for start in range(0, len(array), 1000 * thousands):
-        yield array[start : start + 1000 * thousands]
+def _flat(images):
+    return to_unit(images).reshape(len(images), -1)
 
 
 def copying(samples, train, held_out, seed=0):
@@ -149,6 +146,7 @@ def copying(samples, train, held_out, seed=0):
     unseen, honest = held_out[order[::2]], held_out[order[1::2]]
 
     def ratio(images):
-        return np.median(nearest_distances(images, train) / np.maximum(nearest_distances(images, unseen), 1e-12))
+        to_train, to_unseen = (nearest(images, others)[1] for others in (train, unseen))
+        return np.median(to_train / np.maximum(to_unseen, 1e-12))
 
     return float(ratio(samples) / ratio(honest[: max(len(samples), 1)]))

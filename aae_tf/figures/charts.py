@@ -1,5 +1,7 @@
 """Losses over epochs, and which classes are taken for which."""
 
+import itertools
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -35,17 +37,18 @@ def confusion_matrix(counts, class_names, title="classes of held-out images"):
 _UNITS = {"val_reconstruction_error": "mean squared error", "val_classification_error": "share of images"}
 
 
-def losses(history, title="losses"):
+def losses(history, title="losses", undecided=None):
     """Losses and validation errors over epochs: the adversarial losses in one panel, every other in its own.
 
     Args:
-        history: list of dicts, one an epoch: 'epoch' and losses by name.
+        history: list of dicts, one an epoch: 'epoch' and losses by name; names of validation begin with 'val_'.
         title: title of the figure.
+        undecided: loss of a discriminator that cannot tell codes from prior samples, drawn as a line; None for none.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
-    names = [name for name in history[-1] if name not in ("epoch", "seconds")]
+    names = [name for name in dict.fromkeys(itertools.chain(*history)) if name not in ("epoch", "seconds")]
     games = [name for name in names if name.startswith(("discriminator", "generator"))]
     panels = [[name] for name in names if name not in games]
     panels[1:1] = [games] if games else []
@@ -57,9 +60,11 @@ def losses(history, title="losses"):
         for number, name in enumerate(panel):
             points = [(row["epoch"], row[name]) for row in history if name in row]
             axes.plot(*zip(*points, strict=True), color=colour(number), label=name.replace("_", " "))
-        if panel is games:
-            axes.axhline(np.log(2), color="#888888", linewidth=0.8, linestyle="--", label="ln 2: undecided")
-        axes.set(xlabel="epoch", ylabel=_UNITS.get(panel[0], "loss"))
+        if panel is games and undecided is not None:
+            label = f"{undecided:.3f}: discriminator undecided"
+            axes.axhline(undecided, color="#888888", linewidth=0.8, linestyle="--", label=label)
+        plain = panel[0].removeprefix("val_")
+        axes.set(xlabel="epoch", ylabel=_UNITS.get(panel[0], "loss" if plain == panel[0] else plain.replace("_", " ")))
         axes.legend(frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(panels) :]:

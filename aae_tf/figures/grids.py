@@ -2,47 +2,16 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.stats import norm
 
 from aae_tf.figures.colours import COLOURS
-
-
-def percentile_codes(side, dim, std):
-    """Return codes at equal steps of a Gaussian's percentiles in the first two dimensions, others 0 (figure 2e).
-
-    Args:
-        side: codes along each dimension.
-        dim: dimension of the code, at least 1.
-        std: the Gaussian's standard deviation.
-
-    Returns:
-        float32 [side * side, dim], row by row from the top left: z1 grows rightwards, z2 upwards.
-    """
-    steps = norm.ppf((np.arange(side) + 0.5) / side) * std
-    codes = np.zeros((side, side, dim), "float32")
-    codes[..., 0] = steps
-    if dim > 1:
-        codes[..., 1] = steps[::-1, None]
-    return codes.reshape(-1, dim)
-
-
-def plane_codes(side, reach):
-    """Return codes at equal steps over the square [-reach, reach]², ordered as `percentile_codes` are.
-
-    Args:
-        side: codes a side.
-        reach: half the square's side.
-    """
-    steps = np.linspace(-reach, reach, side)
-    first, second = np.meshgrid(steps, steps[::-1])
-    return np.stack([first, second], -1).reshape(-1, 2).astype("float32")
+from aae_tf.pixels import to_unit
 
 
 def manifold(images, side, title="", keep=None):
     """Decoded images of a square grid of codes (figure 2e).
 
     Args:
-        images: float [side * side, H, W, C] in [0, 1], in the order of `percentile_codes`.
+        images: float [side * side, H, W, C] in [0, 1], row by row from the top left, as of `Prior.manifold_codes`.
         side: images along each dimension.
         title: title of the figure.
         keep: bool [side * side]; tiles that are False (hardly any prior mass) stay blank.
@@ -87,19 +56,20 @@ def grid(images, columns, title="", rows=(), column_names=()):
     return figure
 
 
-def heads_and_members(heads, members):
+def heads_and_members(heads, members, title=""):
     """Cluster heads beside images of each cluster (figure 9), one cluster a row, in as many blocks as needed.
 
     Args:
         heads: float [K, H, W, C] in [0, 1].
         members: float [K, M, H, W, C] in [0, 1].
+        title: title of the figure.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
     blocks = -(-len(heads) // 10)
     rows = -(-len(heads) // blocks)
-    figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * rows + 0.9), layout="constrained")
     panels = figure.subplots(1, 2 * blocks, width_ratios=[1, members.shape[1]] * blocks, squeeze=False)[0]
     for block in range(blocks):
         part = slice(rows * block, rows * block + rows)
@@ -112,6 +82,7 @@ def heads_and_members(heads, members):
         images.set_anchor("N")
         for spine in head.spines.values():
             spine.set(visible=True, color=COLOURS[1], linewidth=2)
+    figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -139,29 +110,6 @@ def samples_with_neighbours(samples, neighbours, columns=10, title=""):
     return figure
 
 
-def nearest(samples, images):
-    """Return, for each sample, the index of the nearest image in Euclidean distance.
-
-    Args:
-        samples: float [N, H, W, C] in [0, 1].
-        images: uint8 or float [M, H, W, C]; read in chunks.
-
-    Returns:
-        int array [N].
-    """
-    rows = samples.reshape(len(samples), -1).astype("float32")
-    best, where = np.full(len(rows), np.inf, "float32"), np.zeros(len(rows), int)
-    scale = 255.0 if images.dtype == np.uint8 else 1.0
-    for start in range(0, len(images), 10_000):
-        chunk = images[start : start + 10_000].reshape(-1, rows.shape[1]).astype("float32") / scale
-        square = (rows**2).sum(1)[:, None] - 2 * rows @ chunk.T + (chunk**2).sum(1)
-        index = square.argmin(1)
-        distance = square[np.arange(len(rows)), index]
-        where = np.where(distance < best, start + index, where)
-        best = np.minimum(best, distance)
-    return where
-
-
 def reconstructions(images, outputs, columns=12, title="held-out images and their reconstructions"):
     """Pairs of rows: images above, their reconstructions below.
 
@@ -174,7 +122,7 @@ def reconstructions(images, outputs, columns=12, title="held-out images and thei
     Returns:
         `matplotlib.figure.Figure`.
     """
-    images = images / 255.0 if images.dtype == np.uint8 else images
+    images = to_unit(images)
     rows = len(images) // columns
     figure = Figure(figsize=(0.6 * columns, 1.3 * rows + 0.4), layout="constrained")
     for index, axes in enumerate(np.atleast_1d(figure.subplots(rows, 1))):

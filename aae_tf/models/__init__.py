@@ -1,74 +1,56 @@
-"""The paper's models, one file for each section, the baselines, and the games and phases they are made of."""
+"""The paper's models, one file for each section, the baselines, and the games, phases and updates they are made of.
 
-from aae_tf.errors import check_choice
-from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.autoencoder import Autoencoder, ContractiveAutoencoder, DenoisingAutoencoder
-from aae_tf.models.base import LatentModel
-from aae_tf.models.clustering_aae import ClusteringAAE
-from aae_tf.models.dimensionality_reduction_aae import ClusterHeads, DimensionalityReductionAAE
-from aae_tf.models.games import AdversarialGame, LabelConditionedGame
-from aae_tf.models.gan import GAN, ImageGame
-from aae_tf.models.inputs import as_images
-from aae_tf.models.label_informed_aae import LabelInformedAAE
-from aae_tf.models.moment_matching_autoencoder import MomentMatchingAutoencoder
-from aae_tf.models.phases import Phase
-from aae_tf.models.semi_supervised_aae import CategoricalAAE, SemiSupervisedAAE
-from aae_tf.models.supervised_aae import SupervisedAAE
-from aae_tf.models.variational_autoencoder import ConditionalVAE, VariationalAutoencoder
+A model is found by its line in `_FILES`, and imported when it is first asked for.
+"""
 
-MODELS = {
-    model.__name__: model
-    for model in (
-        AdversarialAutoencoder,
-        LabelInformedAAE,
-        SupervisedAAE,
-        SemiSupervisedAAE,
-        ClusteringAAE,
-        DimensionalityReductionAAE,
-        Autoencoder,
-        DenoisingAutoencoder,
-        ContractiveAutoencoder,
-        VariationalAutoencoder,
-        ConditionalVAE,
-        GAN,
-        MomentMatchingAutoencoder,
-    )
+import importlib
+
+from aae_tf.registry import Registry
+
+_FILES = {
+    "AdversarialAutoencoder": "adversarial_autoencoder",
+    "LabelInformedAAE": "label_informed_aae",
+    "SupervisedAAE": "supervised_aae",
+    "SemiSupervisedAAE": "semi_supervised_aae",
+    "ClusteringAAE": "clustering_aae",
+    "DimensionalityReductionAAE": "dimensionality_reduction_aae",
+    "Autoencoder": "autoencoder",
+    "DenoisingAutoencoder": "autoencoder",
+    "ContractiveAutoencoder": "autoencoder",
+    "VariationalAutoencoder": "variational_autoencoder",
+    "ConditionalVAE": "variational_autoencoder",
+    "GAN": "gan",
+    "MomentMatchingAutoencoder": "moment_matching_autoencoder",
+}
+MODELS = Registry("model", modules={name: f"{__name__}.{file}" for name, file in _FILES.items()})
+
+_PARTS = {
+    "ADVERSARIAL": "losses",
+    "AdversarialGame": "games",
+    "AdversarialLoss": "losses",
+    "CategoricalAAE": "semi_supervised_aae",
+    "ClusterHeads": "dimensionality_reduction_aae",
+    "ImageGame": "gan",
+    "LabelConditionedGame": "games",
+    "LatentModel": "base",
+    "ORDERS": "phases",
+    "Phase": "phases",
+    "RECONSTRUCTION": "losses",
+    "Update": "phases",
+    "as_images": "inputs",
+    "regularization": "games",
 }
 
-__all__ = [
-    "GAN",
-    "MODELS",
-    "AdversarialAutoencoder",
-    "AdversarialGame",
-    "Autoencoder",
-    "CategoricalAAE",
-    "ClusterHeads",
-    "ClusteringAAE",
-    "ConditionalVAE",
-    "ContractiveAutoencoder",
-    "DenoisingAutoencoder",
-    "DimensionalityReductionAAE",
-    "ImageGame",
-    "LabelConditionedGame",
-    "LabelInformedAAE",
-    "LatentModel",
-    "MomentMatchingAutoencoder",
-    "Phase",
-    "SemiSupervisedAAE",
-    "SupervisedAAE",
-    "VariationalAutoencoder",
-    "as_images",
-    "model_class",
-]
+__all__ = ["MODELS", *_FILES, *_PARTS]
 
 
-def model_class(name):
-    """Return the model class that a recipe names.
+def __getattr__(name):
+    if name in _FILES:
+        return MODELS[name]
+    if name in _PARTS:
+        return getattr(importlib.import_module(f"{__name__}.{_PARTS[name]}"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
-    Args:
-        name: a model's name, as in `MODELS`.
 
-    Raises:
-        InputError: no model has that name.
-    """
-    return MODELS[check_choice("model", name, MODELS)]
+def __dir__():
+    return sorted(__all__)

@@ -7,7 +7,8 @@ learns to fool it. Decoding prior samples then gives new images.
 
 from aae_tf.backend import keras, tf
 from aae_tf.models.adversarial_model import AdversarialModel
-from aae_tf.models.games import AdversarialGame, regularization_phases
+from aae_tf.models.games import AdversarialGame, regularization
+from aae_tf.models.phases import Update
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -19,8 +20,8 @@ class AdversarialAutoencoder(AdversarialModel):
         decoder: any Keras model from codes [N, D] to images [N, H, W, C] in the networks' scale.
         discriminator: any Keras model from codes [N, D] to one logit a row.
         prior: `aae_tf.priors.Prior` of dimension D.
-        **kwargs: `adversarial_loss` and `discriminator_noise`, as for `AdversarialModel`; `image_scale`,
-            `reconstruction_loss` and `name`, as for `LatentModel`.
+        **kwargs: `adversarial_loss`, `discriminator_noise` and `discriminator_steps`, as for `AdversarialModel`;
+            `image_scale`, `reconstruction_loss` and `name`, as for `LatentModel`.
 
     Call arguments:
         images: float [N, H, W, C] in [0, 1], or uint8. Returns reconstructions, float32 [N, H, W, C].
@@ -44,19 +45,24 @@ class AdversarialAutoencoder(AdversarialModel):
                 game.discriminator(game.conditioned(codes, {"labels": tf.zeros(2, tf.int32)}))
             super().build(input_shape)
 
-    def phases(self):
+    def updates(self):
         """Return reconstruction, each game's discriminator, and the generator."""
         return [
-            self.reconstruction_phase(),
-            *regularization_phases(self.games(), self.encoder.trainable_variables),
+            Update(self.reconstruction_phase()),
+            *regularization(self.games(), self.encoder.trainable_variables),
         ]
 
-    def prior_logit(self, codes):
+    def scores(self, batch):
+        """Return the reconstruction error and 'prior_logit': how much z looks like a prior sample to D."""
+        return {**super().scores(batch), "prior_logit": self.prior_logit(self.codes(batch), batch.get("labels"))}
+
+    def prior_logit(self, codes, labels=None):
         """Return how much codes z look like prior samples to the discriminator: logits, float32 [N].
 
         Args:
             codes: dict with 'z', float32 [N, D].
+            labels: int32 [N], for games that show the discriminator labels; -1, or None for all, without one.
         """
-        no_label = {"labels": tf.fill([tf.shape(codes["z"])[0]], -1)}
-        seen = self.games()[0].conditioned(codes["z"], no_label)
+        labels = tf.fill([tf.shape(codes["z"])[0]], -1) if labels is None else labels
+        seen = self.games()[0].conditioned(codes["z"], {"labels": labels})
         return tf.reshape(tf.cast(self.discriminator(seen, training=False), tf.float32), [-1])

@@ -1,9 +1,11 @@
 """What every model with a discriminator shares: the discriminator itself and how its games are played."""
 
-from aae_tf.errors import check_choice
+from typing import Annotated
+
 from aae_tf.models.base import LatentModel
 from aae_tf.models.losses import ADVERSARIAL
-from aae_tf.networks import discriminator_from_recipe
+from aae_tf.networks import discriminator_maker
+from aae_tf.options import Range
 
 
 class AdversarialModel(LatentModel):
@@ -12,8 +14,9 @@ class AdversarialModel(LatentModel):
     Args:
         *args: `encoder`, `decoder` and `prior`, as for `LatentModel`.
         discriminator: any Keras model from what the game shows it to one logit a row.
-        adversarial_loss: 'non_saturating' or 'least_squares'.
-        discriminator_noise: standard deviation of Gaussian noise on the discriminator's inputs.
+        adversarial_loss: a name in `ADVERSARIAL`: 'non_saturating', 'least_squares'.
+        discriminator_noise: standard deviation of Gaussian noise on the discriminators' inputs, in training only.
+        discriminator_steps: how often the discriminators are updated in a step, for each update of the encoder.
         **kwargs: as for `LatentModel`.
 
     Raises:
@@ -21,25 +24,28 @@ class AdversarialModel(LatentModel):
     """
 
     parts = (*LatentModel.parts, "discriminator")
-    options = (*LatentModel.options, "adversarial_loss", "discriminator_noise")
+    makers = {**LatentModel.makers, "discriminator": discriminator_maker()}
 
-    def __init__(self, *args, discriminator, adversarial_loss="non_saturating", discriminator_noise=0.0, **kwargs):
+    def __init__(
+        self,
+        *args,
+        discriminator,
+        adversarial_loss: Annotated[str, ADVERSARIAL] = "non_saturating",
+        discriminator_noise: Annotated[float, Range(0.0)] = 0.0,
+        discriminator_steps: Annotated[int, Range(1)] = 1,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
         self.discriminator = discriminator
-        self.adversarial_loss = check_choice("adversarial_loss", adversarial_loss, ADVERSARIAL)
-        self.discriminator_noise = discriminator_noise
-
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the encoder, the discriminator and the games' options."""
-        return {
-            **super().own_parts(recipe, dtype, classes),
-            "discriminator": discriminator_from_recipe(recipe, dtype),
-            "adversarial_loss": recipe.adversarial_loss,
-            "discriminator_noise": recipe.discriminator_noise,
-        }
+        self.adversarial_loss = ADVERSARIAL.check("adversarial_loss", adversarial_loss)
+        self.discriminator_noise, self.discriminator_steps = discriminator_noise, discriminator_steps
 
     @property
     def game_options(self):
         """The loss and the noise that every game of this model is played with."""
-        return {"loss": self.adversarial_loss, "noise": self.discriminator_noise}
+        return {"loss": self.adversarial_loss, "noise": self.discriminator_noise, "steps": self.discriminator_steps}
+
+    @property
+    def undecided(self):
+        """Loss of a discriminator that cannot tell, float or None."""
+        return ADVERSARIAL[self.adversarial_loss].undecided

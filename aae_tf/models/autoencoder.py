@@ -4,10 +4,13 @@ Their codes follow no distribution known beforehand; to sample, a Gaussian or a 
 images' codes afterwards (`priors.FittedMixture`).
 """
 
+from typing import Annotated
+
 from aae_tf.backend import keras, tf
-from aae_tf.errors import InputError, check_choice
+from aae_tf.errors import InputError
 from aae_tf.models.base import LatentModel
-from aae_tf.models.phases import Phase
+from aae_tf.models.phases import Phase, Update
+from aae_tf.options import Choices, Range
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -20,11 +23,11 @@ class Autoencoder(LatentModel):
     Arguments are those of `LatentModel`; the prior may be one that is fitted afterwards.
     """
 
-    matches_prior = False
+    fits_prior = True
 
-    def phases(self):
-        """Return the reconstruction phase."""
-        return [self.reconstruction_phase()]
+    def updates(self):
+        """Return the reconstruction."""
+        return [Update(self.reconstruction_phase())]
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -45,7 +48,7 @@ class DenoisingAutoencoder(Autoencoder):
             raise InputError("a DenoisingAutoencoder needs a corruption; set input_noise or input_dropout above 0")
 
 
-CONTRACTIONS = ("jacobian", "stochastic")
+CONTRACTIONS = Choices(("jacobian", "stochastic"))
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -65,26 +68,22 @@ class ContractiveAutoencoder(Autoencoder):
         InputError: an unknown contraction.
     """
 
-    options = (*Autoencoder.options, "contraction", "contraction_std", "penalty_weight")
-
-    def __init__(self, *args, contraction="jacobian", contraction_std=0.01, penalty_weight=1.0, **kwargs):
+    def __init__(
+        self,
+        *args,
+        contraction: Annotated[str, CONTRACTIONS] = "jacobian",
+        contraction_std: Annotated[float, Range(1e-9)] = 0.01,
+        penalty_weight: Annotated[float, Range(0.0)] = 1.0,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
-        self.contraction = check_choice("contraction", contraction, CONTRACTIONS)
+        self.contraction = CONTRACTIONS.check("contraction", contraction)
         self.contraction_std, self.penalty_weight = contraction_std, penalty_weight
 
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the encoder and the penalty's options."""
-        parts = super().own_parts(recipe, dtype, classes)
-        return {**parts, "contraction": recipe.contraction, "penalty_weight": recipe.penalty_weight}
-
-    def phases(self):
-        """Return reconstruction and, in the same update, contraction."""
-        encoder = self.encoder.trainable_variables
-        penalty = Phase(
-            "contraction", self.contraction_loss, encoder, weight=self.penalty_weight, joins="reconstruction"
-        )
-        return [*super().phases(), penalty]
+    def updates(self):
+        """Return one update: reconstruction and contraction."""
+        penalty = Phase("contraction", self.contraction_loss, self.encoder.trainable_variables, self.penalty_weight)
+        return [Update(self.reconstruction_phase(), penalty)]
 
     def contraction_loss(self, batch, codes, seed):
         """Return the squared Frobenius norm of the codes' Jacobian, mean over the batch; a scalar, at least 0.
@@ -104,7 +103,8 @@ class ContractiveAutoencoder(Autoencoder):
             codes = self._codes_of(images)
             each = [tf.reduce_sum(codes[:, dimension]) for dimension in range(codes.shape[-1])]
         rows = [tape.gradient(one, images) for one in each]
-        return tf.add_n([tf.reduce_mean(tf.reduce_sum(tf.square(row), [1, 2, 3])) for row in rows])
+        axes = list(range(1, images.shape.rank))
+        return tf.add_n([tf.reduce_mean(tf.reduce_sum(tf.square(row), axes)) for row in rows])
 
     def _codes_of(self, images):
         return self.encoder(images, training=True)["z"]

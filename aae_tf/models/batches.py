@@ -5,7 +5,7 @@ import numpy as np
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
 from aae_tf.models.inputs import as_images
-from aae_tf.priors import fold
+from aae_tf.seeds import fold
 
 
 class Batches:
@@ -15,11 +15,12 @@ class Batches:
         self._compiled = {}
 
     def __call__(self, name, run, row_shape, batch_size, inputs, labels=None, seed=None):
-        """Return `run` of all the rows as one float32 array [N, ...].
+        """Return `run` of all the rows as one array [N, ...], or as a dict of arrays where it gives a dict.
 
         Args:
             name: what the compiled function is kept by.
-            run: function (rows float32 [n, ...], labels int32 [n] if given, seed int32 [2] if given) to a tensor.
+            run: function (rows float32 [n, ...], labels int32 [n] if given, seed int32 [2] if given) to a tensor or
+                a dict of tensors.
             row_shape: the shape of a row that the model takes; a last axis of 1 may be missing in `inputs`.
             batch_size: rows per pass.
             inputs: images, uint8 or float [N, H, W(, C)], or codes, float [N, D].
@@ -41,8 +42,8 @@ class Batches:
             rows = as_images(inputs[start : start + batch_size])
             more = [] if labels is None else [labels[start : start + batch_size]]
             more += [] if seed is None else [fold(seed, start)]
-            results.append(self._compiled[name](rows, *more).numpy())
-        return np.concatenate(results)
+            results.append(self._compiled[name](rows, *more))
+        return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *results)
 
 
 def _check_rows(shape, row_shape):

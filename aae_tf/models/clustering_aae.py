@@ -1,14 +1,32 @@
 """Clustering (§6): the model of §5 without a single label; y then says which of K clusters an image is in."""
 
+from typing import Annotated
+
 from aae_tf.backend import keras
 from aae_tf.models.semi_supervised_aae import CategoricalAAE
+from aae_tf.options import Range
 
 
 @keras.saving.register_keras_serializable("aae_tf")
 class ClusteringAAE(CategoricalAAE):
     """The model of §6 (arXiv 1511.05644, figure 9); arguments as for `CategoricalAAE`."""
 
+    measures = (*CategoricalAAE.measures, "clustering")
+    figures = (*CategoricalAAE.figures, "clusters")
+    watched = "val_clustering_error"
+
     @classmethod
-    def entries(cls, recipe, classes):
-        """Return the recipe's number of clusters."""
-        return recipe.clusters
+    def from_data(cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 16):
+        """Return the number of clusters, the recipe's.
+
+        Args:
+            recipe: `aae_tf.Recipe`.
+            classes: number of classes of the data, which is not looked at.
+            prior: the prior of z.
+            clusters: entries of y.
+        """
+        return {"classes": clusters}
+
+    def validate(self, split):
+        """Return the reconstruction error and the clusters' error, see `CategoricalAAE.cluster_error`."""
+        return {**super().validate(split), **self.cluster_error(split)}

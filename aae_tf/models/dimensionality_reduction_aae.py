@@ -5,11 +5,13 @@ A cost pushes heads apart that are nearer than a threshold. With labels y is the
 labels a cluster (§6).
 """
 
+from typing import Annotated
+
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
-from aae_tf.models.phases import Phase
-from aae_tf.models.semi_supervised_aae import CategoricalAAE, classification_phase
-from aae_tf.networks.layers import seeds
+from aae_tf.models.phases import Phase, Update
+from aae_tf.models.semi_supervised_aae import CategoricalAAE
+from aae_tf.options import Range
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -59,6 +61,11 @@ def head_distance_cost(heads, threshold):
     return tf.reduce_sum(tf.nn.relu(threshold - distance))
 
 
+def make_heads(plan):
+    """Return the `ClusterHeads` of a plan."""
+    return ClusterHeads(plan.classes, plan.latent_dim, seed=plan.seed_of(6), name="heads")
+
+
 @keras.saving.register_keras_serializable("aae_tf")
 class DimensionalityReductionAAE(CategoricalAAE):
     """The model of §7 (arXiv 1511.05644, figure 10).
@@ -66,44 +73,62 @@ class DimensionalityReductionAAE(CategoricalAAE):
     Args:
         *args: as for `CategoricalAAE`, but the decoder has D inputs.
         heads: a `ClusterHeads` layer of K heads in D dimensions.
-        head_distance: threshold of the head-distance cost.
+        head_distance: distance below which cluster heads repel each other.
         uses_labels: whether there is a classification phase.
         **kwargs: as for `CategoricalAAE`.
     """
 
     parts = (*CategoricalAAE.parts, "heads")
-    options = (*CategoricalAAE.options, "head_distance", "uses_labels")
-    trains_on_labels = True
+    makers = {**CategoricalAAE.makers, "heads": make_heads}
+    given = ("uses_labels",)
 
-    def __init__(self, *args, heads, head_distance=5.0, uses_labels=True, **kwargs):
+    def __init__(self, *args, heads, head_distance: Annotated[float, Range(0.0)] = 5.0, uses_labels=True, **kwargs):
         super().__init__(*args, **kwargs)
         self.heads, self.head_distance, self.uses_labels = heads, head_distance, uses_labels
 
-    @property
-    def wants_labelled(self):
-        """Whether a batch brings labelled images of its own."""
-        return self.uses_labels
-
     @classmethod
-    def entries(cls, recipe, classes):
-        """Return the number of classes with labels, of clusters without."""
+    def from_data(cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 20):
+        """Return the number of classes with labels, of clusters without; and which of them it is.
+
+        Args:
+            recipe: `aae_tf.Recipe`.
+            classes: number of classes of the data, 0 without labels.
+            prior: the prior of z.
+            clusters: entries of y without labels.
+
+        Raises:
+            InputError: labels are asked for and the data has none.
+        """
         if recipe.labels == 0:
-            return recipe.clusters
+            return {"classes": clusters, "uses_labels": False}
         if not classes:
             raise InputError(f"labels={recipe.labels!r} needs data with labels; pass some, or set labels=0 to cluster")
-        return classes
+        return {"classes": classes, "uses_labels": True}
 
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the parts of `CategoricalAAE` and the heads."""
-        parts = super().own_parts(recipe, dtype, classes)
-        seed = seeds([recipe.seed, 6], 1)[0]
-        return {
-            **parts,
-            "heads": ClusterHeads(parts["classes"], recipe.latent_dim, seed=seed, name="heads"),
-            "head_distance": recipe.head_distance,
-            "uses_labels": recipe.labels != 0,
-        }
+    @property
+    def brings(self):
+        """Labelled images, where it learns from labels, and what `CategoricalAAE` brings."""
+        return (*(["labelled"] if self.uses_labels else []), *super().brings)
+
+    @property
+    def measures(self):
+        """How well y is the class, or the clusters agree with the classes; and how good a map it is."""
+        return (*super().measures, "classification_error" if self.uses_labels else "clustering", "map")
+
+    @property
+    def figures(self):
+        """The map and, with labels, which classes are taken for which."""
+        return (*super().figures, *(["confusion"] if self.uses_labels else []), "map")
+
+    @property
+    def watched(self):
+        """The error of classes or of clusters."""
+        return "val_classification_error" if self.uses_labels else "val_clustering_error"
+
+    def validate(self, split):
+        """Return the reconstruction error, and the error of classes or of clusters."""
+        errors = self.label_error(split) if self.uses_labels else self.cluster_error(split)
+        return {**super().validate(split), **errors}
 
     def decoder_input(self, codes):
         """Return the representation W_C y + z, float32 [N, D]."""
@@ -134,14 +159,30 @@ class DimensionalityReductionAAE(CategoricalAAE):
     def _decode_places(self, places):
         return self.image_scale.invert(tf.cast(self.decoder(places), tf.float32))
 
-    def phases(self):
-        """Return reconstruction (which moves the heads too), games, the heads' own cost, and classification."""
-        reconstruction, *games = super().phases()
+    def updates(self):
+        """Return reconstruction (which moves the heads too), the others, the heads' own cost, and classification."""
+        _, *others = super().updates()
         heads = self.heads.trainable_variables
-        reconstruction = Phase("reconstruction", reconstruction.loss, reconstruction.variables + heads)
 
         def apart(batch, codes, seed):
             return head_distance_cost(tf.convert_to_tensor(self.heads.heads), self.head_distance)
 
-        phases = [reconstruction, *games, Phase("heads", apart, heads)]
-        return [*phases, classification_phase(self)] if self.uses_labels else phases
+        return [
+            Update(self.reconstruction_phase(heads)),
+            *others,
+            Update(Phase("heads", apart, heads)),
+            *([self.classification_update()] if self.uses_labels else []),
+        ]
+
+    def signatures(self):
+        """Return those of `CategoricalAAE`, and the map's: `represent` images, `decode_map` places."""
+        found = super().signatures()
+        places = tf.TensorSpec((None, self.prior.dim), tf.float32, "places")
+
+        def represent(images):
+            return {"places": self.decoder_input(self.codes({"images": images}))}
+
+        def decode_map(places):
+            return {"images": self._decode_places(places)}
+
+        return {**found, "represent": (represent, found["encode"][1]), "decode_map": (decode_map, [places])}

@@ -1,9 +1,9 @@
 """The adversarial game between an encoder and a discriminator over one code (§2), in two phases."""
 
 from aae_tf.backend import tf
-from aae_tf.errors import check_choice
 from aae_tf.models.losses import ADVERSARIAL
-from aae_tf.models.phases import Phase, fold_in
+from aae_tf.models.phases import Phase, Update
+from aae_tf.seeds import fold
 
 
 class AdversarialGame:
@@ -13,18 +13,19 @@ class AdversarialGame:
         prior: an `aae_tf.priors.Prior`: what is real.
         discriminator: Keras model from codes [N, D] to one logit a row.
         code: which of the encoder's codes is the fake.
-        suffix: ends the phases' names, for models with several games ('_y').
-        loss: 'non_saturating' or 'least_squares'.
+        suffix: ends the phase's name, for models with several games ('_y').
+        loss: a name in `ADVERSARIAL`.
         noise: standard deviation of Gaussian noise on the discriminator's inputs.
+        steps: how often the discriminator is updated in a step.
 
     Raises:
         InputError: an unknown loss.
     """
 
-    def __init__(self, prior, discriminator, code="z", suffix="", loss="non_saturating", noise=0.0):
+    def __init__(self, prior, discriminator, code="z", suffix="", loss="non_saturating", noise=0.0, steps=1):
         self.prior, self.discriminator, self.code, self.suffix = prior, discriminator, code, suffix
-        self.discriminate, self.fool = ADVERSARIAL[check_choice("adversarial_loss", loss, ADVERSARIAL)]
-        self.noise = noise
+        self.loss = ADVERSARIAL[loss]
+        self.noise, self.steps = noise, steps
 
     def logits(self, codes, batch, seed):
         """Return the discriminator's logits, float32 [N], of codes [N, D], noise added.
@@ -75,8 +76,9 @@ class AdversarialGame:
             seed: int32 [2].
         """
         fake = tf.stop_gradient(self.fake(codes))
-        real = self.real(batch, tf.shape(fake)[0], fold_in(seed, 0))
-        return self.discriminate(self.logits(real, batch, fold_in(seed, 1)), self.logits(fake, batch, fold_in(seed, 2)))
+        real = self.real(batch, tf.shape(fake)[0], fold(seed, 0))
+        logits = self.logits(real, batch, fold(seed, 1)), self.logits(fake, batch, fold(seed, 2))
+        return self.loss.discriminator(*logits)
 
     def generator_loss(self, batch, codes, seed):
         """Return the loss of the encoder, which wants its codes taken for prior samples: a scalar float32.
@@ -86,12 +88,13 @@ class AdversarialGame:
             codes: dict of codes, float32 [N, D].
             seed: int32 [2].
         """
-        return self.fool(self.logits(self.fake(codes), batch, fold_in(seed, 0)))
+        return self.loss.generator(self.logits(self.fake(codes), batch, fold(seed, 0)))
 
-    def discriminator_phase(self):
-        """Return the phase that moves the discriminator."""
+    def discriminator_update(self):
+        """Return the update that moves the discriminator."""
         variables = self.discriminator.trainable_variables
-        return Phase(f"discriminator{self.suffix}", self.discriminator_loss, variables, "regularization")
+        phase = Phase(f"discriminator{self.suffix}", self.discriminator_loss, variables)
+        return Update(phase, optimizer="regularization", repeat=self.steps)
 
 
 class LabelConditionedGame(AdversarialGame):
@@ -142,8 +145,8 @@ class LabelConditionedGame(AdversarialGame):
         return tf.concat([batch["labels"], *brought], 0)
 
 
-def regularization_phases(games, generator_variables):
-    """Return the phases of one or more games over one encoder: each discriminator, then the encoder against all.
+def regularization(games, generator_variables):
+    """Return the updates of one or more games over one encoder: each discriminator, then the encoder against all.
 
     Args:
         games: list of `AdversarialGame`.
@@ -151,7 +154,7 @@ def regularization_phases(games, generator_variables):
     """
 
     def loss(batch, codes, seed):
-        return sum(game.generator_loss(batch, codes, fold_in(seed, number)) for number, game in enumerate(games))
+        return sum(game.generator_loss(batch, codes, fold(seed, number)) for number, game in enumerate(games))
 
-    generator = Phase("generator", loss, generator_variables, "regularization")
-    return [*(game.discriminator_phase() for game in games), generator]
+    generator = Update(Phase("generator", loss, generator_variables), optimizer="regularization")
+    return [*(game.discriminator_update() for game in games), generator]

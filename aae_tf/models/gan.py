@@ -3,11 +3,13 @@
 The game is played on images instead of codes, and nothing is encoded: a baseline of table 1.
 """
 
+import math
+
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_model import AdversarialModel
-from aae_tf.models.games import AdversarialGame, regularization_phases
-from aae_tf.priors import as_seed
+from aae_tf.models.games import AdversarialGame, regularization
+from aae_tf.seeds import as_seed
 
 
 class ImageGame(AdversarialGame):
@@ -29,7 +31,7 @@ class ImageGame(AdversarialGame):
 
 
 def _flat(images):
-    return tf.reshape(images, [tf.shape(images)[0], images.shape[1] * images.shape[2] * images.shape[3]])
+    return tf.reshape(images, [tf.shape(images)[0], math.prod(images.shape[1:])])
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -40,23 +42,23 @@ class GAN(AdversarialModel):
         decoder: Keras model from prior samples [N, D] to images [N, H, W, C] in the networks' scale: the generator.
         discriminator: Keras model from flat images [N, H W C] to one logit a row.
         prior: `aae_tf.priors.Prior` of dimension D.
-        **kwargs: `adversarial_loss` and `discriminator_noise`, as for `AdversarialModel`; `image_scale` and `name`, as
-            for `LatentModel`.
+        **kwargs: `adversarial_loss`, `discriminator_noise` and `discriminator_steps`, as for `AdversarialModel`;
+            `image_scale` and `name`, as for `LatentModel`.
 
     Call arguments:
         images: float [N, H, W, C] in [0, 1] or uint8, for their number only. Returns as many samples, float32.
     """
 
     parts = ("decoder", "prior", "image_scale", "discriminator")
+    makers = {part: AdversarialModel.makers[part] for part in ("decoder", "discriminator")}
+    given = ("reconstruction_loss",)  # there is no reconstruction
+    measures = ("log_likelihood", "sample_quality")
+    figures = ("samples", "manifold", "losses", "views")
+    watched = ""
+    default_signature = "sample"
 
     def __init__(self, decoder, discriminator, prior, **kwargs):
         super().__init__(None, decoder, prior, discriminator=discriminator, **kwargs)
-
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the discriminator and the game's options; there is no encoder."""
-        parts = super().own_parts(recipe, dtype, classes)
-        return {name: part for name, part in parts.items() if name != "encoder"}
 
     def codes(self, batch, seed=None, training=False):
         """Return prior samples z, as many as the batch has images, and the flat 'images' they are decoded to."""
@@ -64,21 +66,40 @@ class GAN(AdversarialModel):
         images = tf.cast(self.decoder(z, training=training), tf.float32)
         return {"z": z, "images": _flat(images)}
 
-    def phases(self):
-        """Return the discriminator's phase and the generator's."""
+    def updates(self):
+        """Return the discriminator's update and the generator's."""
         game = ImageGame(self.image_scale, self.discriminator, **self.game_options)
-        return regularization_phases([game], self.decoder.trainable_variables)
+        return regularization([game], self.decoder.trainable_variables)
+
+    def validate(self, split):
+        """Return nothing: without an encoder there is no error to watch."""
+        return {}
 
     def build(self, input_shape):
         """Build both networks for images of shape (N, H, W, C)."""
         if not self.built:
             super().build(input_shape)
-            self.discriminator(tf.zeros((2, input_shape[1] * input_shape[2] * input_shape[3])))
+            self.discriminator(tf.zeros((2, math.prod(input_shape[1:]))))
 
-    def encode(self, images, seed=None, batch_size=1000):
+    def encode(self, images, seed=None, batch_size=1000, code="z"):
         """Refuse: there is no encoder."""
         raise InputError("a GAN has no encoder: it can sample and decode only")
 
     def reconstruct(self, images, labels=None, batch_size=1000):
         """Refuse: there is no encoder."""
         raise InputError("a GAN has no encoder: it can sample and decode only")
+
+    def score(self, images, labels=None, batch_size=1000):
+        """Refuse: there is no encoder."""
+        raise InputError("a GAN has no encoder: it can sample and decode only")
+
+    def get_config(self):
+        """Return the arguments that make this model again; it has no encoder."""
+        config = super().get_config()
+        del config["encoder"]
+        return config
+
+    def signatures(self):
+        """Return 'decode' and 'sample'."""
+        found = super().signatures()
+        return {name: found[name] for name in ("decode", "sample")}

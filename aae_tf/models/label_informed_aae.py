@@ -12,7 +12,7 @@ from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.games import LabelConditionedGame
-from aae_tf.models.phases import fold_in
+from aae_tf.seeds import fold
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -28,19 +28,20 @@ class LabelInformedAAE(AdversarialAutoencoder):
         InputError: the prior has no classes.
     """
 
-    trains_on_labels = True
-    wants_labelled = True
+    brings = ("labelled",)
+    measures = (*AdversarialAutoencoder.measures, "label_in_prior")
+    figures = (*AdversarialAutoencoder.figures, "axes")
 
     @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the parts of `AdversarialAutoencoder`, after a check that the prior's parts are the data's classes."""
+    def from_data(cls, recipe, classes, prior):
+        """Return nothing, after a check that the prior's parts are the data's classes."""
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
-        if recipe.prior != "own" and recipe.components != classes:
+        if recipe.prior["name"] != "own" and prior.classes and prior.classes != classes:
             raise InputError(
-                f"the prior has {recipe.components} parts but the data {classes} classes; set components={classes}"
+                f"the prior has {prior.classes} parts but the data {classes} classes; set components={classes}"
             )
-        return super().own_parts(recipe, dtype, classes)
+        return {}
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -60,7 +61,7 @@ class LabelInformedAAE(AdversarialAutoencoder):
         codes = super().codes(batch, seed=seed, training=training)
         if training and "labelled_images" in batch:
             labelled = {"images": batch["labelled_images"]}
-            other = None if seed is None else fold_in(seed, 1)
+            other = None if seed is None else fold(seed, 1)
             codes["labelled_z"] = super().codes(labelled, seed=other, training=training)["z"]
         return codes
 

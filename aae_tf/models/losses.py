@@ -1,8 +1,19 @@
 """Losses: reconstruction errors, and adversarial losses in generator/discriminator pairs named after their papers."""
 
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 from aae_tf.backend import keras, tf
+from aae_tf.evaluation import unbiased_mmd
+from aae_tf.registry import Registry
+
+RECONSTRUCTION = Registry("reconstruction loss")
+ADVERSARIAL = Registry("adversarial loss")
 
 
+@RECONSTRUCTION.register
 def squared_error(images, outputs):
     """Half the squared error summed over pixels, mean over the batch: the paper's Euclidean cost (§3).
 
@@ -13,22 +24,40 @@ def squared_error(images, outputs):
     Returns:
         Scalar float32, at least 0.
     """
-    return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(images - outputs), [1, 2, 3]))
+    return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(images - outputs), _axes(images)))
 
 
+@RECONSTRUCTION.register
 def mean_squared_error(images, outputs):
     """Squared error averaged over pixels and batch; arguments and result as for `squared_error`."""
     return tf.reduce_mean(tf.square(images - outputs))
 
 
+@RECONSTRUCTION.register
 def binary_crossentropy(images, outputs):
     """Bernoulli negative log-likelihood in nats, summed over pixels, mean over the batch; images in [0, 1]."""
     return tf.reduce_mean(
-        tf.reduce_sum(keras.losses.binary_crossentropy(images[..., None], outputs[..., None]), [1, 2, 3])
+        tf.reduce_sum(keras.losses.binary_crossentropy(images[..., None], outputs[..., None]), _axes(images))
     )
 
 
-RECONSTRUCTION = {loss.__name__: loss for loss in (squared_error, mean_squared_error, binary_crossentropy)}
+def _axes(elements):
+    return list(range(1, elements.shape.rank))
+
+
+@dataclass(frozen=True)
+class AdversarialLoss:
+    """The two sides of a game.
+
+    Attributes:
+        discriminator: function (logits of real [N], logits of fake [M]) to a scalar.
+        generator: function (logits of fake [M]) to a scalar.
+        undecided: the discriminator's loss where it cannot tell, for figures; None where there is no such number.
+    """
+
+    discriminator: Callable[[Any, Any], Any]
+    generator: Callable[[Any], Any]
+    undecided: float | None = None
 
 
 def non_saturating_discriminator(real, fake):
@@ -59,10 +88,10 @@ def cross_entropy(labels, logits):
     return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
 
 
-ADVERSARIAL = {
-    "non_saturating": (non_saturating_discriminator, non_saturating_generator),
-    "least_squares": (least_squares_discriminator, least_squares_generator),
-}
+ADVERSARIAL.register(
+    AdversarialLoss(non_saturating_discriminator, non_saturating_generator, math.log(2)), "non_saturating"
+)
+ADVERSARIAL.register(AdversarialLoss(least_squares_discriminator, least_squares_generator, 0.25), "least_squares")
 
 
 def maximum_mean_discrepancy(codes, real, scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)):
@@ -82,16 +111,14 @@ def maximum_mean_discrepancy(codes, real, scales=(0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 
         Tolstikhin et al., 2018, arXiv 1711.01558, section 4.
     """
     count = tf.cast(tf.shape(codes)[0], tf.float32)
-    pairs = count * (count - 1)
     within_codes, within_real = _square_distances(codes, codes), _square_distances(real, real)
     across = _square_distances(codes, real)
-    width = tf.reduce_sum(within_real) / pairs
+    width = tf.reduce_sum(within_real) / (count * (count - 1))
     total = 0.0
     for scale in scales:
-        near, far = scale * width / (scale * width + within_codes), scale * width / (scale * width + within_real)
+        sums = [tf.reduce_sum(scale * width / (scale * width + each)) for each in (within_codes, within_real, across)]
         # the diagonals, all 1, are left out
-        total += (tf.reduce_sum(near) + tf.reduce_sum(far) - 2 * count) / pairs
-        total -= 2 * tf.reduce_mean(scale * width / (scale * width + across))
+        total += unbiased_mmd(sums[0] - count, sums[1] - count, sums[2], count, count)
     return total
 
 

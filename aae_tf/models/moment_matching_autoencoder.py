@@ -5,10 +5,13 @@ The decoder of prior samples is a generative moment-matching network on the code
 arXiv 1711.01558).
 """
 
+from typing import Annotated
+
 from aae_tf.backend import keras, tf
 from aae_tf.models.base import LatentModel
 from aae_tf.models.losses import maximum_mean_discrepancy
-from aae_tf.models.phases import Phase
+from aae_tf.models.phases import Phase, Update
+from aae_tf.options import Range
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -21,24 +24,16 @@ class MomentMatchingAutoencoder(LatentModel):
         **kwargs: as for `LatentModel`.
     """
 
-    options = (*LatentModel.options, "penalty_weight")
-
-    def __init__(self, *args, penalty_weight=1.0, **kwargs):
+    def __init__(self, *args, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.penalty_weight = penalty_weight
 
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the encoder and the factor of the MMD."""
-        return {**super().own_parts(recipe, dtype, classes), "penalty_weight": recipe.penalty_weight}
-
-    def phases(self):
-        """Return reconstruction and, in the same update, the MMD between codes and as many prior samples."""
+    def updates(self):
+        """Return one update: reconstruction, and the MMD between codes and as many prior samples."""
 
         def mmd(batch, codes, seed):
             real = self.prior.sample(tf.shape(codes["z"])[0], seed)
             return maximum_mean_discrepancy(codes["z"], real)
 
-        encoder = self.encoder.trainable_variables
-        penalty = Phase("mmd", mmd, encoder, weight=self.penalty_weight, joins="reconstruction")
-        return [self.reconstruction_phase(), penalty]
+        penalty = Phase("mmd", mmd, self.encoder.trainable_variables, self.penalty_weight)
+        return [Update(self.reconstruction_phase(), penalty)]

@@ -4,13 +4,18 @@ Two games make q(y) a uniform categorical distribution and q(z) a Gaussian; the 
 three phases: reconstruction, regularization (both games), and classification on a few labelled images of its own.
 """
 
+from typing import Annotated
+
+from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
+from aae_tf.models.consistency import consistency_updates
 from aae_tf.models.games import AdversarialGame
 from aae_tf.models.losses import cross_entropy
-from aae_tf.models.phases import Phase
-from aae_tf.networks import discriminator_from_recipe, encoder_from_recipe
+from aae_tf.models.phases import Phase, Update
+from aae_tf.networks import discriminator_maker, encoder_maker
+from aae_tf.options import Range
 from aae_tf.priors import Categorical
 
 
@@ -22,6 +27,11 @@ class CategoricalAAE(AdversarialAutoencoder):
             `prior` of z, as for `AdversarialAutoencoder`.
         discriminator_y: Keras model from y [N, K] to one logit a row.
         classes: K, the entries of y.
+        consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
+        perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
+            'perturbation'), in pixels of [0, 1]; 0 for none.
+        information: whether y is to tell the most of the image: sure of each, and every class used (a phase
+            'information').
         **kwargs: as for `AdversarialAutoencoder`.
 
     Call arguments:
@@ -29,47 +39,63 @@ class CategoricalAAE(AdversarialAutoencoder):
     """
 
     parts = (*AdversarialAutoencoder.parts, "discriminator_y")
-    options = (*AdversarialAutoencoder.options, "classes")
+    makers = {
+        **AdversarialAutoencoder.makers,
+        "encoder": encoder_maker(labels=True),
+        "discriminator_y": discriminator_maker("discriminator_y", role=5),
+    }
+    figures = ("samples", "latent_plane", "reconstructions", "losses", "views")
 
-    def __init__(self, *args, discriminator_y, classes, **kwargs):
+    def __init__(
+        self,
+        *args,
+        discriminator_y,
+        classes,
+        consistency: bool = False,
+        perturbation: Annotated[float, Range(0.0)] = 0.0,
+        information: bool = False,
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
-        self.discriminator_y, self.classes = discriminator_y, classes
+        self.discriminator_y, self.entries = discriminator_y, classes
+        self.consistency, self.perturbation, self.information = consistency, perturbation, information
 
-    @classmethod
-    def entries(cls, recipe, classes):
-        """Return K for a recipe and the data's number of classes.
+    @property
+    def brings(self):
+        """Views, where an image is to be consistent with them."""
+        return ("views",) if self.consistency else ()
 
-        Args:
-            recipe: `aae_tf.Recipe`.
-            classes: number of classes of the data, 0 without labels.
+    def updates(self):
+        """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""
+        return [*super().updates(), *consistency_updates(self)]
 
-        Raises:
-            InputError: the model cannot have as many entries as the recipe or the data has it.
-        """
-        raise InputError(f"{cls.__name__} does not say how many entries y has")
-
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the encoder with its two heads and the discriminator of y."""
-        entries = cls.entries(recipe, classes)
-        return {
-            **super().own_parts(recipe, dtype, classes),
-            "encoder": encoder_from_recipe(recipe, dtype, entries),
-            "discriminator_y": discriminator_from_recipe(recipe, dtype, "discriminator_y", role=5),
-            "classes": entries,
-        }
+    @property
+    def priors(self):
+        """The priors of z and of y."""
+        return {**super().priors, "y": Categorical(self.entries)}
 
     def games(self):
         """Return the games on z and on y."""
+        options = self.game_options
         return [
-            AdversarialGame(self.prior, self.discriminator, suffix="_z", **self.game_options),
-            AdversarialGame(Categorical(self.classes), self.discriminator_y, "y", "_y", **self.game_options),
+            AdversarialGame(self.prior, self.discriminator, suffix="_z", **options),
+            AdversarialGame(self.priors["y"], self.discriminator_y, "y", "_y", **options),
         ]
 
     def codes(self, batch, seed=None, training=False):
         """Return z, y (the softmax output itself) and y_logits."""
         codes = super().codes(batch, seed=seed, training=training)
         return {**codes, "y": tf.nn.softmax(codes["y_logits"])}
+
+    def classification_update(self):
+        """Return the update in which the encoder minimises the cross-entropy of q(y|x) on labelled images."""
+
+        def loss(batch, codes, seed):
+            labelled = {"images": batch["labelled_images"]}
+            logits = self.codes(labelled, seed=seed, training=True)["y_logits"]
+            return cross_entropy(batch["labelled_labels"], logits)
+
+        return Update(Phase("classification", loss, self.encoder.variables_of("y_logits")), optimizer="classification")
 
     def classify(self, images, batch_size=1000):
         """Return q(y|x) of images, float32 array [N, K].
@@ -88,36 +114,74 @@ class CategoricalAAE(AdversarialAutoencoder):
         """
         return self.classify(images).argmax(-1)
 
+    def label_error(self, split):
+        """Return 'val_classification_error' (share in [0, 1]) of a `Split`'s labelled images; {} without any.
+
+        Args:
+            split: an `aae_tf.data.Split`.
+        """
+        known = split.labelled()
+        if not len(known):
+            return {}
+        return {"val_classification_error": evaluation.error_rate(known.labels, self.predict_labels(known.images))[0]}
+
+    def cluster_error(self, split):
+        """Return 'val_clustering_error' of a `Split`'s labelled images; {} with fewer than two.
+
+        Clusters are named on every other image (by the paper's rule, see `evaluation.label_clusters`), and the error
+        is of the rest.
+
+        Args:
+            split: an `aae_tf.data.Split`.
+        """
+        known = split.labelled()
+        if len(known) < 2:
+            return {}
+        found = self.classify(known.images)
+        names = evaluation.label_clusters(found[::2], known.labels[::2])
+        error = evaluation.clustering_error(found[1::2].argmax(-1), known.labels[1::2], names)
+        return {"val_clustering_error": error}
+
+    def signatures(self):
+        """Return the signatures of `AdversarialAutoencoder`, `encode` with q(y|x) beside, and `classify`."""
+        found = super().signatures()
+        images = found["encode"][1]
+
+        def encode_both(images):
+            codes = self.codes({"images": images})
+            return {"codes": codes["z"], "label_probabilities": codes["y"]}
+
+        def classify(images):
+            probabilities = self.codes({"images": images})["y"]
+            return {"probabilities": probabilities, "labels": tf.argmax(probabilities, -1, tf.int32)}
+
+        return {**found, "encode": (encode_both, images), "classify": (classify, images)}
+
 
 @keras.saving.register_keras_serializable("aae_tf")
 class SemiSupervisedAAE(CategoricalAAE):
     """The model of §5 (arXiv 1511.05644, figure 8): y is the class; arguments as for `CategoricalAAE`."""
 
-    trains_on_labels = True
-    wants_labelled = True
+    measures = (*CategoricalAAE.measures, "classification_error")
+    figures = (*CategoricalAAE.figures, "style_grid", "confusion")
+    watched = "val_classification_error"
+
+    @property
+    def brings(self):
+        """Labelled images, and views where an image is to be consistent with them."""
+        return ("labelled", *super().brings)
 
     @classmethod
-    def entries(cls, recipe, classes):
+    def from_data(cls, recipe, classes, prior):
         """Return the number of the data's classes."""
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
-        return classes
+        return {"classes": classes}
 
-    def phases(self):
-        """Return reconstruction, both discriminators, the generator, and classification."""
-        return [*super().phases(), classification_phase(self)]
+    def updates(self):
+        """Return the updates of `CategoricalAAE`, and classification."""
+        return [*super().updates(), self.classification_update()]
 
-
-def classification_phase(model):
-    """Return the phase in which the encoder minimises the cross-entropy of q(y|x) on labelled images.
-
-    Args:
-        model: a `CategoricalAAE` whose batches bring 'labelled_images' and 'labelled_labels'.
-    """
-
-    def loss(batch, codes, seed):
-        labelled = {"images": batch["labelled_images"]}
-        logits = model.codes(labelled, seed=seed, training=True)["y_logits"]
-        return cross_entropy(batch["labelled_labels"], logits)
-
-    return Phase("classification", loss, model.encoder.variables_of("y_logits"), "classification")
+    def validate(self, split):
+        """Return the reconstruction error and, of labelled images, the classification error."""
+        return {**super().validate(split), **self.label_error(split)}

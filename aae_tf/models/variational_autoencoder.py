@@ -4,12 +4,16 @@ It maximises the evidence lower bound: reconstruction less KL(q(z|x) || p(z)). S
 an adversarial autoencoder needs only samples of it.
 """
 
+from typing import Annotated
+
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.errors import InputError
 from aae_tf.models.base import LatentModel
-from aae_tf.models.inputs import every_label
-from aae_tf.models.phases import Phase, fold_in
+from aae_tf.models.label_reading import ReadsLabels
+from aae_tf.models.phases import Phase, Update
 from aae_tf.networks import GaussianPosterior
+from aae_tf.options import Range
+from aae_tf.seeds import fold
 
 tfd = tfp.distributions
 
@@ -30,9 +34,7 @@ class VariationalAutoencoder(LatentModel):
         InputError: another posterior, or a prior without density.
     """
 
-    options = (*LatentModel.options, "penalty_weight")
-
-    def __init__(self, *args, penalty_weight=1.0, **kwargs):
+    def __init__(self, *args, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.penalty_weight = penalty_weight
         if not isinstance((self.encoder.heads or {}).get("z"), GaussianPosterior):
@@ -42,11 +44,6 @@ class VariationalAutoencoder(LatentModel):
                 f"{type(self).__name__} needs the prior's density and {type(self.prior).__name__} has none; use "
                 "another prior, or an adversarial autoencoder, which needs only samples"
             )
-
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the encoder and the factor of the KL term."""
-        return {**super().own_parts(recipe, dtype, classes), "penalty_weight": recipe.penalty_weight}
 
     def build(self, input_shape):
         """Build every network for images of shape (N, H, W, C); see `LatentModel.build`."""
@@ -59,7 +56,7 @@ class VariationalAutoencoder(LatentModel):
         features = self.encoder.features(self.image_scale(batch["images"]), training, seed)
         head = self.encoder.heads["z"]
         mean, log_variance = head.parameters(features)
-        z = mean if seed is None else head.draw(mean, log_variance, fold_in(seed, 3))
+        z = mean if seed is None else head.draw(mean, log_variance, fold(seed, 3))
         return {"z": z, "mean": mean, "log_variance": log_variance}
 
     def kl_divergence(self, codes):
@@ -74,48 +71,26 @@ class VariationalAutoencoder(LatentModel):
         except NotImplementedError:  # tfp's way to say that it knows no closed form for this pair
             return posterior.log_prob(codes["z"]) - self.prior.log_prob(codes["z"])
 
-    def phases(self):
-        """Return reconstruction and, in the same update, the KL term."""
+    def updates(self):
+        """Return one update: reconstruction and the KL term."""
 
         def kl(batch, codes, seed):
             return tf.reduce_mean(self.kl_divergence(codes))
 
-        encoder = self.encoder.trainable_variables
-        return [
-            self.reconstruction_phase(),
-            Phase("kl", kl, encoder, weight=self.penalty_weight, joins="reconstruction"),
-        ]
+        penalty = Phase("kl", kl, self.encoder.trainable_variables, self.penalty_weight)
+        return [Update(self.reconstruction_phase(), penalty)]
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class ConditionalVAE(VariationalAutoencoder):
+class ConditionalVAE(ReadsLabels, VariationalAutoencoder):
     """A VAE whose decoder also gets the label, p(x|z, y): the VAE of §4 (Kingma et al., 2014, arXiv 1406.5298, M2).
 
     The encoder sees the image alone, q(z|x), as that of `SupervisedAAE` does: the image already shows its class.
 
     Args:
         *args: as for `VariationalAutoencoder`, but the decoder has K + D inputs, label first.
-        classes: K.
-        **kwargs: as for `VariationalAutoencoder`.
+        **kwargs: `classes`, K; and as for `VariationalAutoencoder`.
 
     Call arguments:
         inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
     """
-
-    options = (*VariationalAutoencoder.options, "classes")
-    reads_labels = True
-    trains_on_labels = True
-
-    def __init__(self, *args, classes, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.classes = classes
-
-    @classmethod
-    def own_parts(cls, recipe, dtype, classes):
-        """Return the parts of `VariationalAutoencoder` and the number of classes."""
-        return {**super().own_parts(recipe, dtype, classes), "classes": every_label(recipe, classes)}
-
-    def codes(self, batch, seed=None, training=False):
-        """Return the codes of `VariationalAutoencoder` and the given label as one-hot y, float32 [N, K]."""
-        y = tf.one_hot(batch["labels"], self.classes)
-        return {**super().codes(batch, seed=seed, training=training), "y": y}

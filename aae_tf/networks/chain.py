@@ -1,7 +1,8 @@
 """The chain of layers that the project's own bodies, decoders and discriminators are."""
 
 from aae_tf.backend import keras
-from aae_tf.networks.layers import hidden, initializer, seeds
+from aae_tf.networks.layers import hidden, initializer
+from aae_tf.seeds import seeds
 
 
 class Chain(keras.Model):

@@ -3,8 +3,10 @@
 import math
 
 from aae_tf.backend import keras
+from aae_tf.errors import InputError
 from aae_tf.networks.chain import Chain
-from aae_tf.networks.layers import initializer, seeds
+from aae_tf.networks.layers import initializer
+from aae_tf.seeds import seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -68,6 +70,9 @@ class ConvolutionalDecoder(Chain):
 
     Call arguments:
         codes: float [N, D]; training: bool. Returns float32 [N, H, W, C].
+
+    Raises:
+        InputError: elements that are no images.
     """
 
     def __init__(
@@ -85,6 +90,11 @@ class ConvolutionalDecoder(Chain):
         super().__init__(widths, activation, batch_norm, kernel_initializer, seed, **kwargs)
         self.image_shape, self.filters = tuple(image_shape), tuple(filters)
         self.output_activation = output_activation
+        if len(self.image_shape) != 3:
+            raise InputError(
+                f"convolutions are for images (H, W, C), not for elements of shape {self.image_shape}; "
+                "use architecture='mlp'"
+            )
         height, width, channels = self.image_shape
         coarse = [-(-side // 2 ** len(self.filters)) for side in (height, width)]
         dense_seed, *conv_seeds = seeds(seed, len(self.filters) + 1)

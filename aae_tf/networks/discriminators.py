@@ -2,7 +2,8 @@
 
 from aae_tf.backend import keras
 from aae_tf.networks.chain import Chain
-from aae_tf.networks.layers import initializer, seeds
+from aae_tf.networks.layers import initializer
+from aae_tf.seeds import seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")

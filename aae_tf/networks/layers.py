@@ -3,7 +3,11 @@
 import numpy as np
 
 from aae_tf.backend import keras, tf
-from aae_tf.errors import InputError, check_choice
+from aae_tf.errors import InputError
+from aae_tf.options import Choices
+from aae_tf.pixels import white
+
+IMAGE_SCALES = Choices(("unit", "signed", "centred", "standardized"))
 
 
 def initializer(name, seed):
@@ -24,11 +28,6 @@ def initializer(name, seed):
         raise InputError(f"unknown initializer '{name}'; accepted: 'normal' or a Keras initializer's name") from None
     config = found.get_config()
     return type(found).from_config({**config, "seed": seed} if "seed" in config else config)
-
-
-def seeds(seed, count):
-    """Return `count` ints that depend on `seed` alone, for the initializers of a network's layers."""
-    return [int(word) & 0x7FFFFFFF for word in np.random.SeedSequence(seed).generate_state(count)]
 
 
 def hidden(layer, activation, batch_norm, dtype):
@@ -62,7 +61,7 @@ class ImageScale(keras.layers.Layer):
 
     def __init__(self, kind="unit", **kwargs):
         super().__init__(**kwargs)
-        self.kind = check_choice("image_scale", kind, ("unit", "signed", "centred", "standardized"))
+        self.kind = IMAGE_SCALES.check("image_scale", kind)
 
     def build(self, input_shape):
         """Make the two constants; per dimension where `adapt` sets them."""
@@ -83,7 +82,7 @@ class ImageScale(keras.layers.Layer):
         """
         if self.kind not in ("centred", "standardized"):
             return
-        scale = 255.0 if images.dtype == np.uint8 else 1.0
+        scale = white(images.dtype)
         mean = images.mean(0, dtype=np.float64) / scale
         self.shift.assign(mean)
         if self.kind == "centred":

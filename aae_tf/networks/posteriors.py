@@ -6,8 +6,11 @@ evaluation and serving use. Codes are float32 whatever the dtype policy of the b
 """
 
 from aae_tf.backend import keras, tf
-from aae_tf.errors import check_choice
-from aae_tf.networks.layers import initializer, seeds
+from aae_tf.networks.layers import initializer
+from aae_tf.registry import Registry
+from aae_tf.seeds import seeds
+
+POSTERIORS = Registry("posterior", given=("kernel_initializer", "seed", "batch_norm", "norm_std"))
 
 
 class _Posterior(keras.layers.Layer):
@@ -28,6 +31,7 @@ class _Posterior(keras.layers.Layer):
         return {**super().get_config(), **own}
 
 
+@POSTERIORS.register("deterministic")
 @keras.saving.register_keras_serializable("aae_tf")
 class DeterministicPosterior(_Posterior):
     """z = f(x): a linear layer. The only randomness of q(z) is then that of the data.
@@ -70,6 +74,7 @@ class DeterministicPosterior(_Posterior):
         return {**super().get_config(), "batch_norm": self.batch_norm, "norm_std": self.norm_std}
 
 
+@POSTERIORS.register("gaussian")
 @keras.saving.register_keras_serializable("aae_tf")
 class GaussianPosterior(_Posterior):
     """z ~ N(mu(x), diag sigma(x)²), sampled by reparameterization (Kingma and Welling, arXiv 1312.6114).
@@ -116,6 +121,7 @@ class GaussianPosterior(_Posterior):
         return mean + tf.exp(0.5 * log_variance) * tf.random.stateless_normal(tf.shape(mean), seed)
 
 
+@POSTERIORS.register("universal")
 @keras.saving.register_keras_serializable("aae_tf")
 class UniversalPosterior(_Posterior):
     """z = f(x, eta), eta ~ N(0, I): the universal approximator posterior of §2.
@@ -153,24 +159,3 @@ class UniversalPosterior(_Posterior):
     def get_config(self):
         """Return the arguments that make this layer again."""
         return {**super().get_config(), "noise_dim": self.noise_dim, "units": self.units}
-
-
-POSTERIORS = {
-    "deterministic": DeterministicPosterior,
-    "gaussian": GaussianPosterior,
-    "universal": UniversalPosterior,
-}
-
-
-def posterior(kind, dim, **kwargs):
-    """Return the posterior that recipes call `kind`.
-
-    Args:
-        kind: 'deterministic', 'gaussian' or 'universal'.
-        dim: D, of the codes.
-        **kwargs: of the posterior's class.
-
-    Raises:
-        InputError: no posterior has that name.
-    """
-    return POSTERIORS[check_choice("posterior", kind, POSTERIORS)](dim, **kwargs)

@@ -2,18 +2,21 @@
 
 An adversarial autoencoder needs only *samples* of its prior, so a prior here is anything with
 `sample(n, seed, labels=None)`. Where a density exists it is a TensorFlow Probability distribution and `log_prob`
-gives it in nats. All sampling is stateless: the same seed gives the same numbers, in eager mode as in a graph.
+gives it in nats. All sampling is stateless: the same seed gives the same numbers, in eager mode as in a graph (XLA has
+random numbers of its own, the same ones each time).
 
 Class-conditional sampling (§2.3): with `labels`, row i comes from the part of the prior that belongs to class
 `labels[i]` (a mixture component, a stretch of the swiss roll), or from the whole prior where `labels[i]` is -1.
 """
 
-from aae_tf.priors.base import Prior, as_seed, fold, split_seed
-from aae_tf.priors.fitted import FittedMixture
-from aae_tf.priors.named import Categorical, Gaussian, PetalMixture, SwissRoll, Uniform, named_prior
-from aae_tf.priors.own import DistributionPrior, SamplerPrior, as_prior
+from aae_tf.priors.base import PRIORS, Prior
+from aae_tf.priors.fitted import FittedMixture, fitted_gaussian
+from aae_tf.priors.named import Categorical, Gaussian, PetalMixture, SwissRoll, Uniform
+from aae_tf.priors.own import DistributionPrior, SamplerPrior, as_prior, prior_options
+from aae_tf.seeds import as_seed, fold, split_seed
 
 __all__ = [
+    "PRIORS",
     "Categorical",
     "DistributionPrior",
     "FittedMixture",
@@ -25,7 +28,8 @@ __all__ = [
     "Uniform",
     "as_prior",
     "as_seed",
+    "fitted_gaussian",
     "fold",
-    "named_prior",
+    "prior_options",
     "split_seed",
 ]

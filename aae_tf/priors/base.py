@@ -1,40 +1,26 @@
-"""What a prior is, and the stateless seeds that everything random takes."""
+"""What a prior is."""
 
 import numpy as np
 
-from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.registry import Registry
+
+PRIORS = Registry("prior", given=("dim", "weights", "means", "covariances"))
 
 
-def as_seed(seed):
-    """Return `seed` (an int, or an int32 tensor of shape [2]) as a stateless int32 seed of shape [2].
-
-    Args:
-        seed: int, two ints, or int32 tensor [2].
-    """
-    if isinstance(seed, int | np.integer):
-        return tf.constant([int(seed) >> 31 & 0x7FFFFFFF, int(seed) & 0x7FFFFFFF], tf.int32)
-    return tf.cast(seed, tf.int32)
-
-
-def split_seed(seed, count):
-    """Return `count` independent seeds, int32 [count, 2].
+def square_of_codes(first, second, others):
+    """Return codes at steps along two dimensions, float32 [S * S, D], row by row from the top left.
 
     Args:
-        seed: int, or int32 [2].
-        count: how many.
+        first: float [S], rising: z1, which grows rightwards.
+        second: float [S], rising: z2, which grows upwards.
+        others: float [D], the code elsewhere.
     """
-    return tf.random.split(as_seed(seed), count)
-
-
-def fold(seed, number):
-    """Return a seed, int32 [2], that depends on `seed` and on `number`, an int or a scalar int tensor.
-
-    Args:
-        seed: int, or int32 [2].
-        number: int, or a scalar integer tensor.
-    """
-    return tf.random.experimental.stateless_fold_in(as_seed(seed), number)
+    codes = np.tile(np.asarray(others, "float32"), (len(second), len(first), 1))
+    if codes.shape[-1] > 1:
+        codes[..., 1] = second[::-1, None]
+    codes[..., 0] = first
+    return codes.reshape(-1, codes.shape[-1])
 
 
 class Prior:
@@ -90,9 +76,50 @@ class Prior:
         """
         raise InputError(f"{type(self).__name__} has no classes")
 
+    def manifold_codes(self, side):
+        """Return codes at equal steps over the prior's first two dimensions (figure 2e), and what they are.
+
+        In the plane these are equal distances, over all of the prior's reach; of more dimensions equal steps of the
+        percentiles of its samples, the other dimensions at their medians.
+
+        Args:
+            side: codes along each dimension.
+
+        Returns:
+            (float32 [side * side, dim], row by row from the top left: z1 grows rightwards, z2 upwards; bool
+            [side * side], False where there is hardly any prior mass, or None; a title).
+        """
+        drawn = self.sample(10_000, 0).numpy()
+        if self.dim != 2:
+            steps = np.quantile(drawn, (np.arange(side) + 0.5) / side, axis=0)
+            codes = square_of_codes(steps[:, 0], steps[:, min(1, self.dim - 1)], np.median(drawn, 0))
+            return codes, None, "decoded at equal steps of the prior's percentiles"
+        reach = float(np.quantile(np.abs(drawn), 0.995))
+        steps = np.linspace(-reach, reach, side)
+        codes = square_of_codes(steps, steps, np.zeros(2))
+        cell = 2 * reach / (side - 1)
+        keep = np.array([(np.abs(drawn - code).max(1) < 0.5 * cell).sum() >= 2 for code in codes])
+        return codes, keep, "decoded at equal steps over the plane, where the prior has mass"
+
+    def class_axes(self, steps):
+        """Return codes along each class's part of the prior (figures 4b and 4d), and what they are.
+
+        Args:
+            steps: codes for each class.
+
+        Returns:
+            (float32 [classes * steps, dim], class by class; a title), or None for a prior whose classes have no axis.
+        """
+        return None
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {}
+
+    @property
+    def spread(self):
+        """Standard deviation of a coordinate, float."""
+        return float(np.std(self.sample(2000, 0)))
 
     @classmethod
     def from_config(cls, config):

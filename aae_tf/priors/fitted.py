@@ -7,11 +7,13 @@ import numpy as np
 
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.errors import InputError
-from aae_tf.priors.base import Prior, as_seed, split_seed
+from aae_tf.priors.base import PRIORS, Prior
+from aae_tf.seeds import as_seed, split_seed
 
 tfd = tfp.distributions
 
 
+@PRIORS.register("fitted_mixture")
 @keras.saving.register_keras_serializable("aae_tf")
 class FittedMixture(Prior):
     """A mixture of Gaussians with full covariances, fitted by expectation maximisation; N(0, I) until then.
@@ -77,3 +79,13 @@ class FittedMixture(Prior):
         fitted = {"weights": self.weights, "means": self.means, "covariances": self.covariances}
         own = {"dim": self.dim, "components": self.components}
         return {**own, **{name: value.tolist() for name, value in fitted.items()}}
+
+
+@PRIORS.register
+def fitted_gaussian(dim=2):
+    """Return a `FittedMixture` of one Gaussian.
+
+    Args:
+        dim: dimension of the code.
+    """
+    return FittedMixture(dim, 1)

@@ -3,15 +3,16 @@
 import math
 
 import numpy as np
+from scipy.stats import norm
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.errors import check_choice
-from aae_tf.priors.base import Prior, as_seed, split_seed
-from aae_tf.priors.fitted import FittedMixture
+from aae_tf.priors.base import PRIORS, Prior, square_of_codes
+from aae_tf.seeds import as_seed, split_seed
 
 tfd = tfp.distributions
 
 
+@PRIORS.register("gaussian")
 @keras.saving.register_keras_serializable("aae_tf")
 class Gaussian(Prior):
     """N(0, std² I) (§2; the paper's figure 2a and table 1 use std 5).
@@ -30,11 +31,23 @@ class Gaussian(Prior):
         self._refuse_labels(labels)
         return self.std * tf.random.stateless_normal([n, self.dim], as_seed(seed))
 
+    @property
+    def spread(self):
+        """The standard deviation of each dimension."""
+        return self.std
+
+    def manifold_codes(self, side):
+        """Return codes at equal steps of the percentiles, the other dimensions at 0; see `Prior.manifold_codes`."""
+        steps = norm.ppf((np.arange(side) + 0.5) / side) * self.std
+        title = f"decoded at equal steps of the prior's percentiles (std {self.std:g})"
+        return square_of_codes(steps, steps, np.zeros(self.dim)), None, title
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {"dim": self.dim, "std": self.std}
 
 
+@PRIORS.register("uniform")
 @keras.saving.register_keras_serializable("aae_tf")
 class Uniform(Prior):
     """Uniform on the box [low, high]^dim.
@@ -82,6 +95,7 @@ class Categorical(Prior):
         return {"classes": self.classes}
 
 
+@PRIORS.register("mixture")
 @keras.saving.register_keras_serializable("aae_tf")
 class PetalMixture(Prior):
     """Mixture of 2-D Gaussians in petals around the origin (figures 2b, 4a).
@@ -135,11 +149,18 @@ class PetalMixture(Prior):
         steps = np.stack([position, np.zeros_like(position)], -1)
         return (self.means[component] + steps @ self.axes[component].T).astype("float32")
 
+    def class_axes(self, steps):
+        """Return codes along each petal, two standard deviations to either side; see `Prior.class_axes`."""
+        positions = np.linspace(-2, 2, steps)
+        codes = np.concatenate([self.along(component, positions) for component in range(self.components)])
+        return codes, "along each component's long axis, inwards to outwards"
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {name: getattr(self, name) for name in ("components", "radius", "radial_std", "tangential_std")}
 
 
+@PRIORS.register("swiss_roll")
 @keras.saving.register_keras_serializable("aae_tf")
 class SwissRoll(Prior):
     """Points along a spiral, by procedure: no density is needed (§2.3, figure 4c).
@@ -178,6 +199,11 @@ class SwissRoll(Prior):
         angle = 2 * math.pi * self.turns * root
         return self.radius * root[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
 
+    def class_axes(self, steps):
+        """Return codes along the middle of the roll, stretch by stretch; see `Prior.class_axes`."""
+        codes = self.along((np.arange(self.classes * steps) + 0.5) / (self.classes * steps)).numpy()
+        return codes, "along the roll, inside to outside, one stretch a row"
+
     def nearest_class(self, z, steps=2000):
         """Return the stretch of the roll nearest to each code, int array [N].
 
@@ -194,30 +220,6 @@ class SwissRoll(Prior):
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {name: getattr(self, name) for name in ("classes", "radius", "turns", "noise", "gap")}
-
-
-def named_prior(name, dim=2, std=1.0, components=10):
-    """Return the prior that recipes call `name`: 'gaussian', 'mixture', 'uniform', 'swiss_roll', 'fitted_gaussian' or
-    'fitted_mixture'.
-
-    Args:
-        name: 'gaussian', 'mixture', 'uniform', 'swiss_roll', 'fitted_gaussian' or 'fitted_mixture'.
-        dim: D, of priors that may have any.
-        std: standard deviation of 'gaussian'.
-        components: parts of the mixtures and of the roll.
-
-    Raises:
-        InputError: no prior has that name.
-    """
-    makers = {
-        "gaussian": lambda: Gaussian(dim, std),
-        "mixture": lambda: PetalMixture(components),
-        "uniform": lambda: Uniform(dim),
-        "swiss_roll": lambda: SwissRoll(components),
-        "fitted_gaussian": lambda: FittedMixture(dim, 1),
-        "fitted_mixture": lambda: FittedMixture(dim, components),
-    }
-    return makers[check_choice("prior", name, makers)]()
 
 
 def _choose(n, seed, labels, classes):

@@ -1,10 +1,12 @@
-"""A user's own priors: any tfp distribution over vectors, any function that draws samples."""
+"""Priors from what a user may give: a name and arguments, any tfp distribution over vectors, any sampling function."""
 
 import numpy as np
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.errors import InputError
-from aae_tf.priors.base import Prior, as_seed
+from aae_tf.errors import InputError, check_choice
+from aae_tf.options import options_of
+from aae_tf.priors.base import PRIORS, Prior
+from aae_tf.seeds import as_seed
 
 tfd = tfp.distributions
 
@@ -86,7 +88,8 @@ def as_prior(prior, dim):
     """Return a `Prior` from what a user may pass.
 
     Args:
-        prior: a `Prior`, a `tfp.distributions.Distribution`, or a function (n, seed) to [n, dim].
+        prior: a name in `PRIORS`, or a dict of its 'name' and the arguments of its constructor; a `Prior`; a
+            `tfp.distributions.Distribution`; or a function (n, seed) to [n, dim].
         dim: dimension of the code; a prior of another dimension is refused.
 
     Returns:
@@ -95,31 +98,67 @@ def as_prior(prior, dim):
     Raises:
         InputError: none of these, or another dimension.
     """
-    if isinstance(prior, tfd.Distribution):
+    if isinstance(prior, str | dict):
+        prior = _named(**({"name": prior} if isinstance(prior, str) else prior), code_dim=dim)
+    elif isinstance(prior, tfd.Distribution):
         prior = DistributionPrior(prior)
     elif callable(prior) and not isinstance(prior, Prior):
         prior = SamplerPrior(prior, dim)
     if not isinstance(prior, Prior):
         raise InputError(
-            f"a prior is an aae_tf.priors.Prior, a tfp distribution or a function (n, seed), not {type(prior).__name__}"
+            f"a prior is a name, an aae_tf.priors.Prior, a tfp distribution or a function (n, seed), not "
+            f"{type(prior).__name__}"
         )
     if prior.dim != dim:
-        raise InputError(f"the prior has dimension {prior.dim} but the code has {dim}; make them equal")
+        raise InputError(
+            f"the prior has dimension {prior.dim} but the code has {dim}; set latent_dim={prior.dim}, or use a prior "
+            "of any dimension ('gaussian', 'uniform')"
+        )
     return prior
 
 
+def _named(name, code_dim, **arguments):
+    maker = PRIORS[name]
+    accepted = options_of(maker)
+    dim = {"dim": code_dim} if "dim" in accepted else {}
+    for argument in arguments:
+        check_choice(f"option of prior '{name}'", argument, [each for each in accepted if each not in PRIORS.given])
+    return maker(**dim, **{each: accepted[each].read(value) for each, value in arguments.items()})
+
+
+def prior_options(name):
+    """Return what can be set of a prior: dict of argument name to `aae_tf.options.Option`.
+
+    Args:
+        name: a name in `PRIORS`, or 'own', of which nothing can be set.
+    """
+    return {} if name == "own" else options_of(PRIORS[name], PRIORS.given)
+
+
 def _describe(distribution):
-    def plain(value):
+    def plain(name, value):
         if isinstance(value, tfd.Distribution):
             return _describe(value)
-        return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-
-    parameters = {}
-    for name, value in distribution.parameters.items():
+        if isinstance(value, list | tuple):
+            return [plain(name, part) for part in value]
         if tf.is_tensor(value) or isinstance(value, tf.Variable):
             value = value.numpy()
-        if value is not None and name not in ("validate_args", "allow_nan_stats", "name"):
-            parameters[name] = plain(value)
+        if isinstance(value, np.ndarray | np.generic):
+            return value.tolist()
+        if isinstance(value, tf.DType):
+            return value.name
+        if not isinstance(value, str | int | float):
+            raise InputError(
+                f"{type(distribution).__name__} cannot be saved: its {name} is a {type(value).__name__}; wrap it in a "
+                "subclass of aae_tf.priors.Prior with its own get_config"
+            )
+        return value
+
+    parameters = {
+        name: plain(name, value)
+        for name, value in distribution.parameters.items()
+        if value is not None and name not in ("validate_args", "allow_nan_stats", "name")
+    }
     if not hasattr(tfd, type(distribution).__name__):
         raise InputError(
             f"{type(distribution).__name__} is not in tfp.distributions, so it cannot be saved; wrap it in a "
@@ -130,7 +169,12 @@ def _describe(distribution):
 
 def _rebuild(description):
     def value_of(value):
+        if isinstance(value, list):
+            return [value_of(part) for part in value]
         return _rebuild(value) if isinstance(value, dict) and "distribution" in value else value
 
     parameters = {name: value_of(value) for name, value in description["parameters"].items()}
-    return getattr(tfd, description["distribution"])(**parameters)
+    found = getattr(tfd, description["distribution"], None)
+    if not (isinstance(found, type) and issubclass(found, tfd.Distribution)):
+        raise InputError(f"'{description['distribution']}' is no distribution of TensorFlow Probability")
+    return found(**parameters)

@@ -1,6 +1,21 @@
-"""Reports of a trained model: what is measured of it (`measures`, `samples`) and what is drawn (`pictures`)."""
+"""Reports of a trained model: what is measured of it (`measures`, `samples`) and what is drawn (`pictures`).
 
-from aae_tf.reporting.measures import measure, prior_match, validation_numbers
-from aae_tf.reporting.pictures import draw, plane_panel
+A model declares the names of its measures and figures; `MEASURES` and `FIGURES` know the functions, all of
+(model, `HeldOut`), and take a user's own.
+"""
 
-__all__ = ["draw", "measure", "plane_panel", "prior_match", "validation_numbers"]
+from aae_tf.reporting.held_out import HeldOut
+from aae_tf.reporting.measures import MEASURES, measure
+from aae_tf.reporting.pictures import FIGURES, draw, plane_panel
+from aae_tf.reporting.samples import log_likelihood, sample_quality
+
+__all__ = [
+    "FIGURES",
+    "MEASURES",
+    "HeldOut",
+    "draw",
+    "log_likelihood",
+    "measure",
+    "plane_panel",
+    "sample_quality",
+]

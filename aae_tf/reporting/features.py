@@ -6,23 +6,23 @@ dataset's fingerprint, and its accuracy is reported with every number that rests
 or of other features, must not be compared.
 """
 
-import hashlib
 import json
 import zipfile
 
 import numpy as np
 
 from aae_tf.backend import keras, tf
-from aae_tf.data import Split
 from aae_tf.data.embedded import cache_folder
-from aae_tf.models import Phase, as_images
+from aae_tf.files import write_beside
+from aae_tf.models import Phase, Update, as_images
 from aae_tf.models.losses import cross_entropy
-from aae_tf.networks import seeds
-from aae_tf.training import Trainer, checkpoints
+from aae_tf.seeds import seeds
+from aae_tf.training import Trainer
 
 VERSION = 1
 STEPS = 1000
 UNITS = 64
+MOST = 60_000  # training images at most
 
 
 class FeatureClassifier(keras.Model):
@@ -36,7 +36,7 @@ class FeatureClassifier(keras.Model):
         images: float32 [N, H, W, C] in [0, 1]. Returns logits, float32 [N, classes].
     """
 
-    wants_labelled = False
+    brings = ()
 
     def __init__(self, classes, image_shape):
         super().__init__()
@@ -65,13 +65,13 @@ class FeatureClassifier(keras.Model):
         """Return the logits, as the loop asks for what its phases share."""
         return {"logits": self(batch["images"], training=training)}
 
-    def phases(self):
-        """Return the one phase: cross-entropy of the labels."""
+    def updates(self):
+        """Return the one update: cross-entropy of the labels."""
 
         def loss(batch, codes, seed):
             return cross_entropy(batch["labels"], codes["logits"])
 
-        return [Phase("classification", loss, self.trainable_variables, "classification")]
+        return [Update(Phase("classification", loss, self.trainable_variables))]
 
 
 class Features:
@@ -100,18 +100,16 @@ def features_of(data):
     """Return the `Features` of a dataset, trained now or kept from before; None where it has too few labels.
 
     Args:
-        data: `aae_tf.data.Dataset` with labelled training and validation images in memory.
+        data: `aae_tf.data.Dataset` with labelled training and validation images.
     """
-    train, validation = (getattr(data, part) for part in ("train", "validation"))
-    if not data.classes or not isinstance(train, Split):
+    if not data.classes:
         return None
-    train, validation = train.labelled(), validation.labelled()
+    train, validation = data.training_images(MOST, 0).labelled(), data.validation.labelled()
     if len(train) < 20 or not len(validation):
         return None
     classifier = FeatureClassifier(data.classes, data.image_shape)
     classifier(tf.zeros((1, *data.image_shape)))
-    labels = hashlib.blake2b(np.ascontiguousarray(train.labels), digest_size=8).hexdigest()
-    kept = cache_folder() / "classifiers" / f"{data.fingerprint()}-{labels}-v{VERSION}.npz"
+    kept = cache_folder() / "classifiers" / f"{data.fingerprint()}-v{VERSION}.npz"
     if not _restore(kept, classifier):
         _train(classifier, train)
         _keep(kept, classifier)
@@ -133,13 +131,19 @@ def _train(classifier, train):
 
 
 def _restore(path, classifier):
+    """Assign what is kept, all of it or nothing, and return whether it was."""
+    variables = classifier.variables
     try:
         with np.load(path) as arrays:
-            for number, variable in enumerate(classifier.variables):
-                variable.assign(arrays[f"v{number}"])
-            return json.loads(str(arrays["version"])) == VERSION
+            kept = [arrays[f"v{number}"] for number in range(len(variables))]
+            fits = json.loads(str(arrays["version"])) == VERSION
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return False
+    if not fits or any(array.shape != variable.shape for array, variable in zip(kept, variables, strict=True)):
+        return False
+    for variable, array in zip(variables, kept, strict=True):
+        variable.assign(array)
+    return True
 
 
 def _keep(path, classifier):
@@ -147,7 +151,7 @@ def _keep(path, classifier):
     arrays = {f"v{number}": variable.numpy() for number, variable in enumerate(classifier.variables)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        checkpoints.write_beside(path, lambda file: np.savez(file, version=json.dumps(VERSION), **arrays))
+        write_beside(path, lambda file: np.savez(file, version=json.dumps(VERSION), **arrays))
     except OSError as error:
         import logging
 

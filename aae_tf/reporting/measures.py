@@ -1,116 +1,92 @@
-"""What is measured of a trained model on held-out images; `measure` gives all that fit the model."""
+"""What is measured of a trained model on held-out images: functions (model, `HeldOut`) to dicts of numbers.
+
+Each gives {name: {'value', 'unit', 'n', ...}}, and {} where the data cannot give it. What is chosen is chosen on
+`held_out.choosing` and measured on `held_out.measuring`; what needs no choice is measured on all of `held_out.images`.
+Where a part will do, it is drawn by the seed.
+"""
 
 import numpy as np
 
-from aae_tf import evaluation, models
-from aae_tf.evaluation import holes, mmd, reconstruction_error, sliced_wasserstein, two_sample_accuracy
-from aae_tf.reporting.samples import sample_measures
+from aae_tf import evaluation
+from aae_tf.registry import Registry
+from aae_tf.reporting.held_out import declared, some
+
+MEASURES = Registry("measure")
 
 
-def reconstruct(model, split):
-    """Return the reconstructions of a `Split`, with its labels where the model reads them."""
-    return model.reconstruct(split.images, split.labels if model.reads_labels else None)
-
-
-def validation_numbers(model, split):
-    """Return the numbers that are watched after every epoch, on validation images.
-
-    Returns:
-        dict with 'val_reconstruction_error' (mean squared error per pixel) and, for models that learn classes from
-        labels, 'val_classification_error' (share in [0, 1]); empty for models without an encoder.
-    """
-    if not model.encodes:
-        return {}
-    errors = reconstruction_error(split.images, reconstruct(model, split))
-    numbers = {"val_reconstruction_error": float(errors.mean())}
-    known = split.labelled()
-    if len(known) and predicts(model):
-        error, _ = evaluation.error_rate(known.labels, model.predict_labels(known.images))
-        numbers["val_classification_error"] = error
-    return numbers
-
-
-def predicts(model):
-    """Return whether the model classifies into classes that it learned from labels (and not into clusters)."""
-    return model.wants_labelled
-
-
-def measure(model, data, split="test", seed=0, likelihood_samples=10_000, progress=None):
-    """Return everything that is measured of a model on held-out images: all that fits it.
+def measure(model, held_out):
+    """Return everything that a model declares as its measures.
 
     Args:
-        model: a trained `LatentModel`.
-        data: `aae_tf.data.Dataset`.
-        split: 'test' or 'validation'.
-        seed: seed of prior samples, posterior samples and folds.
-        likelihood_samples: N of the Parzen-window likelihood, 0 for none.
-        progress: function (what for, samples seen), called on the way of the likelihood.
+        model: a trained `LatentModel`; its `measures` are names of `MEASURES`, or functions.
+        held_out: `HeldOut`.
 
     Returns:
-        dict of measure name to {'value', 'yardstick' where there is one, 'unit', 'n'}.
+        dict of measure name to {'value', 'yardstick' where there is one, 'unit', 'n', ...}.
+
+    Raises:
+        InputError: a measure that `MEASURES` does not know.
     """
-    measures = sample_measures(model, data, split, seed, likelihood_samples, progress)
-    return {**_code_measures(model, data, split, seed), **measures} if model.encodes else measures
+    found = {}
+    for _, function in declared(model.measures, MEASURES):
+        found |= function(model, held_out)
+    return found
 
 
-def _code_measures(model, data, split, seed):
-    held_out = getattr(data, split)
-    measures = {
-        "reconstruction_error": _reconstruction(model, held_out),
-        **prior_match(model.encode(held_out.images, seed=seed), model.prior, seed),
-    }
-    known, validation = held_out.labelled(), data.validation.labelled()
-    if len(known) and len(validation):
-        if predicts(model):
-            measures.update(_classification(model, known, data.classes))
-        elif hasattr(model, "classify"):
-            measures.update(_clusters(model, validation, known))
-        if isinstance(model, models.LabelInformedAAE):
-            measures["label_in_prior"] = _label_in_prior(model, known)
-        if model.reads_labels:
-            # choosing never looks at the test images: on validation images, one half teaches the probes
-            halves = (known.take(slice(0, None, 2)), known.take(slice(1, None, 2)))
-            measures.update(_probes(model, *((validation, known) if split == "test" else halves)))
-    if isinstance(model, models.DimensionalityReductionAAE):
-        measures.update(_map(model, held_out, seed))
-    return measures
+@MEASURES.register
+def reconstruction_error(model, held_out):
+    """Return how well images come back from their codes.
 
-
-def _reconstruction(model, split):
-    errors = reconstruction_error(split.images, reconstruct(model, split))
+    Args:
+        model: a model that reconstructs.
+        held_out: `HeldOut`.
+    """
+    split = held_out.images
+    errors = evaluation.reconstruction_error(split.images, model.reconstruct(split.images, split.labels))
     mean = np.broadcast_to(split.images.mean(0, keepdims=True) / 255.0, split.images.shape)
     return {
-        "value": float(errors.mean()),
-        "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
-        "yardstick": float(reconstruction_error(split.images, mean).mean()),
-        "yardstick_is": "the mean image for every image",
-        "unit": "mean squared error per pixel, images in [0, 1]",
-        "n": len(errors),
+        "reconstruction_error": {
+            "value": float(errors.mean()),
+            "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
+            "yardstick": float(evaluation.reconstruction_error(split.images, mean).mean()),
+            "yardstick_is": "the mean image for every image",
+            "unit": "mean squared error per pixel, images in [0, 1]",
+            "n": len(errors),
+        }
     }
 
 
-def prior_match(codes, prior, seed=0, most=5_000):
-    """Return how well codes match the prior, each number beside that of prior against prior.
+@MEASURES.register
+def prior_match(model, held_out, most=5_000):
+    """Return how well codes match their priors, each number beside that of prior against prior.
 
     Args:
-        codes: float [N, D]; the first `most` are used.
-        prior: `aae_tf.priors.Prior`.
-        seed: seed of the two prior samples and of the folds.
+        model: a model that encodes; of a further code w the measures are 'mmd_w' and so on.
+        held_out: `HeldOut`.
         most: largest sample.
     """
-    codes = codes[:most]
+    part = some(held_out.images, most, held_out.seed)
+    found = {}
+    for name in model.drawn if len(part) >= 10 else ():
+        codes = model.encode(part.images, seed=held_out.seed, code=name)
+        suffix = "" if name == "z" else f"_{name}"
+        matches = _match(codes, model.priors[name], held_out.seed)
+        found |= {f"{measure}{suffix}": value for measure, value in matches.items()}
+    return found
+
+
+def _match(codes, prior, seed):
+    """Return how well one code matches its prior."""
     count = len(codes)
-    if count < 10:
-        return {}
     real, other = (prior.sample(count, [17, seed + offset]).numpy() for offset in (0, 1_000_003))
     statistics = {
-        "mmd": (mmd, "squared, unbiased; 0 for equal distributions"),
-        "sliced_wasserstein": (sliced_wasserstein, "units of the codes; 0 for equal distributions"),
+        "mmd": (evaluation.mmd, "squared, unbiased; 0 for equal distributions"),
+        "sliced_wasserstein": (evaluation.sliced_wasserstein, "units of the codes; 0 for equal distributions"),
         "two_sample_accuracy": (
-            lambda x, y: two_sample_accuracy(x, y, seed),
+            lambda x, y: evaluation.two_sample_accuracy(x, y, seed),
             "accuracy; 0.5 for equal distributions",
         ),
-        "holes": (holes, "share of prior mass that no code is near"),
+        "holes": (evaluation.holes, "share of prior mass that no code is near"),
     }
     return {
         name: {
@@ -124,58 +100,98 @@ def prior_match(codes, prior, seed=0, most=5_000):
     }
 
 
-def _label_in_prior(model, split):
-    predicted = model.predict_labels(split.images)
+@MEASURES.register
+def label_in_prior(model, held_out):
+    """Return how many codes lie nearest to their own label's part of the prior (§2.3).
+
+    Args:
+        model: a model that predicts labels from the prior's parts.
+        held_out: `HeldOut`.
+    """
+    split = held_out.images.labelled()
+    if not len(split):
+        return {}
     return {
-        "value": float(np.mean(predicted == split.labels)),
-        "yardstick": float(np.bincount(split.labels).max() / len(split.labels)),
-        "yardstick_is": "every code in the part of the commonest class",
-        "unit": "share of codes nearest to their own label's part of the prior",
-        "n": len(split),
+        "label_in_prior": {
+            "value": float(np.mean(model.predict_labels(split.images) == split.labels)),
+            "yardstick": _commonest(split),
+            "yardstick_is": "every code in the part of the commonest class",
+            "unit": "share of codes nearest to their own label's part of the prior",
+            "n": len(split),
+        }
     }
 
 
-def _classification(model, split, classes):
+@MEASURES.register
+def classification_error(model, held_out):
+    """Return how often the predicted class is wrong, with the confusion matrix.
+
+    Args:
+        model: a model that predicts classes which it learned from labels.
+        held_out: `HeldOut`.
+    """
+    split = held_out.images.labelled()
+    if not len(split):
+        return {}
     predicted = model.predict_labels(split.images)
     error, spread = evaluation.error_rate(split.labels, predicted)
     return {
         "classification_error": {
             "value": error,
             "standard_error": spread,
-            "yardstick": float(1 - np.bincount(split.labels).max() / len(split.labels)),
+            "yardstick": 1 - _commonest(split),
             "yardstick_is": "the commonest class for every image",
             "unit": "share of images",
             "n": len(split),
-            "confusion": evaluation.confusion(split.labels, predicted, classes).tolist(),
+            "confusion": evaluation.confusion(split.labels, predicted, held_out.data.classes).tolist(),
         }
     }
 
 
-def _clusters(model, validation, split):
+@MEASURES.register
+def clustering(model, held_out):
+    """Return how well clusters agree with labels that training never saw (§6).
+
+    Args:
+        model: a model that classifies into clusters.
+        held_out: `HeldOut`.
+    """
+    choosing, split = held_out.choosing.labelled(), held_out.measuring.labelled()
+    if not len(choosing) or not len(split):
+        return {}
+    rule = evaluation.label_clusters(model.classify(choosing.images), choosing.labels)
     assigned = model.predict_labels(split.images)
-    rule = evaluation.label_clusters(model.classify(validation.images), validation.labels)
-    both = evaluation.agreement(assigned, split.labels)
     values = {
         "clustering_error": evaluation.clustering_error(assigned, split.labels, rule),
         "majority_error": evaluation.majority_error(assigned, split.labels),
-        **both,
+        **evaluation.agreement(assigned, split.labels),
+        "clusters_used": len(np.unique(assigned)),
     }
+    named = "validation image" if held_out.split == "test" else "image of the other half"
     units = {
-        "clustering_error": "share of images; a cluster has the label of its most certain validation image",
+        "clustering_error": f"share of images; a cluster has the label of its most certain {named}",
         "majority_error": "share of images; a cluster has the commonest label of its own images",
         "nmi": "normalised mutual information; 1 for equal partitions",
         "ari": "adjusted Rand index; 1 for equal partitions, 0 for unrelated ones",
+        "clusters_used": f"clusters of {model.classes} with images",
     }
-    used = {"value": len(np.unique(assigned)), "unit": f"clusters of {model.classes} with images", "n": len(split)}
-    return {name: {"value": value, "unit": units[name], "n": len(split)} for name, value in values.items()} | {
-        "clusters_used": used
-    }
+    return {name: {"value": value, "unit": units[name], "n": len(split)} for name, value in values.items()}
 
 
-def _probes(model, other, split):
-    found = evaluation.probe_accuracy(
-        model.encode(other.images), other.labels, model.encode(split.images), split.labels
-    )
+@MEASURES.register
+def label_in_z(model, held_out):
+    """Return how well the class can be read from z, by probes that are taught on other images (§4).
+
+    Args:
+        model: a model that encodes.
+        held_out: `HeldOut`.
+    """
+    choosing, split = held_out.choosing.labelled(), held_out.measuring.labelled()
+    if len(np.unique(choosing.labels)) < 2 or not len(split):
+        return {}
+    codes = (model.encode(each.images) for each in (choosing, split))
+    taught, measured = zip(codes, (choosing.labels, split.labels), strict=True)
+    found = evaluation.probe_accuracy(*taught, *measured)
     return {
         f"label_in_z_{name}": {
             "value": found[name],
@@ -188,11 +204,22 @@ def _probes(model, other, split):
     }
 
 
-def _map(model, split, seed, most=2_000):
-    known = split.labelled()
-    part = (known if len(known) else split).take(slice(0, most))
+@MEASURES.register("map")
+def map_quality(model, held_out, most=2_000):
+    """Return how well the map keeps neighbourhoods and classes, beside other methods' maps of the same images (§7).
+
+    Args:
+        model: a model that represents images on a map.
+        held_out: `HeldOut`.
+        most: largest number of images.
+    """
+    known = held_out.images.labelled()
+    part = some(known if len(known) else held_out.images, most, held_out.seed)
+    if len(part) < 12:
+        return {}
     images = part.images.reshape(len(part), -1) / 255.0
-    places = {"aae": model.represent(part.images), **evaluation.other_maps(images, model.prior.dim, seed)}
+    others = evaluation.other_maps(images, model.prior.dim, held_out.seed)
+    places = {"aae": model.represent(part.images), **others}
     qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in places.items()}
     return {
         f"map_{quality}": {
@@ -203,3 +230,8 @@ def _map(model, split, seed, most=2_000):
         }
         for quality in qualities["aae"]
     }
+
+
+def _commonest(split):
+    """Return the share of the commonest label."""
+    return float(np.bincount(split.labels).max() / len(split))

@@ -3,99 +3,104 @@
 import numpy as np
 
 from aae_tf import evaluation
-from aae_tf.data import Split
 from aae_tf.reporting.features import features_of
+from aae_tf.reporting.held_out import some
+from aae_tf.reporting.measures import MEASURES
 
 CHUNK = 10_000  # samples decoded at a time; a chunk's seed depends on its number alone
+TRAINING = 60_000  # training images among which copies are looked for
 
 
-def sample_measures(model, data, split="test", seed=0, likelihood_samples=10_000, progress=None):
-    """Return what is measured of samples, beside held-out images.
+@MEASURES.register
+def log_likelihood(model, held_out, most=1_000):
+    """Return the log-likelihood of held-out images under a Parzen window on samples (§3, table 1).
 
     Args:
-        model: a trained `LatentModel`.
-        data: `aae_tf.data.Dataset`.
-        split: 'test' or 'validation'.
-        seed: seed of the samples.
-        likelihood_samples: N of the Parzen window; 0 leaves the likelihood out.
-        progress: function (what for, samples seen), called on the way of the likelihood.
-
-    Returns:
-        dict of measure name to {'value', 'unit', 'n', ...}, as `reporting.measure`.
+        model: a model that samples.
+        held_out: `HeldOut`; its `likelihood_samples` are the number of samples.
+        most: largest number of images on which the bandwidth is chosen.
     """
-    held_out = getattr(data, split)
-    measures = {}
-    if likelihood_samples:
-        measures["log_likelihood"] = _likelihood(model, data, split, seed, likelihood_samples, progress)
-    train = data.train if isinstance(data.train, Split) else data.validation
-    held_out = some(held_out, 5_000, seed)
-    count = len(held_out)
-    if count < 10:
-        return measures
-    samples = model.sample(count, seed + 1)
-    measures |= _memorising(samples[:1000], train, held_out, seed)
-    features = features_of(data)
-    if features is not None and len(train) > 5:
-        measures |= _quality(features, samples, train, held_out, seed)
-    return measures
-
-
-def some(split, most, seed):
-    """Return at most `most` images of a `Split`, drawn by the seed: their own order may be that of the labels."""
-    return split.take(np.random.default_rng(seed).permutation(len(split))[:most])
+    count, seed = held_out.likelihood_samples, held_out.seed
+    choosing, images = some(held_out.choosing, most, seed).images, held_out.measuring.images
+    if not count or not len(choosing) or not len(images):
+        return {}
+    found = evaluation.parzen_log_likelihood(
+        images, lambda: sample_chunks(model, count, seed), choosing, held_out.progress
+    )
+    true = evaluation.parzen_log_likelihood(images, held_out.training(10_000).images, choosing)
+    chosen = "validation images" if held_out.split == "test" else "the other half of the validation images"
+    return {
+        "log_likelihood": {
+            "value": found["mean"],
+            "standard_error": found["standard_error"],
+            "yardstick": true["mean"],
+            "yardstick_is": f"{true['samples']:,} training images for samples",
+            "unit": f"nats; Parzen window on {found['samples']:,} samples, bandwidth chosen on {chosen}",
+            "bandwidth": found["bandwidth"],
+            "samples": found["samples"],
+            "seed": seed,
+            "n": len(images),
+        }
+    }
 
 
 def sample_chunks(model, count, seed):
-    """Yield `count` samples of a model in chunks, float32 [c, H, W, C]: the same for the same seed, whenever asked."""
+    """Yield `count` samples of a model in chunks, float32 [c, H, W, C]: the same for the same seed, whenever asked.
+
+    Args:
+        model: a model that samples.
+        count: how many.
+        seed: int.
+    """
     for number, start in enumerate(range(0, count, CHUNK)):
         yield model.sample(min(CHUNK, count - start), [seed, number])
 
 
-def _likelihood(model, data, split, seed, count, progress):
-    validation, held_out = data.validation.images, getattr(data, split).images
-    if split == "validation":  # the bandwidth is chosen on other images than it is measured on
-        validation, held_out = validation[::2], validation[1::2]
-    found = evaluation.parzen_log_likelihood(held_out, lambda: sample_chunks(model, count, seed), validation, progress)
-    train = data.train.images if isinstance(data.train, Split) else data.validation.images
-    true = evaluation.parzen_log_likelihood(held_out, lambda: iter([train[:10_000]]), validation)
-    return {
-        "value": found["mean"],
-        "standard_error": found["standard_error"],
-        "yardstick": true["mean"],
-        "yardstick_is": f"{true['samples']:,} training images for samples",
-        "unit": f"nats; Parzen window on {found['samples']:,} samples, bandwidth chosen on validation images",
-        "bandwidth": found["bandwidth"],
-        "samples": found["samples"],
-        "seed": seed,
-        "n": len(held_out),
-    }
+@MEASURES.register
+def sample_quality(model, held_out, most=5_000):
+    """Return how near samples are to training images and, where a classifier can be taught, how good they are.
+
+    Args:
+        model: a model that samples.
+        held_out: `HeldOut`.
+        most: largest number of samples, and of held-out images.
+    """
+    seed = held_out.seed
+    part, train = some(held_out.images, most, seed), held_out.training(TRAINING)
+    if len(part) < 10:
+        return {}
+    samples = model.sample(len(part), seed + 1)
+    measures = _memorising(samples[:1000], train, part.images[:1000], seed)
+    features = features_of(held_out.data)
+    if features is not None and len(train) > 5:
+        measures |= _quality(features, samples, train, part, seed)
+    return measures
 
 
-def _memorising(samples, train, held_out, seed):
-    part = held_out.images[: len(samples)]
-    near = np.median(evaluation.nearest_distances(samples, train.images))
-    usual = np.median(evaluation.nearest_distances(part, train.images))
+def _memorising(samples, train, images, seed):
+    near, usual = (np.median(evaluation.nearest(each, train.images)[1]) for each in (samples, images))
+    about = {"n": len(samples), "training_images": len(train)}
     return {
         "nearest_training_distance": {
             "value": float(near),
             "yardstick": float(usual),
             "yardstick_is": "held-out images",
             "unit": "median Euclidean distance of samples to their nearest training image",
-            "n": len(samples),
+            **about,
         },
         "copying": {
-            "value": evaluation.copying(samples, train.images, part, seed),
+            "value": evaluation.copying(samples, train.images, images, seed),
             "yardstick": 1.0,
             "yardstick_is": "held-out images for samples",
             "unit": "distance to training over distance to held-out images, over theirs; 0 for copies",
-            "n": len(samples),
+            **about,
         },
     }
 
 
-def _quality(features, samples, train, held_out, seed):
-    seen = some(train, len(held_out), seed).images
-    real, fake, seen = features(held_out.images), features(samples), features(seen)
+def _quality(features, samples, train, part, seed):
+    seen = some(train, len(part), seed).images
+    real, fake, seen = features(part.images), features(samples), features(seen)
     about = {"yardstick_is": "training images for samples", "features": features.name, "n": len(fake), "seed": seed}
     kernel, spread = evaluation.kernel_distance(real, fake)
     measures = {

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from aae_tf.errors import InputError, ServingError
+from aae_tf.pixels import to_unit
 
 RETRIED = (503,)
 
@@ -100,6 +101,8 @@ class Client:
     def score(self, images, labels=None):
         """Return (reconstruction error float32 [N], prior logit float32 [N]): how unusual the images are.
 
+        The logit is None for models without a game.
+
         Args:
             images: uint8, or float in [0, 1], [N, H, W(, C)].
             labels: int [N], for models whose signature takes them.
@@ -108,7 +111,7 @@ class Client:
             ServingError: the server refused, or did not answer.
         """
         found = self.predict("score", images=_images(images), **_labels(labels))
-        return found["reconstruction_error"], found["prior_logit"]
+        return found["reconstruction_error"], found.get("prior_logit")
 
     def sample(self, count=1, seed=0, labels=None):
         """Return new images, float32 [N, H, W, C].
@@ -240,8 +243,7 @@ class RestTransport:
 
 
 def _images(images):
-    images = np.asarray(images)
-    images = images.astype("float32") / np.float32(255) if images.dtype == np.uint8 else images.astype("float32")
+    images = to_unit(images)
     return images[..., None] if images.ndim == 3 else images
 
 

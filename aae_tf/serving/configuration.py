@@ -1,6 +1,6 @@
 """Files beside the versions: how TensorFlow Serving is to run them. None of them is overwritten once it is there."""
 
-from aae_tf.training.checkpoints import write_beside
+from aae_tf.files import write_beside
 
 IMAGE = "tensorflow/serving:2.19.1"
 

@@ -13,76 +13,26 @@ import numpy as np
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.files import write_json
 from aae_tf.models import as_images
-from aae_tf.priors import as_seed
 from aae_tf.serving.card import model_card, signature_table
 from aae_tf.serving.configuration import write_configuration
 from aae_tf.serving.encoded_images import file_signatures
 from aae_tf.serving.storage import Storage
 from aae_tf.serving.warmup import example_inputs, write_warmup
-from aae_tf.training import checkpoints
 
 
 def signatures(model):
-    """Return the serving functions of a built model.
+    """Return the serving functions of a built model: what it declares, and 'serving_default'.
 
     Args:
         model: a `LatentModel`.
 
     Returns:
-        dict of signature name to (function of named tensors to a dict of named tensors, list of `tf.TensorSpec`).
+        dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`).
     """
-    shape = model.get_build_config()["input_shape"]
-    images = tf.TensorSpec((None, *shape[1:]), tf.float32, "images")
-    codes = tf.TensorSpec((None, model.prior.dim), tf.float32, "codes")
-    labels = tf.TensorSpec((None,), tf.int32, "labels")
-    seed, count = tf.TensorSpec((), tf.int32, "seed"), tf.TensorSpec((), tf.int32, "count")
-    with_image = [images, labels] if model.reads_labels else [images]
-
-    def encode(images):
-        found = model.encoder(model.image_scale(images))
-        probabilities = {"label_probabilities": tf.nn.softmax(found["y_logits"])} if "y_logits" in found else {}
-        return {"codes": found["z"], **probabilities}
-
-    def decode(codes, labels=None):
-        return {"images": model.decode_graph(codes, labels)}
-
-    def reconstruct(*inputs):
-        return {"images": model(inputs if model.reads_labels else inputs[0])}
-
-    def sample(seed, count):
-        codes, _ = model.draw(count, as_seed(tf.stack([0, seed])))
-        return {"images": model.decode_graph(codes), "codes": codes}
-
-    def sample_labels(seed, labels):
-        codes, labels = model.draw(tf.size(labels), as_seed(tf.stack([0, seed])), labels)
-        return {"images": model.decode_graph(codes, labels), "codes": codes, "labels": labels}
-
-    def classify(images):
-        probabilities = encode(images)["label_probabilities"]
-        return {"probabilities": probabilities, "labels": tf.argmax(probabilities, -1, tf.int32)}
-
-    def score(*inputs):
-        outputs = reconstruct(*inputs)["images"]
-        error = tf.reduce_mean(tf.square(inputs[0] - outputs), [1, 2, 3])
-        return {"reconstruction_error": error, "prior_logit": model.prior_logit({"z": encode(inputs[0])["codes"]})}
-
-    found = {
-        "decode": (decode, [codes, labels] if model.classes else [codes]),
-        "sample": (sample_labels, [seed, labels]) if model.classes else (sample, [seed, count]),
-    }
-    if not model.encodes:
-        return {**found, "serving_default": found["sample"]}
-    found |= {
-        "encode": (encode, [images]),
-        "reconstruct": (reconstruct, with_image),
-        "serving_default": (encode, [images]),
-    }
-    if hasattr(model, "classify"):
-        found["classify"] = (classify, [images])
-    if hasattr(model, "prior_logit"):
-        found["score"] = (score, with_image)
-    return found
+    found = model.signatures()
+    return {**found, "serving_default": found[model.default_signature]}
 
 
 def export(model, dest, precision="float32", png=False, images=None, about=None):
@@ -96,8 +46,8 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         dest: folder of the served model; its name is the model's name there.
         precision: 'float32', or 'float16' to store matrices in half the size; the card then says what that changed.
         png: add `encode_png` and `classify_png`, which take PNG or JPEG files.
-        images: uint8 or float [N, H, W, C], N at least 2: real inputs for warm-up and for measuring that change; noise
-            if there are none.
+        images: uint8 or float [N, H, W, C], N at least 2: real inputs for measuring that change; noise if there are
+            none. They are not written down.
         about: dict for the model card, see `model_card`.
 
     Returns:
@@ -109,8 +59,10 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
     dest, shape = Path(dest), tuple(model.get_build_config()["input_shape"][1:])
     storage, found = Storage(model, precision), signatures(model)
     if png:
-        if shape[-1] not in (1, 3):
-            raise InputError(f"PNG files cannot hold images of {shape[-1]} channels; export without png")
+        if len(shape) != 3 or shape[-1] not in (1, 3):
+            raise InputError(
+                f"PNG files cannot hold images of shape {shape}, of 1 or 3 channels alone; export without png"
+            )
         found |= file_signatures(found, shape)
     final, partial = _next_version(dest)
     try:
@@ -123,16 +75,12 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         concrete = {name: function.get_concrete_function() for name, function in module.functions.items()}
         with _quiet():
             tf.saved_model.save(module, str(partial), signatures=concrete)
-        images = (
-            np.random.default_rng(0).random((2, *shape), "float32") if images is None else as_images(images).numpy()
-        )
-        requests = {
-            name: example_inputs(specs, images, model.prior, model.classes) for name, (_, specs) in found.items()
-        }
-        write_warmup(partial, requests)
-        changes = _changes(found, concrete, requests) if precision != "float32" else {}
+        noise = np.random.default_rng(0).random((2, *shape), "float32")  # nobody's images are written into an export
+        write_warmup(partial, _requests(model, found, noise))
+        real = noise if images is None else as_images(images).numpy()
+        changes = _changes(found, concrete, _requests(model, found, real)) if precision != "float32" else {}
         table = signature_table(concrete)
-        checkpoints.write_json(partial / "signatures.json", table)
+        write_json(partial / "signatures.json", table)
         card = model_card(model, table, precision, changes, about)
         (partial / "model_card.md").write_text(card)
         partial.rename(final)
@@ -140,6 +88,10 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         shutil.rmtree(partial, ignore_errors=True)
     write_configuration(dest)
     return final
+
+
+def _requests(model, found, images):
+    return {name: example_inputs(specs, images, model.priors) for name, (_, specs) in found.items()}
 
 
 @contextlib.contextmanager

@@ -7,25 +7,28 @@ import numpy as np
 from aae_tf.backend import tf
 
 
-def example_inputs(specs, images, prior, classes, count=2):
-    """Return real inputs for a signature, a dict of name to array.
+def example_inputs(specs, images, priors, count=2):
+    """Return inputs for a signature, a dict of name to array.
 
     Args:
         specs: list of `tf.TensorSpec`.
         images: float32 [M, H, W, C] in [0, 1], M at least `count`.
-        prior: the model's prior, for codes.
-        classes: entries of y, for labels.
+        priors: dict of code name to prior, the model's.
         count: rows.
     """
     known = {
         "images": lambda: images[:count],
-        "codes": lambda: prior.sample(count, 0).numpy(),
-        "labels": lambda: np.arange(count, dtype=np.int32) % max(classes, 1),
-        "seed": lambda: np.int32(0),
+        "codes": lambda: priors["z"].sample(count, 0).numpy(),
+        "labels": lambda: np.arange(count, dtype=np.int32) % priors["y"].dim,
         "count": lambda: np.int32(count),
         "image_bytes": lambda: np.array([_png(image) for image in images[:count]], object),
+        **{name: lambda prior=prior: prior.sample(count, 0).numpy() for name, prior in priors.items()},
     }
-    return {spec.name: known[spec.name]() for spec in specs}
+    return {spec.name: known[spec.name]() if spec.name in known else _zeros(spec, count) for spec in specs}
+
+
+def _zeros(spec, count):
+    return np.zeros([count if size is None else size for size in spec.shape], spec.dtype.as_numpy_dtype)
 
 
 def _png(image):

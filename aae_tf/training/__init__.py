@@ -1,4 +1,4 @@
-"""The training loop and what it needs: optimizers, sources of batches, checkpoints, averages, progress."""
+"""The training loop and what it needs: optimizers, sources of batches, checkpoints, averages, callbacks, progress."""
 
 from aae_tf.training.loop import Trainer
 from aae_tf.training.optimizers import learning_rate, make_optimizer

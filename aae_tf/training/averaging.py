@@ -19,6 +19,7 @@ class WeightAverage:
         self.decay = decay
         self.weights = [weight.value for weight in model.weights if weight.dtype.startswith(("float", "bfloat"))]
         self.averages = [tf.Variable(weight, trainable=False) for weight in self.weights]
+        self._own = None
 
     def update(self, step):
         """Move the averages towards the weights; `step`, a scalar int tensor, counts all steps from 0."""
@@ -28,17 +29,23 @@ class WeightAverage:
             average.assign_add(tf.cast(rate, average.dtype) * (weight - average))
 
     def apply(self):
-        """Write the averages into the model."""
+        """Write the averages into the model; `undo` gives it its own weights again."""
+        self._own = [weight.numpy() for weight in self.weights]
         for average, weight in zip(self.averages, self.weights, strict=True):
             weight.assign(average)
+
+    def undo(self):
+        """Give the model its own weights again, if it has the averages."""
+        if self._own is not None:
+            for weight, value in zip(self.weights, self._own, strict=True):
+                weight.assign(value)
+            self._own = None
 
     @contextlib.contextmanager
     def applied(self):
         """Within this context the model has the averages; after it, its own weights again."""
-        kept = [tf.identity(weight) for weight in self.weights]
         self.apply()
         try:
             yield
         finally:
-            for weight, value in zip(self.weights, kept, strict=True):
-                weight.assign(value)
+            self.undo()

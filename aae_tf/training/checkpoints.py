@@ -1,11 +1,11 @@
 """Checkpoints: everything a run needs to go on exactly, in one file, written beside and renamed.
 
 A checkpoint is an .npz file named after the epochs it has seen: the model's variables, the optimizers' (momentum,
-step counts, loss scale), the moving average, and the history so far. Reading tries the newest first.
+step counts, loss scale), the moving average, the history so far and the callbacks' state. Reading tries the newest
+first.
 """
 
 import json
-import os
 import re
 import zipfile
 from pathlib import Path
@@ -13,31 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from aae_tf.errors import InputError
+from aae_tf.files import write_beside
 
 KEEP = 2
 
 
-def write_beside(path, write):
-    """Write a file by `write(open binary file)` under another name, then rename it to `path`: whole or not at all."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with open(partial, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def write_json(path, values):
-    """Write values as indented JSON, whole or not at all."""
-    text = json.dumps(values, indent=2, allow_nan=False) + "\n"
-    write_beside(path, lambda file: file.write(text.encode()))
-
-
-def save(folder, epoch, variables, history):
+def save(folder, epoch, variables, history, state=None):
     """Write the checkpoint of an epoch and drop all but the last `KEEP`.
 
     Args:
@@ -45,11 +26,14 @@ def save(folder, epoch, variables, history):
         epoch: epochs finished.
         variables: list of variables; their order is their name.
         history: list of dicts, one an epoch.
+        state: dict of whatever else changes: numbers, texts, None, arrays, lists and dicts of them.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {f"v{number:05d}": variable.numpy() for number, variable in enumerate(variables)}
-    arrays["history"] = np.frombuffer(json.dumps(history).encode(), np.uint8)
+    plain = _plain(state or {}, arrays)
+    arrays["history"] = _text(history)
+    arrays["state"] = _text(plain)
     write_beside(folder / f"epoch-{epoch:06d}.npz", lambda file: np.savez(file, **arrays))
     for old in _found(folder)[:-KEEP]:
         old.unlink(missing_ok=True)
@@ -63,7 +47,7 @@ def restore(folder, variables):
         variables: list of variables, in the order they were saved.
 
     Returns:
-        (epochs finished, history), or (0, []) if there is no checkpoint.
+        (epochs finished, history, state), or (0, [], {}) if there is no checkpoint.
 
     Raises:
         InputError: the checkpoint belongs to another model.
@@ -73,6 +57,7 @@ def restore(folder, variables):
             with np.load(path) as arrays:
                 values = [arrays[name] for name in sorted(arrays.files) if name.startswith("v")]
                 history = json.loads(arrays["history"].tobytes())
+                state = _unplain(json.loads(arrays["state"].tobytes()), arrays) if "state" in arrays else {}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             continue  # cut short by a full disk or a copy: the one before it is whole
         expected = [tuple(variable.shape) for variable in variables]
@@ -80,14 +65,39 @@ def restore(folder, variables):
             raise InputError(f"'{path}' is the checkpoint of another model; use another out_dir")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value.astype(variable.dtype) if value.dtype != variable.dtype else value)
-        return _epoch(path), history
-    return 0, []
+        return _epoch(path), history, state
+    return 0, [], {}
 
 
 def latest_epoch(folder):
     """Return the epochs finished by the newest checkpoint in a folder, 0 if there is none."""
     found = _found(folder)
     return _epoch(found[-1]) if found else 0
+
+
+def _text(values):
+    return np.frombuffer(json.dumps(values).encode(), np.uint8)
+
+
+def _plain(value, arrays):
+    """Return a value as JSON has it, its arrays set aside in `arrays`."""
+    if isinstance(value, dict):
+        return {name: _plain(part, arrays) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part, arrays) for part in value]
+    if isinstance(value, np.ndarray):
+        name = f"a{len(arrays):05d}"
+        arrays[name] = value
+        return {"array": name}
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _unplain(value, arrays):
+    if isinstance(value, dict):
+        if set(value) == {"array"}:
+            return arrays[value["array"]]
+        return {name: _unplain(part, arrays) for name, part in value.items()}
+    return [_unplain(part, arrays) for part in value] if isinstance(value, list) else value
 
 
 def _found(folder):

@@ -1,4 +1,4 @@
-"""The training loop: runs the phases of any model, without knowing which model it trains.
+"""The training loop: takes the steps of any model, without knowing which model it trains.
 
 An epoch is a few calls of one compiled function with the step loop inside the graph. Everything random in it is a
 function of (seed, epoch, step), so a run that is killed and resumed from a checkpoint ends with the same weights,
@@ -7,18 +7,18 @@ bit for bit, as one that never stopped.
 
 import contextlib
 import time
-from dataclasses import replace
 
 import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.data import Stream
-from aae_tf.errors import InputError, NonFiniteLossError, check_choice
-from aae_tf.models.phases import ORDERS
-from aae_tf.priors import as_seed, fold
+from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.models.phases import ORDERS, arranged, check_order, phases_of
+from aae_tf.pixels import white
+from aae_tf.seeds import as_seed, fold
 from aae_tf.training import checkpoints
 from aae_tf.training.averaging import WeightAverage
-from aae_tf.training.optimizers import set_learning_rate
+from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.sources import InMemory, Streamed
 
 STRETCH_SECONDS = 1.0
@@ -26,26 +26,30 @@ CHECKPOINT_SECONDS = 10.0
 
 
 class Trainer:
-    """Trains a model's phases on a dataset.
+    """Trains a model by its updates on a dataset.
 
     Args:
-        model: a built model with `phases()` and `codes(batch, seed, training)`.
+        model: a built model with `updates()`, `codes(batch, seed, training)` and `brings`.
         train: `aae_tf.data.Split` or `Stream`.
-        optimizers: dict of phase name to Keras optimizer; one object under two names is shared by those phases, which
-            then share one update.
+        optimizers: dict of an update's `state` (by default its first phase's name) to a Keras optimizer.
         batch_size: images a step, over all replicas.
         seed: seed of shuffles and draws.
-        order: 'alternating' or 'simultaneous'.
+        order: a name in `ORDERS`: 'alternating' or 'simultaneous'.
         weights: dict of phase name to a factor on its loss, over the phase's own.
+        joint: names of phases that are joined in one update.
+        ramps: dict of phase name to the epochs in which its weight rises from 0.
+        views: function (images float32 [N, H, W, C] in [0, 1], seed int32 [2]) to random views of them; None for none.
+            With views a batch has 'views', and its labelled images are seen through them.
         weight_average: decay of the moving average of the weights, 0 for none.
-        rates: function from an epoch (from 0) to a dict of phase name to learning rate; phases it leaves out keep
-            theirs. None: no schedules.
+        rates: function from an epoch (from 0) to a dict of an update's `state` to learning rate; those it leaves out
+            keep theirs. None: no schedules.
         jit_compile: whether XLA compiles the steps.
         strategy: a `tf.distribute.Strategy` within whose scope the model was made; None for one device.
         checkpoint_folder: where to keep checkpoints; None for none.
 
     Raises:
-        InputError: an unknown order, phases without an optimizer, too few images for a batch.
+        InputError: an unknown order or phase, an order that cannot take the updates, updates without an optimizer, too
+            few images for a batch, a model that needs views and none given.
     """
 
     def __init__(
@@ -57,21 +61,27 @@ class Trainer:
         seed=0,
         order="alternating",
         weights=None,
+        joint=(),
+        ramps=None,
+        views=None,
         weight_average=0.0,
         rates=None,
         jit_compile=True,
         strategy=None,
         checkpoint_folder=None,
     ):
-        self.model, self.optimizers, self.rates = model, optimizers, rates
-        self.step = ORDERS[check_choice("order", order, ORDERS)]
-        self.phases = [
-            replace(phase, weight=phase.weight * (weights or {}).get(phase.name, 1)) for phase in model.phases()
-        ]
-        self.names = [phase.name for phase in self.phases]
-        for name in self.names:
-            if name not in optimizers:
-                raise InputError(f"phase '{name}' has no optimizer; given: {', '.join(optimizers) or 'none'}")
+        self.model, self.optimizers, self.views = model, optimizers, views
+        self.step = ORDERS[order]
+        updates = model.updates()
+        self.names = list(phases_of(updates))
+        self.updates = arranged(updates, weights, joint, ramps)
+        check_order(order, self.updates)
+        for update in self.updates:
+            if update.state not in optimizers:
+                given = ", ".join(optimizers) or "none"
+                raise InputError(f"update '{update.name}' has no optimizer '{update.state}'; given: {given}")
+        if "views" in model.brings and views is None:
+            raise InputError(f"{type(model).__name__} is trained on views of the images; set some: views.shift=2")
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas = self.strategy.num_replicas_in_sync
         if batch_size % self.replicas:
@@ -81,6 +91,9 @@ class Trainer:
         self.source = Streamed(train, batch_size) if stream else InMemory(train, batch_size, seed)
         self.checkpoint_folder = checkpoint_folder
         self.epoch, self.history, self.length = 0, [], 1
+        self.stopped = False  # by a callback, before the last epoch
+        self._rates = Rates(optimizers, lambda name: (rates(self.epoch) if rates else {}).get(name))
+        self._callback_states = []
         with self.strategy.scope():
             self._build_optimizers()
             self.average = WeightAverage(model, weight_average) if weight_average else None
@@ -92,20 +105,27 @@ class Trainer:
     @property
     def variables(self):
         """Everything that changes in training, in a fixed order."""
-        unique = {id(optimizer): optimizer for optimizer in self.optimizers.values()}.values()
         found = [variable.value for variable in self.model.variables]
-        found += [variable.value for optimizer in unique for variable in optimizer.variables]
+        found += [variable.value for optimizer in self.optimizers.values() for variable in optimizer.variables]
         return found + (self.average.averages if self.average else [])
 
-    def save(self):
-        """Write a checkpoint of the epochs finished; only the chief of several workers writes."""
+    def save(self, callbacks=()):
+        """Write a checkpoint of the epochs finished; only the chief of several workers writes.
+
+        Args:
+            callbacks: whose state is kept beside.
+        """
         if self.checkpoint_folder is not None and _is_chief(self.strategy):
-            checkpoints.save(self.checkpoint_folder, self.epoch, self.variables, self.history)
+            state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states_of(callbacks)}
+            checkpoints.save(self.checkpoint_folder, self.epoch, self.variables, self.history, state)
 
     def restore(self):
         """Go on from the newest checkpoint, if there is one; returns the epochs finished."""
         if self.checkpoint_folder is not None:
-            self.epoch, self.history = checkpoints.restore(self.checkpoint_folder, self.variables)
+            self.epoch, self.history, state = checkpoints.restore(self.checkpoint_folder, self.variables)
+            self.stopped = state.get("stopped", False)
+            self._rates.scales |= state.get("scales", {})
+            self._callback_states = state.get("callbacks", [])
         return self.epoch
 
     def averaged(self):
@@ -114,22 +134,26 @@ class Trainer:
 
     def _build_optimizers(self):
         moved = {}
-        for phase in self.phases:
-            moved.setdefault(id(self.optimizers[phase.name]), []).extend(phase.variables)
-        for optimizer in self.optimizers.values():
-            if not optimizer.built and id(optimizer) in moved:
-                unique = {id(variable): variable for variable in moved[id(optimizer)]}
-                optimizer.build(list(unique.values()))
+        for update in self.updates:
+            moved.setdefault(update.state, []).extend(update.variables)
+        for state, variables in moved.items():
+            if not self.optimizers[state].built:
+                self.optimizers[state].build(list({id(variable): variable for variable in variables}.values()))
 
     # Epochs -------------------------------------------------------------------------------------------------
 
-    def fit(self, epochs, callbacks=(), validate=None):
-        """Train until `epochs` epochs are finished, checkpointing on the way.
+    def fit(self, epochs, callbacks=(), validate=None, displays=()):
+        """Train until `epochs` epochs are finished or a callback stops it, checkpointing on the way.
+
+        Callbacks see the weights that `validate` measured: the averaged ones, where there is an average. The model is
+        left with those, or with what a callback has restored at the end of training.
 
         Args:
             epochs: the total, epochs of earlier runs included.
-            callbacks: `keras.callbacks.Callback` objects; a batch, for them, is a stretch of steps.
-            validate: function to a dict of numbers, called after each epoch with averaged weights in place.
+            callbacks: `keras.callbacks.Callback` objects; a batch, for them, is a stretch of steps. What they have
+                noted is kept in checkpoints.
+            validate: function to a dict of numbers, called after each epoch.
+            displays: callbacks of which nothing is kept.
 
         Returns:
             list of dicts, one an epoch: 'epoch', each phase's mean loss, what `validate` gave, 'seconds'.
@@ -137,34 +161,42 @@ class Trainer:
         Raises:
             NonFiniteLossError: a loss became NaN or infinite; the last good checkpoint is kept.
         """
-        steps = self.source.steps
+        if self.average:
+            self.average.undo()
+        self.model.stop_training, self.model.optimizer = False, self._rates
+        try:
+            return self._fit(epochs, callbacks, validate, displays)
+        finally:
+            self.model.optimizer = None
+
+    def _fit(self, epochs, callbacks, validate, displays):
         listeners = keras.callbacks.CallbackList(
-            list(callbacks), model=self.model, epochs=epochs, steps=steps, verbose=0
+            [*displays, *callbacks], model=self.model, epochs=epochs, steps=self.source.steps, verbose=0
         )
-        self.model.stop_training = False
         listeners.on_train_begin()
+        restore_states(callbacks, self._callback_states)
         saved = time.monotonic()
-        while self.epoch < epochs and not self.model.stop_training:
+        while self.epoch < epochs and not self.stopped:
+            self._rates.follow()
             listeners.on_epoch_begin(self.epoch)
             started = time.monotonic()
             row = {"epoch": self.epoch + 1, **self._run_epoch(listeners)}
-            if validate is not None:
-                with self.averaged():
-                    row.update(validate())
-            row["seconds"] = round(time.monotonic() - started, 3)
-            self.history.append(row)
-            self.epoch += 1
-            listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
-            if time.monotonic() - saved > CHECKPOINT_SECONDS or self.epoch >= epochs or self.model.stop_training:
-                self.save()
+            with self.averaged():
+                row.update(validate() if validate is not None else {})
+                row["seconds"] = round(time.monotonic() - started, 3)
+                self.history.append(row)
+                self.epoch += 1
+                listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
+            self.stopped = bool(self.model.stop_training)
+            if time.monotonic() - saved > CHECKPOINT_SECONDS or self.epoch >= epochs or self.stopped:
+                self.save(callbacks)
                 saved = time.monotonic()
+        if self.average:
+            self.average.apply()
         listeners.on_train_end(self.history[-1] if self.history else {})
         return self.history
 
     def _run_epoch(self, listeners):
-        if self.rates is not None:
-            for name, rate in self.rates(self.epoch).items():
-                set_learning_rate(self.optimizers[name], rate)
         totals, done = np.zeros(len(self.names), "float32"), 0
         for stretch in self.source.stretches(self.epoch, lambda: self.length):
             listeners.on_train_batch_begin(stretch.first)
@@ -195,11 +227,13 @@ class Trainer:
         return totals.numpy(), bad.numpy()
 
     def _check_finite(self, bad):
-        for phase, step in zip(self.phases, bad, strict=True):
+        updates = {phase.name: update for update in self.updates for phase in update.phases}
+        for name, step in zip(self.names, bad, strict=True):
             if step >= 0:
-                lower = float(self.optimizers[phase.name].learning_rate) / 10
-                advice = f"{phase.kind}.learning_rate={lower:.1g}"
-                raise NonFiniteLossError(phase.name, self.epoch + 1, int(step) + 1, advice)
+                update = updates[name]
+                lower = float(self.optimizers[update.state].learning_rate) / 10
+                advice = f"{update.optimizer}.learning_rate={lower:.1g}"
+                raise NonFiniteLossError(name, self.epoch + 1, int(step) + 1, advice)
 
     # Steps, in the graph ------------------------------------------------------------------------------------
 
@@ -213,7 +247,8 @@ class Trainer:
         def one(step, totals, bad):
             seed = fold(fold(self.seed, epoch), step)
             chosen = tf.gather(rows, step - offset)
-            losses = self._run_step(images, labels, labelled, chosen, seed)
+            done = tf.cast(epoch, tf.float32) + tf.cast(step, tf.float32) / self.source.steps
+            losses = self._run_step(images, labels, labelled, chosen, seed, done)
             if self.average is not None:
                 self.average.update(epoch * self.source.steps + step)
             bad = tf.where((bad < 0) & ~tf.math.is_finite(losses), step, bad)
@@ -224,42 +259,46 @@ class Trainer:
         _, totals, bad = tf.while_loop(lambda step, *_: step < first + count, one, start)
         return totals, bad
 
-    def _run_step(self, images, labels, labelled, rows, seed):
+    def _run_step(self, images, labels, labelled, rows, seed, done):
         if self.replicas == 1:
-            batch = self._batch(images, labels, labelled, rows, seed)
-            return tf.stack(self.step(self.model, self.phases, self.optimizers, batch, seed))
+            batch = self._batch(images, labels, labelled, rows, seed, done)
+            return self._stacked(self.step(self.model, self.updates, self.optimizers, batch, seed))
         share = self.batch_size // self.replicas
 
-        def on_replica(images, labels, labelled, rows, seed):
+        def on_replica(images, labels, labelled, rows, seed, done):
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
             own = rows[number * share : (number + 1) * share]
             seed = fold(seed, number)
-            batch = self._batch(images, labels, labelled, own, seed)
-            losses = self.step(
-                self.model, self.phases, self.optimizers, batch, seed, self.replicas, self._compile_gradient
-            )
-            return tf.stack(losses)
+            batch = self._batch(images, labels, labelled, own, seed, done)
+            how = {"replicas": self.replicas, "compute": self._compile_gradient}
+            return self._stacked(self.step(self.model, self.updates, self.optimizers, batch, seed, **how))
 
-        losses = self.strategy.run(on_replica, args=(images, labels, labelled, rows, seed))
+        losses = self.strategy.run(on_replica, args=(images, labels, labelled, rows, seed, done))
         return self.strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
+
+    def _stacked(self, losses):
+        return tf.stack([losses[name] for name in self.names])
 
     def _compile_gradient(self, gradient):
         """Compile a gradient computation: with several replicas a collective must stay outside XLA."""
         return tf.function(gradient, jit_compile=True) if self.jit_compile else gradient
 
-    def _batch(self, images, labels, labelled, rows, seed):
+    def _batch(self, images, labels, labelled, rows, seed, done):
         """Gather and scale a batch (a gather, not a slice: XLA would fuse a slice into the matrix product)."""
-        batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows)}
-        if self.model.wants_labelled:
+        batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows), "epoch": done}
+        if self.views is not None:
+            batch["views"] = self.views(batch["images"], fold(seed, 102))
+        if "labelled" in self.model.brings:
             drawn = tf.random.stateless_uniform(tf.shape(rows), fold(seed, 101), 0, tf.size(labelled), tf.int32)
             chosen = tf.gather(labelled, drawn)
-            batch["labelled_images"] = _scaled(tf.gather(images, chosen))
+            labelled = _scaled(tf.gather(images, chosen))
+            batch["labelled_images"] = labelled if self.views is None else self.views(labelled, fold(seed, 103))
             batch["labelled_labels"] = tf.gather(labels, chosen)
         return batch
 
 
 def _scaled(images):
-    return tf.cast(images, tf.float32) / 255.0
+    return tf.cast(images, tf.float32) / white(images.dtype.as_numpy_dtype)
 
 
 def _is_chief(strategy):

@@ -15,11 +15,9 @@ def make_optimizer(settings, policy="float32"):
         settings: an `aae_tf.OptimizerSettings`.
         policy: dtype policy of the networks; 'mixed_float16' gets dynamic loss scaling.
     """
-    if settings.name == "sgd":
-        optimizer = keras.optimizers.SGD(settings.learning_rate, settings.momentum)
-    else:
-        maker = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}[settings.name]
-        optimizer = maker(settings.learning_rate, beta_1=settings.momentum)
+    momentum = "momentum" if settings.name == "sgd" else "beta_1"
+    config = {"learning_rate": settings.learning_rate, momentum: settings.momentum}
+    optimizer = keras.optimizers.get({"class_name": settings.name, "config": config})
     return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
 
 
@@ -36,8 +34,3 @@ def learning_rate(settings, epoch, epochs):
     if settings.schedule == "steps":
         return settings.learning_rate * 0.1 ** sum(epoch >= drop for drop in settings.drops)
     return settings.learning_rate
-
-
-def set_learning_rate(optimizer, rate):
-    """Set the rate of a Keras optimizer, whether or not it is wrapped for loss scaling."""
-    getattr(optimizer, "inner_optimizer", optimizer).learning_rate = rate

@@ -94,7 +94,7 @@ class Streamed:
             images, labels = element["image"], element["label"]
             count = len(images) // self.batch_size
             missing = size - len(images)
-            images = tf.pad(images, [[0, missing], [0, 0], [0, 0], [0, 0]])
+            images = tf.pad(images, [[0, missing], *[[0, 0]] * (images.shape.rank - 1)])
             labels = tf.pad(labels, [[0, missing]], constant_values=-1)
             first = number * self.block
             yield Stretch(images, labels, tf.constant(_labelled(labels.numpy())), rows, first, first, count)

@@ -16,7 +16,7 @@ recipe = aae_tf.recipes()["gaussian"].with_options(
 model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.Gaussian(LATENT, PRIOR_STD))
 model.build((None, 28, 28, 1))
 adam = aae_tf.OptimizerSettings("adam", 1e-3, 0.9)
-optimizers = {phase.name: make_optimizer(adam) for phase in model.phases()}
+optimizers = {update.state: make_optimizer(adam) for update in model.updates()}
 trainer = Trainer(model, data.Split(digits()), optimizers, BATCH, order=sys.argv[1])
 
 

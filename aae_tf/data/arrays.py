@@ -1,0 +1,65 @@
+"""A user's own arrays: images, (images, labels), and .npz files of them."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from aae_tf.data.checks import check_images, check_labels, fit_images
+from aae_tf.data.dataset import Split, split_own
+from aae_tf.errors import InputError
+
+NAMES = {"images", "x", "labels", "y", "x_train", "y_train", "x_test", "y_test"}
+
+
+def from_arrays(images, labels=None, image_size=0):
+    """Return a `Dataset` of images, [N, H, W(, C)], and labels, [N]; see `check_images` and `check_labels`."""
+    images = fit_images(check_images(images), image_size)
+    labels, names = (None, ()) if labels is None else check_labels(labels, len(images))
+    return split_own(images, labels, names, f"own arrays, {len(images):,} images")
+
+
+def from_npz(path, image_size=0):
+    """Return a `Dataset` of an .npz file.
+
+    Args:
+        path: a file with 'images' (or 'x') and, optionally, 'labels' (or 'y'), split as a folder is; or, as Keras
+            writes its datasets, with 'x_train', 'y_train', 'x_test', 'y_test': its own test split is then kept and
+            a tenth of the training images, drawn by a fixed shuffle, validates.
+        image_size: side to which images are cropped (centre square) and resized; 0 keeps them as they are.
+
+    Raises:
+        InputError: a file that cannot be read, or that holds none of these.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = file.files
+            arrays = {name.lower(): file[name] for name in names if name.lower() in NAMES}
+    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"'{path}' cannot be read as an .npz file: {error}") from None
+
+    def get(*names):
+        return next((arrays[name] for name in names if name in arrays), None)
+
+    if "x_train" in arrays and "x_test" in arrays:
+        given = get("x_train"), get("y_train"), get("x_test"), get("y_test")
+        return _own_test(*given, Path(path).name, image_size)
+    if get("images", "x") is None:
+        raise InputError(f"'{path}' holds {', '.join(names)}; needed: 'images' and, if any, 'labels'")
+    return from_arrays(get("images", "x"), get("labels", "y"), image_size)
+
+
+def _own_test(images, labels, test_images, test_labels, name, image_size):
+    """Return a `Dataset` that keeps a given test split."""
+    images = fit_images(check_images(images, "x_train"), image_size)
+    test_images = fit_images(check_images(test_images, "x_test"), image_size)
+    if images.shape[1:] != test_images.shape[1:]:
+        raise InputError(f"x_train has images of shape {images.shape[1:]}, x_test of {test_images.shape[1:]}")
+    count, names = len(images), ()
+    if labels is not None and test_labels is not None:
+        both = np.concatenate([np.ravel(labels), np.ravel(test_labels)])
+        both, names = check_labels(both, count + len(test_images))
+        labels, test_labels = both[:count], both[count:]
+    else:
+        labels = test_labels = None
+    return split_own(images, labels, names, f"{name}, {count:,} images", Split(test_images, test_labels))

@@ -1,0 +1,70 @@
+"""A user's own folder of image files."""
+
+from pathlib import Path
+
+import numpy as np
+
+from aae_tf.data.checks import check_images, check_labels, fit_image
+from aae_tf.data.dataset import split_own
+from aae_tf.errors import InputError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+
+def from_folder(folder, image_size=0):
+    """Return a `Dataset` of the image files in a folder: `folder/class/*.png|jpg`, or flat.
+
+    Photographs stand as their EXIF orientation says; grey images of 16 bits are scaled to 8.
+
+    Args:
+        folder: path. With subfolders that hold images, each is a class, in alphabetical order.
+        image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
+
+    Raises:
+        InputError: no folder, no images, an unreadable file, or images of several sizes without `image_size`.
+    """
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"'{folder}' holds no images ({', '.join(sorted(SUFFIXES))})")
+    classes = [path.relative_to(folder).parts[0] if path.parent != folder else None for path in files]
+    if None in classes and any(classes):
+        flat = classes.count(None)
+        raise InputError(
+            f"'{folder}' holds {flat} images beside class folders; put every image in a class folder, or none"
+        )
+    images = _read_files(files, image_size)
+    labels, names = (None, ()) if None in classes else check_labels(classes, len(files))
+    return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
+
+
+def _read_files(files, image_size):
+    images = (_open(path) for path in files)
+    images = [fit_image(image, image_size) if image_size else image for image in images]
+    sizes = {image.shape[:2] for image in images}
+    if len(sizes) > 1:
+        some = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)[:3])
+        raise InputError(f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64")
+    if any(image.shape[-1] == 3 for image in images):
+        images = [np.repeat(image, 3, -1) if image.shape[-1] == 1 else image for image in images]
+    return check_images(np.stack(images))
+
+
+def _open(path):
+    """Return an image file as uint8 [H, W, 1 or 3]."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as file:
+            pixels = _pixels(ImageOps.exif_transpose(file), file.format)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"'{path}' cannot be read as an image: {error}") from None
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _pixels(image, kind):
+    if image.mode.startswith("I;16") or (image.mode == "I" and kind == "PNG"):
+        return ((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)
+    if image.mode in ("I", "F"):
+        raise ValueError("it has 32 bits a pixel; save it with 8 or 16, or pass an array in [0, 1]")
+    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))

@@ -1,0 +1,107 @@
+"""Consistency: what is class y is class y however it is looked at.
+
+An encoder that gives a class to an image should give the same one to a view of it (Sajjadi et al., 2016, arXiv
+1606.04586; Xie et al., 2020, arXiv 1904.12848), and to the image moved in the direction that changes the answer most
+(virtual adversarial training, Miyato et al., 2018, arXiv 1704.03976), which needs no knowledge of the data. Beside them
+the mutual information of image and class (IMSAT, Hu et al., 2017, arXiv 1702.08720) asks for sure answers and for all
+classes. None of it reads a label.
+"""
+
+from aae_tf.backend import tf
+from aae_tf.models.phases import Phase, Update
+from aae_tf.seeds import fold
+
+
+def divergence(logits, others):
+    """Return KL(p || q) in nats, mean over rows, with no gradient through p: a scalar, at least 0.
+
+    Args:
+        logits: float32 [N, K], of p.
+        others: float32 [N, K], of q.
+    """
+    logits = tf.stop_gradient(logits)
+    gap = tf.nn.log_softmax(logits) - tf.nn.log_softmax(others)
+    return tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(logits) * gap, -1))
+
+
+def negative_information(y, spread=4.0):
+    """Return H(y|x) - spread · H(y) in nats, of q(y|x), float32 [N, K]; H(y) is of the batch's mean. A scalar.
+
+    Args:
+        y: float32 [N, K], rows that sum to 1.
+        spread: factor on H(y), above 1 to use every class.
+
+    Reference:
+        Hu et al., 2017, arXiv 1702.08720, section 3.2.
+    """
+
+    def entropy(p):
+        return -tf.reduce_sum(p * tf.math.log(p + 1e-8), -1)
+
+    return tf.reduce_mean(entropy(y)) - spread * entropy(tf.reduce_mean(y, 0))
+
+
+def adversarial_perturbation(logits_of, images, logits, size, seed, probe=1.0):
+    """Return the change of each image, of L2 norm `size`, that changes q(y|x) most: float32 like the images.
+
+    One step of the power method, from a random direction.
+
+    Args:
+        logits_of: function from images to logits of q(y|x), float32 [N, K].
+        images: float32 [N, ...].
+        logits: float32 [N, K], of the images as they are.
+        size: L2 norm of the change.
+        seed: int32 [2].
+        probe: L2 norm of the step that finds the direction.
+
+    Reference:
+        Miyato et al., 2018, arXiv 1704.03976, section 3.3.
+    """
+    direction = _unit(tf.random.stateless_normal(tf.shape(images), seed))
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(direction)
+        change = divergence(logits, logits_of(images + probe * direction))
+    return tf.stop_gradient(size * _unit(tape.gradient(change, direction)))
+
+
+def _unit(rows):
+    axes = list(range(1, rows.shape.rank))
+    return rows * tf.math.rsqrt(tf.reduce_sum(tf.square(rows), axes, keepdims=True) + 1e-12)
+
+
+def consistency_updates(model):
+    """Return the updates of a `CategoricalAAE` that its options ask for: consistency with views, with a virtual
+    adversarial perturbation, and mutual information.
+
+    Args:
+        model: a `CategoricalAAE`.
+    """
+    variables = model.encoder.variables_of("y_logits")
+
+    def logits_of(images, seed):
+        return model.codes({"images": images}, seed=seed, training=True)["y_logits"]
+
+    def with_views(batch, codes, seed):
+        return divergence(codes["y_logits"], logits_of(batch["views"], seed))
+
+    def with_perturbation(batch, codes, seed):
+        images, logits = batch["images"], codes["y_logits"]
+        noise, start = fold(seed, 0), fold(seed, 1)
+        moved = adversarial_perturbation(
+            lambda images: logits_of(images, noise), images, logits, model.perturbation, start
+        )
+        return divergence(logits, logits_of(images + moved, noise))
+
+    def information(batch, codes, seed):
+        return negative_information(codes["y"])
+
+    asked = {
+        "consistency": (model.consistency, with_views),
+        "perturbation": (model.perturbation, with_perturbation),
+        "information": (model.information, information),
+    }
+    return [
+        Update(Phase(name, loss, variables), optimizer="classification")
+        for name, (wanted, loss) in asked.items()
+        if wanted
+    ]

@@ -1,0 +1,258 @@
+"""Using a trained model: encode, decode, reconstruct, sample, score, and the same as signatures to serve.
+
+Everything here is said of the model's codes by name, so it holds for models with any number of them.
+"""
+
+import numpy as np
+
+from aae_tf.backend import tf
+from aae_tf.errors import InputError, check_choice
+from aae_tf.models.inputs import as_images
+from aae_tf.seeds import as_seed, fold
+
+
+class Inference:
+    """What a `LatentModel` is used for once it is trained."""
+
+    default_signature = "encode"
+
+    @property
+    def drawn(self):
+        """Names of the codes that are numbers, 'z' first: all but the class y, which is given as a label."""
+        return [name for name in self.priors if name != "y"]
+
+    @property
+    def reads_labels(self):
+        """Whether an image comes with its label, which the decoder sees."""
+        return "labels" in self.brings
+
+    def call(self, inputs, training=False):
+        """Return reconstructions of images, or of (images, labels) for models that read labels."""
+        images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
+        batch = self._batch(as_images(images), labels)
+        return self.to_images(self.codes(batch, training=training), training)
+
+    def _batch(self, images, labels=None):
+        if not self.reads_labels:
+            return {"images": images}
+        if labels is None:
+            raise InputError(f"{type(self).__name__} decodes with labels; give one for each of the images")
+        return {"images": images, "labels": tf.cast(labels, tf.int32)}
+
+    def to_images(self, codes, training=False):
+        """Return images, float32 tensor [N, H, W, C] in [0, 1], of a dict of codes.
+
+        Args:
+            codes: dict of codes, float32 [N, D].
+            training: whether layers act as in training.
+        """
+        return self.image_scale.invert(tf.cast(self.decoder(self.decoder_input(codes), training=training), tf.float32))
+
+    def encode(self, images, seed=None, batch_size=1000, code="z"):
+        """Return the codes of images.
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+            seed: None for each image's representative code, an int for one sample of q(z|x).
+            batch_size: images per pass.
+            code: which code, for models with several.
+
+        Returns:
+            float32 array [N, D].
+        """
+
+        def run(images, *seed):
+            return self.codes({"images": images}, seed=seed[0] if seed else None)[code]
+
+        check_choice("code", code, self.priors)
+        name = f"encode {code}" if seed is None else f"encode {code} sample"
+        return self._over_images(name, run, batch_size, images, seed=seed)
+
+    def decode(self, codes, labels=None, batch_size=1000):
+        """Return images of codes.
+
+        Args:
+            codes: float [N, D], codes z; for models with further codes a dict of name to float [N, D].
+            labels: int [N], each row's class or cluster, for models whose decoder sees one.
+            batch_size: codes per pass.
+
+        Returns:
+            float32 array [N, H, W, C] in [0, 1].
+
+        Raises:
+            InputError: labels or a code are missing, or labels were given to a model whose decoder sees none.
+        """
+        codes = codes if isinstance(codes, dict) else {"z": codes}
+        if set(codes) != set(self.drawn):
+            raise InputError(
+                f"codes {', '.join(codes)} were given; {type(self).__name__} decodes {', '.join(self.drawn)}"
+            )
+        if bool(self.classes) != (labels is not None):
+            wanted = "decodes with labels; give one for each row" if self.classes else "decodes codes alone, no labels"
+            raise InputError(f"{type(self).__name__} {wanted}")
+        if labels is not None:
+            labels = self._known(labels, len(next(iter(codes.values()))))
+        rows = np.concatenate([np.asarray(codes[name], "float32") for name in self.drawn], -1)
+        sizes = [self.priors[name].dim for name in self.drawn]
+
+        def run(rows, labels=None):
+            return self.decode_graph(dict(zip(self.drawn, tf.split(rows, sizes, -1), strict=True)), labels)
+
+        return self._over_codes("decode", run, batch_size, rows, labels, sum(sizes))
+
+    def _known(self, labels, count):
+        labels = np.asarray(labels)
+        if labels.shape != (count,) or np.any((labels < 0) | (labels >= self.classes)):
+            raise InputError(f"labels were given for {count} rows; accepted: [{count}] of 0 to {self.classes - 1}")
+        return labels.astype("int32")
+
+    def decode_graph(self, codes, labels=None):
+        """Return images of codes, as `decode` does, in the graph.
+
+        Args:
+            codes: dict of codes, float32 tensors [N, D], without y.
+            labels: int32 tensor [N], for models whose decoder sees one.
+        """
+        y = {} if labels is None else {"y": tf.one_hot(labels, self.classes)}
+        return self.to_images({**codes, **y})
+
+    def reconstruct(self, images, labels=None, batch_size=1000):
+        """Return reconstructions, float32 array [N, H, W, C] in [0, 1].
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+            labels: int [N], for models that read labels; ignored by others.
+            batch_size: images per pass.
+
+        Raises:
+            InputError: labels are missing.
+        """
+        labels = self._needed(labels)
+        return self._over_images(
+            "reconstruct", lambda *inputs: self(inputs if self.reads_labels else inputs[0]), batch_size, images, labels
+        )
+
+    def _needed(self, labels):
+        if self.reads_labels and labels is None:
+            raise InputError(f"{type(self).__name__} decodes with labels; give one for each of the images")
+        return np.asarray(labels, "int32") if self.reads_labels else None
+
+    def sample(self, n, seed=0, labels=None, batch_size=1000):
+        """Return `n` new images: decoded prior samples.
+
+        Args:
+            n: how many.
+            seed: int; the same seed gives the same images.
+            labels: int [n], the class of each, for models with labels or a prior with classes; drawn if not given.
+            batch_size: images per pass.
+
+        Returns:
+            float32 array [n, H, W, C] in [0, 1].
+        """
+        codes, labels = self.draw(n, seed, labels)
+        return self.decode({name: code.numpy() for name, code in codes.items()}, labels, batch_size)
+
+    def draw(self, n, seed, labels=None):
+        """Return samples of the priors, a dict of codes float32 [n, D], and the labels to decode them with.
+
+        Args:
+            n: how many.
+            seed: int.
+            labels: int [n], -1 to draw one; all are drawn if not given.
+
+        Returns:
+            (dict of codes, int32 [n] or None): the labels are None for models whose decoder sees none.
+        """
+        parts = None if self.classes else labels
+        codes = {
+            name: self.priors[name].sample(n, seed if number == 0 else fold(seed, 1 + number), parts)
+            for number, name in enumerate(self.drawn)
+        }
+        if not self.classes:
+            return codes, None
+        drawn = tf.random.stateless_uniform([n], fold(seed, 1), 0, self.classes, tf.int32)
+        if labels is not None:
+            drawn = tf.where(tf.cast(labels, tf.int32) >= 0, tf.cast(labels, tf.int32), drawn)
+        return codes, drawn
+
+    def score(self, images, labels=None, batch_size=1000):
+        """Return how unusual images are: dict of name to float32 array [N].
+
+        Args:
+            images: uint8 or float [N, H, W(, C)].
+            labels: int [N], for models that read labels; ignored by others.
+            batch_size: images per pass.
+        """
+
+        def run(images, *labels):
+            return self.scores(self._batch(images, *labels))
+
+        return self._over_images("score", run, batch_size, images, self._needed(labels))
+
+    def scores(self, batch):
+        """Return the scores in the graph, dict of name to float32 [N]: here the reconstruction error alone.
+
+        Args:
+            batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and 'labels' for models that read them.
+        """
+        outputs = self.to_images(self.codes(batch))
+        axes = list(range(1, outputs.shape.rank))
+        return {"reconstruction_error": tf.reduce_mean(tf.square(batch["images"] - outputs), axes)}
+
+    def signatures(self):
+        """Return the functions to serve.
+
+        Returns:
+            dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`).
+        """
+        images = tf.TensorSpec((None, *self._element_shape), tf.float32, "images")
+        labels = tf.TensorSpec((None,), tf.int32, "labels")
+        codes = [self._code_spec(name) for name in self.drawn]
+        seed, count = tf.TensorSpec((), tf.int32, "seed"), tf.TensorSpec((), tf.int32, "count")
+        with_image = [images, labels] if self.reads_labels else [images]
+
+        def encode(images):
+            found = self.codes({"images": images})
+            return {spec.name: found[name] for name, spec in zip(self.drawn, codes, strict=True)}
+
+        def decode(*inputs):
+            drawn = dict(zip(self.drawn, inputs, strict=False))
+            return {"images": self.decode_graph(drawn, inputs[-1] if self.classes else None)}
+
+        def reconstruct(*inputs):
+            return {"images": self(inputs if self.reads_labels else inputs[0])}
+
+        def sample(seed, count, labels=None):
+            found, labels = self.draw(count, as_seed(tf.stack([0, seed])), labels)
+            given = {spec.name: found[name] for name, spec in zip(self.drawn, codes, strict=True)}
+            return {"images": self.decode_graph(found, labels), **given, **({"labels": labels} if self.classes else {})}
+
+        def sample_labels(seed, labels):
+            return sample(seed, tf.size(labels), labels)
+
+        def score(images, labels=None):
+            return self.scores(self._batch(images, labels))
+
+        return {
+            "encode": (encode, [images]),
+            "decode": (decode, [*codes, labels] if self.classes else codes),
+            "reconstruct": (reconstruct, with_image),
+            "sample": (sample_labels, [seed, labels]) if self.classes else (sample, [seed, count]),
+            "score": (score, with_image),
+        }
+
+    def _code_spec(self, name):
+        return tf.TensorSpec((None, self.priors[name].dim), tf.float32, "codes" if name == "z" else name)
+
+    @property
+    def _element_shape(self):
+        return tuple(self.get_build_config()["input_shape"][1:])
+
+    def _over_images(self, name, run, batch_size, images, labels=None, seed=None):
+        """Return `run` of images, batch by batch; see `Batches`."""
+        return self._batches(name, run, self._element_shape, batch_size, images, labels, seed)
+
+    def _over_codes(self, name, run, batch_size, codes, labels=None, size=None):
+        """Return `run` of codes, float [N, size], batch by batch; see `Batches`."""
+        codes = np.asarray(codes, "float32")
+        return self._batches(name, run, (size or self.prior.dim,), batch_size, codes, labels)

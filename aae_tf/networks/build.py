@@ -1,0 +1,232 @@
+"""From a recipe's numbers to networks: what can be set of a network are the arguments of the function that makes it."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
+from aae_tf.networks.discriminators import MLPDiscriminator
+from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody
+from aae_tf.networks.layers import IMAGE_SCALES, ImageScale
+from aae_tf.networks.posteriors import POSTERIORS, DeterministicPosterior
+from aae_tf.options import Choices, Range, options_of
+from aae_tf.registry import Registry
+from aae_tf.seeds import seeds
+
+ARCHITECTURES = Registry("architecture")
+HEAD_NORMS = Choices(("none", "y", "both", "balanced"))
+Widths = Annotated[tuple[int, ...], Range(1)]
+
+# A logit of unit variance that is high for one image in K has it sqrt(K) above the others'; three times that makes the
+# softmax all but one-hot.
+BALANCED_LOGIT_STD = 3.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What networks are made for.
+
+    Attributes:
+        shape: shape of one element, (H, W, C) of an image.
+        latent_dim: dimension of z.
+        classes: entries of y, 0 for none.
+        spread: standard deviation of the prior's coordinates.
+        seed: the recipe's.
+        dtype: Keras dtype policy.
+    """
+
+    shape: tuple
+    latent_dim: int
+    classes: int = 0
+    spread: float = 1.0
+    seed: int = 0
+    dtype: str = "float32"
+
+    def seed_of(self, role):
+        """Return the seed of one of the networks, an int.
+
+        Args:
+            role: the network's number.
+        """
+        return seeds([self.seed, role], 1)[0]
+
+
+@ARCHITECTURES.register("mlp")
+class Dense:
+    """Dense layers alone, the paper's."""
+
+    def body(self, **arguments):
+        """Return the encoder's body."""
+        return MLPBody(**arguments)
+
+    def decoder(self, **arguments):
+        """Return the decoder."""
+        return MLPDecoder(**arguments)
+
+
+@ARCHITECTURES.register("convolutional")
+class Convolutional:
+    """Convolutions of stride 2 beside the dense layers: before them in the encoder, after them in the decoder.
+
+    Args:
+        filters: filters of the encoder's convolutions, fine to coarse; the decoder has them the other way round.
+    """
+
+    def __init__(self, filters: Widths = (32, 64, 128)):
+        self.filters = filters
+
+    def body(self, **arguments):
+        """Return the encoder's body."""
+        return ConvolutionalBody(filters=self.filters, **arguments)
+
+    def decoder(self, **arguments):
+        """Return the decoder."""
+        return ConvolutionalDecoder(filters=self.filters[::-1], **arguments)
+
+
+def encoder_maker(labels=False, heads=None):
+    """Return a function (plan, options) that makes an `Encoder`, with its posterior as the head 'z'.
+
+    Args:
+        labels: whether it has a second head, the logits of q(y|x), float32 [N, K], under 'y_logits'.
+        heads: makers of further heads, codes [N, D]: dict of code name to a function (plan, options) to a posterior.
+    """
+    further = heads or {}
+
+    def make_encoder(
+        plan,
+        architecture: Annotated[str, ARCHITECTURES] = "mlp",
+        posterior: Annotated[str, POSTERIORS] = "deterministic",
+        widths: Widths = (1000, 1000),
+        activation: str = "relu",
+        initializer: str = "glorot_uniform",
+        batch_norm: bool | tuple[int, ...] = False,
+        head_batch_norm: Annotated[str, HEAD_NORMS] = "none",
+        input_noise: Annotated[float, Range(0.0)] = 0.0,
+        input_dropout: Annotated[float, Range(0.0, 0.99)] = 0.0,
+        **more,
+    ):
+        """Return an `Encoder`.
+
+        Args:
+            plan: a `Plan`.
+            architecture: a name in `ARCHITECTURES`: 'mlp' or 'convolutional'.
+            posterior: q(z|x), a name in `POSTERIORS`: 'deterministic', 'gaussian' or 'universal' (§2).
+            widths: units of the dense hidden layers.
+            activation: hidden activation, a Keras name.
+            initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
+            batch_norm: batch normalisation in the hidden layers: of all, of none, or of those with these numbers
+                (from 1).
+            head_batch_norm: batch normalisation on the heads: 'none', 'y', 'both' (§6), or 'balanced': both, with no
+                scale and shift learned, so that every cluster keeps its share of the images.
+            input_noise: standard deviation of Gaussian noise on the input, in training only.
+            input_dropout: share of input values dropped, in training only.
+            **more: what the architecture, the posterior and further heads take.
+        """
+        shared = _shared(plan, activation, initializer)
+        body = make(ARCHITECTURES[architecture], more).body(
+            widths=widths, batch_norm=batch_norm, seed=plan.seed_of(1), **shared
+        )
+        balanced = head_batch_norm == "balanced"
+        options = {"kernel_initializer": initializer, "seed": plan.seed_of(2)}
+        norm = {"batch_norm": balanced or head_batch_norm == "both", "norm_std": plan.spread if balanced else None}
+        norm = norm if posterior == "deterministic" else {}  # the others have no batch normalisation
+        heads = {"z": make(POSTERIORS[posterior], more, plan.latent_dim, name="z", **norm, **options)}
+        if labels:
+            options["seed"] += 1
+            norm = {"batch_norm": head_batch_norm != "none", "norm_std": BALANCED_LOGIT_STD if balanced else None}
+            heads["y_logits"] = DeterministicPosterior(plan.classes, name="y_logits", **norm, **options)
+        heads |= {name: make(maker, more, plan) for name, maker in further.items()}
+        return Encoder(body, heads, input_noise, input_dropout, name="encoder")
+
+    make_encoder.makers = tuple(further.values())
+    return make_encoder
+
+
+def make_decoder(
+    plan,
+    architecture: Annotated[str, ARCHITECTURES] = "mlp",
+    widths: Widths = (1000, 1000),
+    activation: str = "relu",
+    initializer: str = "glorot_uniform",
+    decoder_batch_norm: bool | tuple[int, ...] = False,
+    image_scale: Annotated[str, IMAGE_SCALES] = "unit",
+    **more,
+):
+    """Return a decoder, its output in the image scale.
+
+    Args:
+        plan: a `Plan`.
+        architecture: a name in `ARCHITECTURES`.
+        widths: units of the encoder's dense hidden layers; the decoder has them the other way round.
+        activation: hidden activation, a Keras name.
+        initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
+        decoder_batch_norm: batch normalisation in the hidden layers, as `batch_norm` in the encoder's.
+        image_scale: what the networks see of an image, see `ImageScale`.
+        **more: what the architecture takes.
+    """
+    return make(ARCHITECTURES[architecture], more).decoder(
+        image_shape=plan.shape,
+        widths=widths[::-1],
+        output_activation=ImageScale(image_scale).output_activation,
+        batch_norm=decoder_batch_norm,
+        seed=plan.seed_of(3),
+        name="decoder",
+        **_shared(plan, activation, initializer),
+    )
+
+
+def discriminator_maker(name="discriminator", role=4):
+    """Return a function (plan, options) that makes a discriminator.
+
+    Args:
+        name: the network's name.
+        role: number that separates the initial weights of several discriminators.
+    """
+
+    def make_discriminator(
+        plan, discriminator_widths: Widths = (1000, 1000), activation: str = "relu", initializer: str = "glorot_uniform"
+    ):
+        shared = _shared(plan, activation, initializer)
+        return MLPDiscriminator(discriminator_widths, seed=plan.seed_of(role), name=name, **shared)
+
+    return make_discriminator
+
+
+def make(maker, given, *arguments, **named):
+    """Return what a maker makes, called with those of the given options that it takes.
+
+    Args:
+        maker: a function or a class.
+        given: dict of option name to value, of which others take some.
+        *arguments: its other arguments.
+        **named: arguments by name, which go before the given ones.
+    """
+    accepted = accepted_by([maker], given)
+    return maker(*arguments, **{**{name: given[name] for name in given if name in accepted}, **named})
+
+
+def accepted_by(takers, given, every=False):
+    """Return what several takers of options take together: their own, and those of the things that they name.
+
+    Args:
+        takers: classes and functions; a function's `makers`, which it calls, are asked too.
+        given: dict of option name to value: which things are named.
+        every: whether the options of everything that could be named count.
+
+    Returns:
+        dict of name to `aae_tf.options.Option`.
+    """
+    found = {}
+    called = [maker for taker in takers if not isinstance(taker, type) for maker in getattr(taker, "makers", ())]
+    for taker in (*takers, *called):
+        found = options_of(taker, getattr(taker, "given", ())) | found
+    for name, option in list(found.items()):
+        registry = option.registry
+        if registry is not None:
+            for each in registry if every else [given.get(name, option.default)]:
+                found |= options_of(registry[each], registry.given)
+    return found
+
+
+def _shared(plan, activation, initializer):
+    return {"activation": activation, "kernel_initializer": initializer, "dtype": plan.dtype}

@@ -1,0 +1,205 @@
+"""Options: what a constructor's arguments accept, read from its signature.
+
+A model, a network or a prior says what can be set of it by its arguments with defaults, and no list of them is kept
+elsewhere. Annotations check more than the default's type does:
+
+    def __init__(self, dim=2, radius: Annotated[float, Range(0)] = 4.0): ...
+    def __init__(self, adversarial_loss: Annotated[str, ADVERSARIAL] = "non_saturating"): ...
+
+Nothing here imports TensorFlow.
+"""
+
+import inspect
+import math
+import types
+import typing
+from dataclasses import dataclass
+
+from aae_tf.errors import InputError, check_choice
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; every entry of a tuple of numbers."""
+
+    low: float
+    high: float | None = None
+
+    def check(self, name, value):
+        """Return the value.
+
+        Args:
+            name: what it is called, for the message.
+            value: a number, or a tuple of them.
+
+        Raises:
+            InputError: it is no number, or out of range.
+        """
+        for number in value if isinstance(value, tuple) else (value,):
+            numeric = isinstance(number, int | float) and not isinstance(number, bool)
+            if not numeric or not (self.low <= number < math.inf and (self.high is None or number <= self.high)):
+                bounds = f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
+                raise InputError(f"{name}={value!r} is out of range; accepted: numbers {bounds}")
+        return value
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of these names; a `Registry` does as well."""
+
+    names: tuple
+
+    def check(self, name, value):
+        """Return the value.
+
+        Args:
+            name: what it is called, for the message.
+            value: a name.
+
+        Raises:
+            InputError: it is none of the names.
+        """
+        return check_choice(name, value, self.names)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One argument that can be set.
+
+    Attributes:
+        name: its name.
+        default: its value unless it is set.
+        kind: its type.
+        checks: `Range`, `Choices` or `Registry` objects that its value must pass.
+    """
+
+    name: str
+    default: object
+    kind: object
+    checks: tuple = ()
+
+    def read(self, value):
+        """Return a value, or text from the command line, as the option's type.
+
+        Args:
+            value: a Python value, or text.
+
+        Raises:
+            InputError: it cannot be read, or a check refuses it.
+        """
+        value = read(self.name, self.kind, value)
+        for check in self.checks:
+            check.check(self.name, value)
+        return value
+
+    @property
+    def registry(self):
+        """The `Registry` that the option's value is a name in, or None."""
+        return next((check for check in self.checks if not isinstance(check, Range | Choices)), None)
+
+
+def arguments_of(thing):
+    """Return the arguments of a function, or of a class and of the bases that it passes the rest on to.
+
+    Args:
+        thing: a class or a function; of a class, the bases as far as Keras' own.
+
+    Returns:
+        dict of name to `inspect.Parameter`.
+    """
+    bases = [each for each in getattr(thing, "__mro__", ()) if each.__module__.partition(".")[0] != "keras"]
+    makers = [vars(each).get("__init__") for each in bases] if inspect.isclass(thing) else [thing]
+    found = {}
+    for maker in filter(inspect.isroutine, makers):
+        arguments = inspect.signature(maker).parameters.values()
+        found = {
+            each.name: each for each in arguments if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        } | found
+        if not any(each.kind is each.VAR_KEYWORD for each in arguments):
+            break
+    return {name: each for name, each in found.items() if name != "self"}
+
+
+def options_of(thing, given=()):
+    """Return what can be set of a class or a function: its arguments with defaults.
+
+    Args:
+        thing: a class or a function, see `arguments_of`.
+        given: names of arguments that are not options, because the caller gives them.
+
+    Returns:
+        dict of name to `Option`.
+    """
+    return {
+        name: _option(each)
+        for name, each in arguments_of(thing).items()
+        if each.default is not each.empty and name not in given
+    }
+
+
+def _option(argument):
+    kind, checks = argument.annotation, ()
+    if typing.get_origin(kind) is typing.Annotated:
+        kind, *checks = typing.get_args(kind)
+    return Option(argument.name, argument.default, type(argument.default) if kind is argument.empty else kind, checks)
+
+
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}
+
+
+def read(name, kind, value):
+    """Return a Python value, or text from the command line, as a type.
+
+    Args:
+        name: what it is called, for the message.
+        kind: int, float, bool, str, `tuple[...]` or a union of these.
+        value: the value or the text.
+
+    Raises:
+        InputError: it cannot be read so.
+    """
+    try:
+        return _read(name, kind, value)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        wanted = _WANTED.get(kind, str(kind).replace("|", "or"))
+        if typing.get_origin(kind) is tuple or kind is tuple:
+            wanted = "values separated by commas"
+        raise InputError(f"{name}={value!r} cannot be read; accepted: {wanted}") from None
+
+
+def _read(name, kind, value):
+    if isinstance(kind, types.UnionType):
+        return _read_union(name, typing.get_args(kind), value)
+    if typing.get_origin(kind) is tuple or kind is tuple:
+        parts = value.replace("(", "").replace(")", "").split(",") if isinstance(value, str) else value
+        item = (typing.get_args(kind) or (str,))[0]
+        return tuple(_read(name, item, part.strip() if isinstance(part, str) else part) for part in parts if part != "")
+    if kind is bool:
+        return _TRUTH[value.lower()] if isinstance(value, str) else {True: True, False: False}[value]
+    if kind is int:
+        number = float(value)
+        if isinstance(value, bool) or number != int(number):
+            raise ValueError
+        return int(number)
+    if kind is float:
+        if isinstance(value, bool):
+            raise ValueError
+        return float(value)
+    if kind is dict:
+        return dict(value)
+    if isinstance(value, kind):
+        return value
+    raise ValueError
+
+
+def _read_union(name, kinds, value):
+    """Read as the first of several types that takes it; '0' and '1' are numbers where a number is accepted."""
+    plain = [kind for kind in kinds if isinstance(kind, type) and type(value) is kind]
+    numbers = [kind for kind in kinds if kind is not bool] if value in ("0", "1") else list(kinds)
+    for kind in plain or numbers:
+        try:
+            return _read(name, kind, value)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+    raise ValueError

@@ -1,0 +1,144 @@
+"""Changing a recipe by names and values, as Python and the command line give them.
+
+Nothing here imports TensorFlow until a name of the model or of the prior has to be looked up.
+"""
+
+from dataclasses import replace
+
+from aae_tf.errors import InputError, check_choice
+from aae_tf.options import Range, read
+from aae_tf.recipes.recipe import JOINT, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, fields_of
+
+SHORT = {
+    "prior_std": "prior.std",
+    "reconstruction_weight": "weights.reconstruction",
+    "generator_weight": "weights.generator",
+}
+FIXED = ("name", "summary", "model")
+OWN = {name: each for name, each in fields_of(Recipe).items() if name not in ("prior", "options", "variants", *FIXED)}
+OPTIMIZER = fields_of(OptimizerSettings)
+NUMBERS = ("weights", "ramps", "views")
+
+
+def changed(recipe, options, every=False):
+    """Return a recipe with fields and options changed; see `Recipe.with_options`.
+
+    Args:
+        recipe: a `Recipe`.
+        options: dict of name to value.
+        every: whether options of architectures and posteriors that are not set are accepted.
+
+    Raises:
+        InputError: an unknown name, or a value that is not accepted.
+    """
+    of_model = {}
+    named = {SHORT.get(name, name): value for name, value in options.items()}
+    for name, value in sorted(named.items(), key=lambda each: "." in each[0]):  # a whole before its parts
+        found = _with_field(recipe, name, value)
+        if found is None:
+            of_model[name] = value
+        recipe = found or recipe
+    return _with_model_options(recipe, of_model, every) if of_model else recipe
+
+
+def _with_field(recipe, name, value):
+    """Return the recipe with one field changed, or None if the name is not of a field."""
+    head, _, rest = name.partition(".")
+    kinds = {*USUAL_OPTIMIZERS, *recipe.optimizers}
+    if name in FIXED:
+        raise InputError(f"a recipe's {name} cannot be set; pass another recipe's name, or a Recipe")
+    if head == "prior":
+        return replace(recipe, prior=_prior(recipe.prior, rest, value))
+    if head in NUMBERS:
+        return replace(recipe, **{head: _numbers(head, getattr(recipe, head), rest, value)})
+    if head == "optimizers" and isinstance(value, dict):
+        for kind, settings in value.items():
+            recipe = _with_optimizer(recipe, kind, settings)
+        return recipe
+    if head in OWN:
+        if rest:
+            raise InputError(f"'{head}' has no part '{rest}'; set it as a whole: {head}=VALUE")
+        return replace(recipe, **{head: _field(head, value)})
+    if rest in OPTIMIZER:
+        return _with_optimizer(recipe, head, {rest: value})
+    if isinstance(value, OptimizerSettings) or (isinstance(value, dict) and head in kinds):
+        return _with_optimizer(recipe, head, value)
+    if rest or head in kinds:
+        accepted = ", ".join(f"{head}.{part}" for part in OPTIMIZER)
+        raise InputError(f"unknown option '{name}'; of an optimizer accepted: {accepted}")
+    return None
+
+
+def _with_optimizer(recipe, kind, value):
+    if not isinstance(value, OptimizerSettings):
+        for part in value:
+            check_choice(f"option of {kind}", part, OPTIMIZER)
+        parts = {part: OPTIMIZER[part].read(each) for part, each in value.items()}
+        start = recipe.optimizers.get(kind) or USUAL_OPTIMIZERS.get(kind) or OptimizerSettings("adam", 1e-3)
+        value = replace(start, **parts)
+    return replace(recipe, optimizers={**recipe.optimizers, kind: value})
+
+
+def _with_model_options(recipe, given, every):
+    if recipe.model == "own":
+        names = ", ".join(given)
+        raise InputError(f"the model is an object of yours, so {names} cannot be set here; set it on the model")
+    if "components" in given:
+        recipe, given = _with_components(recipe, dict(given))
+    accepted = replace(recipe, options={**recipe.options, **given}).accepted(every)
+    for name in given:
+        if name not in accepted:
+            check_choice(f"option of {recipe.model}", name, [*accepted, *sorted(OWN)])
+    chosen = {name: accepted[name].read(value) for name, value in given.items()}
+    kept = {name: value for name, value in recipe.options.items() if name in accepted}
+    return replace(recipe, options={**kept, **chosen})
+
+
+def _with_components(recipe, given):
+    """`components` sets how many parts the prior has, whatever its constructor calls them."""
+    from aae_tf.priors import prior_options
+
+    name = recipe.prior["name"]
+    part = next((each for each in ("components", "classes") if each in prior_options(name)), None)
+    if part is None:
+        raise InputError(f"the prior '{name}' has no parts, so components cannot be set")
+    return _with_field(recipe, f"prior.{part}", given.pop("components")), given
+
+
+def _prior(prior, part, value):
+    """Return the prior's dict, changed: as a whole by a name or a dict, or one argument of its constructor."""
+    from aae_tf.priors import prior_options
+
+    if part and part != "name":
+        value = {**prior, part: value}
+    elif isinstance(value, str):
+        value = prior if value == prior["name"] else {"name": value}
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise InputError(f"prior={value!r} cannot be read; accepted: a name, or a dict with 'name' and its arguments")
+    accepted = prior_options(value["name"])
+    arguments = {name: each for name, each in value.items() if name != "name"}
+    for name in arguments:
+        check_choice(f"option of prior '{value['name']}'", name, accepted)
+    return {"name": value["name"], **{name: accepted[name].read(each) for name, each in arguments.items()}}
+
+
+def _numbers(field, current, part, value):
+    """Return a dict of numbers, changed: one of them, or as a whole."""
+    if not part and not isinstance(value, dict):
+        raise InputError(f"{field}={value!r} cannot be read; accepted: {field}.NAME=NUMBER, or a dict")
+    value = {**current, part: value} if part else value
+    return {name: Range(0.0).check(name, read(f"{field}.{name}", float, each)) for name, each in value.items()}
+
+
+def _field(name, value):
+    if name == "labels":
+        return int(value) if str(value).isdecimal() else value
+    if name == "joint":
+        text = str(value).lower()
+        if text in ("true", "yes", "1"):
+            return JOINT
+        names = () if text in ("false", "no", "0", "") else read("joint", tuple[str, ...], value)
+        if len(names) == 1:
+            raise InputError(f"joint={value!r} joins nothing; accepted: two or more phases, true or false")
+        return names
+    return OWN[name].read(value)

@@ -1,0 +1,82 @@
+"""What a recipe's numbers become on other data or labels than they were chosen for, unless the user gives them.
+
+Each rule mends something that goes wrong otherwise. A user's own numbers are never touched, and what was taken is
+written to recipe.json. Nothing here imports TensorFlow.
+"""
+
+import math
+
+import numpy as np
+
+from aae_tf.recipes import recipes
+
+MNIST_PIXELS = 28 * 28
+USUAL_IMAGES = 3500  # training images of mnist_5k
+
+# when a recipe's own `variants` apply, by their name
+CONDITIONS = {
+    "colour": lambda recipe, dataset: dataset.image_shape[-1] == 3,
+    "unlabelled": lambda recipe, dataset: recipe.labels == 0,
+}
+
+
+def for_data(recipe, dataset, given):
+    """Return the recipe with its defaults for this data; a `Recipe` that no name is known of stays as it is.
+
+    Args:
+        recipe: a `Recipe`.
+        dataset: `aae_tf.data.Dataset`.
+        given: options the user gave, which stay; so do the numbers in which the recipe differs from that of its name.
+    """
+    usual = recipes().get(recipe.name)
+    if usual is None:
+        return recipe
+    theirs = usual.flat()
+    kept = _names(given) | {name for name, value in recipe.flat().items() if theirs.get(name) != value}
+    own = [name for name in recipe.variants if CONDITIONS[name](recipe, dataset)]
+    changed = _length(recipe, len(dataset.train))
+    if "colour" not in own:
+        changed |= _rates(recipe, dataset.image_shape)
+        changed |= {} if "image_scale" in kept else _scale(recipe, dataset)
+    changed |= {option: value for name in own for option, value in recipe.variants[name].items()}
+    return recipe.with_likely(**{name: value for name, value in changed.items() if name not in kept})
+
+
+def _names(given):
+    """Return the names of options, an optimizer's with its parts: 'reconstruction.learning_rate'."""
+    parts = [f"{name}.{part}" for name, value in given.items() if isinstance(value, dict) for part in value]
+    return {*given, *parts}
+
+
+def _length(recipe, images):
+    """Fewer images take up to ten times the epochs, for as many updates: a game of a few hundred is no game."""
+    usual, steps = (max(1, count // recipe.batch_size) for count in (USUAL_IMAGES, images))
+    return {"epochs": math.ceil(recipe.epochs * min(10, usual / steps))} if steps < usual else {}
+
+
+def _rates(recipe, image_shape):
+    """More pixels make longer gradients, of their sum and of the first layer: SGD at MNIST's rates ends in NaN."""
+    longer = max(1, math.prod(image_shape) / MNIST_PIXELS)
+    summed = recipe.options.get("reconstruction_loss") != "mean_squared_error"
+    settings = {kind: recipe.optimizer(kind) for kind in ("reconstruction", "regularization")[not summed :]}
+    return {
+        f"{kind}.learning_rate": each.learning_rate / longer
+        for kind, each in settings.items()
+        if each.name == "sgd" and longer > 1
+    }
+
+
+def _scale(recipe, dataset):
+    """Where the mean image is most of every image (faces, photographs), it is subtracted: hidden units die of it.
+
+    The decoder's output is then linear, with gradients that no one rate of SGD suits, so Adam takes its place.
+    """
+    options = recipe.options
+    if options.get("image_scale", "unit") != "unit" or options.get("reconstruction_loss") == "binary_crossentropy":
+        return {}
+    images = dataset.training_images(2000, 0).images
+    pixels = images.reshape(len(images), -1).astype("float32")
+    share = np.square(pixels.mean(0)).sum() / max(np.square(pixels).sum(1).mean(), 1e-9)
+    if share <= 0.5:  # MNIST 0.40; faces 0.90, photographs 0.79
+        return {}
+    return {"image_scale": "centred", "reconstruction.name": "adam", "reconstruction.learning_rate": 1e-3}

@@ -1,0 +1,97 @@
+"""Held-out images: those on which something may be chosen, those on which it is measured, and which is which."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from aae_tf.data import Dataset
+from aae_tf.errors import check_choice
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """What measures and figures of a trained model are given.
+
+    Attributes:
+        data: `aae_tf.data.Dataset`.
+        split: 'test' to report, 'validation' to choose.
+        seed: seed of samples, draws and halves.
+        likelihood_samples: N of the Parzen-window likelihood, 0 for none.
+        progress: function (what for, samples seen), called on the way of the likelihood, or None.
+        history: list of dicts, one an epoch.
+        views: `aae_tf.Views` that it was trained with, or None.
+
+    Raises:
+        InputError: an unknown split.
+    """
+
+    data: Dataset
+    split: str = "test"
+    seed: int = 0
+    likelihood_samples: int = 10_000
+    progress: object = None
+    history: object = ()
+    views: object = None
+
+    def __post_init__(self):
+        check_choice("split", self.split, ("test", "validation"))
+
+    @property
+    def images(self):
+        """All held-out images of the split, with their labels: a `Split`."""
+        return getattr(self.data, self.split)
+
+    @property
+    def choosing(self):
+        """The images on which clusters are named, a bandwidth is chosen, probes are taught: never those measured.
+
+        A `Split`: the validation images, or one half of them where they are what is measured.
+        """
+        return self._parts[0]
+
+    @property
+    def measuring(self):
+        """The images on which what was chosen is measured, a `Split`: the test images, or the other half."""
+        return self._parts[1]
+
+    @cached_property
+    def _parts(self):
+        if self.split == "test":
+            return self.data.validation, self.data.test
+        order = np.random.default_rng([self.seed, 13]).permutation(len(self.images))
+        half = len(order) // 2
+        return self.images.take(order[:half]), self.images.take(order[half:])
+
+    def training(self, most):
+        """Return at most `most` training images, drawn by the seed: a `Split`.
+
+        Args:
+            most: largest number of images.
+        """
+        return self.data.training_images(most, self.seed)
+
+
+def some(split, most, seed):
+    """Return at most `most` images of a `Split`, drawn by the seed: their own order may be that of the labels.
+
+    Args:
+        split: `aae_tf.data.Split`.
+        most: largest number of images.
+        seed: int.
+    """
+    return split.take(np.random.default_rng(seed).permutation(len(split))[:most])
+
+
+def declared(things, registry):
+    """Yield (name, function) of what a model declares.
+
+    Args:
+        things: names of the registry, or functions of a user's own.
+        registry: `aae_tf.registry.Registry`.
+
+    Raises:
+        InputError: a name that the registry does not know.
+    """
+    for each in things:
+        yield (each.__name__, each) if callable(each) else (each, registry[each])

@@ -1,0 +1,183 @@
+"""Registries and options: a user's own names, what can be set of them, and what is refused."""
+
+from typing import Annotated
+
+import pytest
+from conftest import QUICK, model_of, small
+
+import aae_tf
+from aae_tf import models, networks, priors
+from aae_tf.backend import keras, tf
+from aae_tf.options import Choices, Range, options_of
+from aae_tf.registry import Registry
+
+
+@pytest.fixture
+def registry():
+    """A registry of the house with one name, and one that is defined in a module."""
+    made = Registry("thing", given=("seed",), modules={"Views": "aae_tf.views"})
+    return made
+
+
+@pytest.fixture
+def ring(monkeypatch):
+    """A prior of a user's own, registered for one test."""
+    monkeypatch.setattr(priors.PRIORS, "_known", dict(priors.PRIORS._known))
+
+    @priors.PRIORS.register("ring")
+    @keras.saving.register_keras_serializable("tests")
+    class Ring(priors.Prior):
+        dim = 2
+
+        def __init__(self, radius: Annotated[float, Range(0.0)] = 4.0, turns=1, kind: str = "thin"):
+            self.radius, self.turns, self.kind = radius, turns, kind
+
+        def sample(self, n, seed, labels=None):
+            angle = 6.2832 * tf.random.stateless_uniform([n], priors.as_seed(seed))
+            return self.radius * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
+
+        def get_config(self):
+            return {"radius": self.radius, "turns": self.turns, "kind": self.kind}
+
+    return Ring
+
+
+def test_a_registered_classs_arguments_are_options_that_are_checked(ring):
+    recipe = aae_tf.recipes()["gaussian"].with_options(prior="ring")
+    assert recipe.resolved().prior == {"name": "ring", "radius": 4.0, "turns": 1, "kind": "thin"}
+    changed = recipe.with_options(**{"prior.radius": "2.5", "prior.turns": "3"})
+    assert changed.resolved().prior == {"name": "ring", "radius": 2.5, "turns": 3, "kind": "thin"}
+    assert model_of(changed.with_options(**small("gaussian"))).prior.radius == 2.5
+    for options, words in (
+        ({"prior.radius": -1.0}, "radius=-1.0 is out of range; accepted: numbers at least 0"),
+        ({"prior.turns": "many"}, "turns='many' cannot be read; accepted: a whole number"),
+        ({"prior.std": 1.0}, "unknown option of prior 'ring' 'std'; accepted: radius, turns, kind"),
+        ({"prior": "rung"}, "unknown prior 'rung'.*Did you mean 'ring'"),
+        ({"prior": {"name": "ring", "dim": 3}}, "unknown option of prior 'ring' 'dim'"),
+    ):
+        with pytest.raises(aae_tf.InputError, match=words):
+            recipe.with_options(**options)
+
+
+@pytest.mark.usefixtures("training_alone")
+def test_a_registered_prior_trains_by_its_name_and_loads(ring, few, tmp_path):
+    options = small("gaussian", epochs=1, batch_size=50)
+    aae_tf.train("gaussian", few, prior={"name": "ring", "radius": 3.0}, out_dir=tmp_path / "run", **QUICK, **options)
+    loaded = aae_tf.load_run(tmp_path / "run", few)
+    assert loaded.recipe.prior == {"name": "ring", "radius": 3.0, "turns": 1, "kind": "thin"}
+    assert type(loaded.model.prior) is ring
+
+
+def test_ones_own_name_can_be_registered_again_a_name_of_the_house_cannot(registry):
+    @registry.register
+    def mine():
+        return 1
+
+    @registry.register("mine")
+    def other():
+        return 2
+
+    assert registry["mine"] is other
+    assert set(registry) == {"Views", "mine"}
+    for known, name in (
+        (registry, "Views"),
+        (priors.PRIORS, "gaussian"),
+        (networks.POSTERIORS, "gaussian"),
+        (networks.ARCHITECTURES, "mlp"),
+        (models.MODELS, "GAN"),
+        (models.ADVERSARIAL, "least_squares"),
+        (models.RECONSTRUCTION, "squared_error"),
+        (models.ORDERS, "alternating"),
+    ):
+        before = known[name]
+        with pytest.raises(aae_tf.InputError, match=f"there is a {known.what} '{name}' already"):
+            known.register(object, name)
+        assert known[name] is before
+
+
+def test_a_registry_imports_what_is_asked_for_and_says_what_it_has(registry):
+    assert registry["Views"] is aae_tf.Views
+    assert "Views" in registry
+    assert len(registry) == 1
+    with pytest.raises(aae_tf.InputError, match=r"unknown thing 'View'; accepted: Views. Did you mean 'Views'"):
+        registry["View"]
+    assert registry.check("kind", "Views") == "Views"
+
+
+def test_a_posterior_and_an_architecture_of_ones_own_bring_their_options(monkeypatch):
+    for known in (networks.POSTERIORS, networks.ARCHITECTURES):
+        monkeypatch.setattr(known, "_known", dict(known._known))
+
+    @networks.POSTERIORS.register("bounded")
+    class Bounded(networks.DeterministicPosterior):
+        def __init__(self, dim, bound: Annotated[float, Range(0.1)] = 3.0, **kwargs):
+            super().__init__(dim, **kwargs)
+            self.bound = bound
+
+        def call(self, features, seed=None, training=False):
+            return self.bound * tf.tanh(super().call(features, seed, training))
+
+    @networks.ARCHITECTURES.register("narrow")
+    class Narrow:
+        def __init__(self, bottleneck: int = 4):
+            self.bottleneck = bottleneck
+
+        def body(self, widths, **arguments):
+            return networks.MLPBody((*widths, self.bottleneck), **arguments)
+
+        def decoder(self, widths, **arguments):
+            return networks.MLPDecoder(widths=(self.bottleneck, *widths), **arguments)
+
+    recipe = aae_tf.recipes()["gaussian"].with_options(**small("gaussian"))
+    with pytest.raises(aae_tf.InputError, match="unknown option of AdversarialAutoencoder 'bound'"):
+        recipe.with_options(bound=2.0)
+    recipe = recipe.with_options(posterior="bounded", architecture="narrow", bottleneck=7, bound="0.5")
+    model = model_of(recipe)
+    assert model.encoder.body.widths == (32, 32, 7)
+    assert model.encoder.heads["z"].bound == 0.5
+    assert abs(model.encode(tf.random.stateless_uniform((50, 28, 28, 1), [0, 1]))).max() <= 0.5
+    with pytest.raises(aae_tf.InputError, match=r"bound=0.0 is out of range"):
+        recipe.with_options(bound=0.0)
+    assert "bound" not in recipe.with_options(posterior="gaussian").options
+
+
+def test_a_loss_of_ones_own_is_a_choice(monkeypatch, batch):
+    monkeypatch.setattr(models.RECONSTRUCTION, "_known", dict(models.RECONSTRUCTION._known))
+
+    @models.RECONSTRUCTION.register
+    def absolute_error(images, outputs):
+        return tf.reduce_mean(tf.abs(images - outputs))
+
+    recipe = aae_tf.recipes()["autoencoder"].with_options(**small("autoencoder"))
+    model = model_of(recipe.with_options(reconstruction_loss="absolute_error"))
+    (update,) = model.updates()
+    loss = update.phases[0].loss(batch, model.codes(batch), priors.as_seed(0))
+    expected = abs(batch["images"].numpy() - model.reconstruct(batch["images"])).mean()
+    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    with pytest.raises(aae_tf.InputError, match=r"unknown reconstruction.loss 'absolute'.*absolute_error"):
+        recipe.with_options(reconstruction_loss="absolute")
+
+
+def test_options_are_the_arguments_with_defaults_of_a_class_and_its_bases():
+    class Base:
+        def __init__(self, needed, amount: Annotated[float, Range(0.0, 1.0)] = 0.5, seed=0):
+            pass
+
+    class Derived(Base):
+        def __init__(self, *args, mode: Annotated[str, Choices(("one", "two"))] = "one", sizes=(1, 2), **kwargs):
+            super().__init__(*args, **kwargs)
+
+    class Closed(Base):
+        def __init__(self, only=True):
+            super().__init__(1)
+
+    found = options_of(Derived, given=("seed",))
+    assert set(found) == {"mode", "sizes", "amount"}
+    assert {name: option.default for name, option in found.items()} == {"mode": "one", "sizes": (1, 2), "amount": 0.5}
+    assert set(options_of(Closed)) == {"only"}
+    assert found["mode"].read("two") == "two"
+    assert found["amount"].read("0.25") == 0.25
+    assert options_of(Closed)["only"].read("no") is False
+    for name, value in (("mode", "three"), ("amount", 1.5), ("amount", "much"), ("amount", True)):
+        with pytest.raises(aae_tf.InputError, match=name):
+            found[name].read(value)
