@@ -72,10 +72,6 @@ def compare(
 ):
     """Train several recipes on the same images, or reuse their runs: one table, one figure."""
     changes = _changes(options, epochs=epochs, seed=seed)
-    from aae_tf.recipes import get_recipe
-
-    for recipe in recipes:
-        get_recipe(recipe).with_likely(**changes)
     from rich.table import Table
 
     from aae_tf.comparison import compare as compare_recipes

@@ -84,6 +84,31 @@ def _cell(report, measure, _, decimals):
     return f"{text} ± {error:.{decimals}f}" if error and measure == "log_likelihood" else text
 
 
+def options_taken(names, options):
+    """Return which of the options each recipe takes: dict of recipe name to a dict of options.
+
+    Args:
+        names: names of recipes.
+        options: dict of option name to value.
+
+    Raises:
+        InputError: an unknown recipe, or an option that none of them takes.
+    """
+    recipes = {name: get_recipe(name) for name in names}
+    taken = {name: {} for name in names}
+    for option, value in options.items():
+        refusal = None
+        for name, recipe in recipes.items():
+            try:
+                recipe.with_likely(**{option: value})
+                taken[name][option] = value
+            except InputError as error:
+                refusal = refusal or error
+        if not any(option in each for each in taken.values()):
+            raise refusal
+    return taken
+
+
 def compare(
     recipes, dataset=None, *, out_dir="runs/compare", jit_compile=None, split="validation", progress=True, **options
 ):
@@ -96,21 +121,20 @@ def compare(
         jit_compile: as for `aae_tf.train`.
         split: held-out images they are compared on: 'validation', or 'test' to report.
         progress: show progress on stderr.
-        **options: options changed in every recipe (`epochs=5`, `latent_dim=8`).
+        **options: options changed in every recipe that takes them (`epochs=5`, `discriminator_widths=(500, 500)`).
 
     Returns:
         A `Comparison`, also written to `out_dir`.
 
     Raises:
-        InputError: no recipes, an unknown one or one twice, options that one of them cannot take; before any training.
+        InputError: no recipes, an unknown one or one twice, options that none of them takes; before any training.
     """
     names = list(recipes)
     if not names or len(set(names)) < len(names):
         raise InputError(f"a comparison needs recipes, each once; given: {', '.join(names) or 'none'}")
-    for name in names:
-        get_recipe(name).with_likely(**options)
-    shared = {"jit_compile": jit_compile, "split": split, "progress": progress, **options}
-    runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, **shared) for name in names}
+    taken = options_taken(names, options)
+    shared = {"jit_compile": jit_compile, "split": split, "progress": progress}
+    runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, **shared, **taken[name]) for name in names}
     for run in runs.values():  # a finished run may have been measured on other images
         if run.last_report(split) is None:
             run.evaluate(split)

@@ -239,3 +239,12 @@ def test_networks_normalise_the_stages_asked_for():
     body = networks.MLPBody((8, 8, 8), batch_norm=(1, 3))
     kinds = [type(layer).__name__ for layer in body.chain if type(layer).__name__ in ("Dense", "BatchNormalization")]
     assert kinds == ["Dense", "BatchNormalization", "Dense", "Dense", "BatchNormalization"]
+
+
+def test_a_comparison_gives_each_recipe_the_options_that_it_takes():
+    from aae_tf.comparison import options_taken
+
+    taken = options_taken(["mixture", "vae_mixture"], {"epochs": 3, "discriminator_widths": (8,)})
+    assert taken == {"mixture": {"epochs": 3, "discriminator_widths": (8,)}, "vae_mixture": {"epochs": 3}}
+    with pytest.raises(aae_tf.InputError, match="unknown option of AdversarialAutoencoder 'clusters'"):
+        options_taken(["mixture", "vae_mixture"], {"clusters": 3})
