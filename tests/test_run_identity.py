@@ -83,22 +83,28 @@ def own_model(width):
     return models.AdversarialAutoencoder(encoder, *networks_, priors.Gaussian(2))
 
 
-def own(few, width, **options):
+def own(few, model, **options):
     settings = {name: ONE[name] for name in ("epochs", "batch_size", "progress", "jit_compile")}
-    return aae_tf.train("gaussian", few, model=own_model(width), **{**settings, **options})
+    return aae_tf.train("gaussian", few, model=model, **{**settings, **options})
+
+
+def with_encoder(body):
+    """Return the model of `own_model` with another network for its encoder."""
+    model = own_model(8)
+    return models.AdversarialAutoencoder(body, model.decoder, model.discriminator, priors.Gaussian(2))
 
 
 def test_another_model_is_another_run_and_the_same_one_made_again_is_not(few):
-    runs = [own(few, width) for width in (8, 8, 9)]
+    runs = [own(few, own_model(width)) for width in (8, 8, 9)]
     assert [str(run.out_dir) for run in runs] == ["runs/gaussian", "runs/gaussian", "runs/gaussian-2"]
     assert runs[0].recipe.model == "own"
     with pytest.raises(aae_tf.InputError, match="model: widths 8 there, 9 now"):
-        own(few, 9, out_dir="runs/gaussian")
+        own(few, own_model(9), out_dir="runs/gaussian")
 
 
 def test_options_of_a_model_that_was_given_are_set_on_it(few):
     with pytest.raises(aae_tf.InputError, match="the model is an object of yours, so widths cannot be set here"):
-        own(few, 8, widths=(5,))
+        own(few, own_model(8), widths=(5,))
 
 
 def test_another_compilation_is_another_run(few):
@@ -139,18 +145,15 @@ def test_a_mixture_of_distributions_comes_back(few, tmp_path):
 
 def test_a_prior_beside_a_model_of_ones_own_is_refused(few):
     with pytest.raises(aae_tf.InputError, match="has its prior"):
-        own(few, 8, prior="mixture")
+        own(few, own_model(8), prior="mixture")
     with pytest.raises(aae_tf.InputError, match="latent_dim=9 was set, but the model's prior has 2"):
-        own(few, 8, latent_dim=9)
+        own(few, own_model(8), latent_dim=9)
 
 
 def test_a_network_that_is_saved_but_not_loaded_again_is_refused_before_it_is_trained(few, tmp_path):
     body = keras.Sequential([keras.layers.Flatten(), keras.layers.Lambda(lambda x: x * 0.5), keras.layers.Dense(2)])
-    model = own_model(8)
-    model = models.AdversarialAutoencoder(body, model.decoder, model.discriminator, priors.Gaussian(2))
-    settings = {name: ONE[name] for name in ("epochs", "batch_size", "progress", "jit_compile")}
     with pytest.raises(aae_tf.InputError, match="cannot be saved and loaded again"):
-        aae_tf.train("gaussian", few, model=model, out_dir=tmp_path / "run", **settings)
+        own(few, with_encoder(body), out_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
@@ -165,9 +168,6 @@ class Unsaveable(keras.layers.Layer):
 
 def test_a_network_that_keras_cannot_save_is_refused_before_it_is_trained(few, tmp_path):
     body = keras.Sequential([keras.layers.Flatten(), Unsaveable(lambda x: x * 2), keras.layers.Dense(2)])
-    model = own_model(8)
-    model = models.AdversarialAutoencoder(body, model.decoder, model.discriminator, priors.Gaussian(2))
-    settings = {name: ONE[name] for name in ("epochs", "batch_size", "progress", "jit_compile")}
     with pytest.raises(aae_tf.InputError, match="cannot be saved"):
-        aae_tf.train("gaussian", few, model=model, out_dir=tmp_path / "run", **settings)
+        own(few, with_encoder(body), out_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()

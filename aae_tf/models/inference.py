@@ -35,9 +35,12 @@ class Inference:
     def _batch(self, images, labels=None):
         if not self.reads_labels:
             return {"images": images}
+        self._refuse_missing(labels)
+        return {"images": images, "labels": tf.cast(labels, tf.int32)}
+
+    def _refuse_missing(self, labels):
         if labels is None:
             raise InputError(f"{type(self).__name__} decodes with labels; give one for each of the images")
-        return {"images": images, "labels": tf.cast(labels, tf.int32)}
 
     def to_images(self, codes, training=False):
         """Return images, float32 tensor [N, H, W, C] in [0, 1], of a dict of codes.
@@ -133,9 +136,10 @@ class Inference:
         )
 
     def _needed(self, labels):
-        if self.reads_labels and labels is None:
-            raise InputError(f"{type(self).__name__} decodes with labels; give one for each of the images")
-        return np.asarray(labels, "int32") if self.reads_labels else None
+        if not self.reads_labels:
+            return None
+        self._refuse_missing(labels)
+        return np.asarray(labels, "int32")
 
     def sample(self, n, seed=0, labels=None, batch_size=1000):
         """Return `n` new images: decoded prior samples.

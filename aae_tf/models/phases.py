@@ -49,6 +49,15 @@ class Phase:
         return self.weight * tf.minimum(1.0, batch["epoch"] / self.ramp) if self.ramp else self.weight
 
 
+def unique(variables):
+    """Return variables in their order, each once.
+
+    Args:
+        variables: iterable of variables, some of them more than once.
+    """
+    return list({id(variable): variable for variable in variables}.values())
+
+
 class Update:
     """One or more phases moved together, by one optimizer.
 
@@ -71,7 +80,7 @@ class Update:
     @property
     def variables(self):
         """The variables that any of its phases moves, each once."""
-        return list({id(variable): variable for phase in self.phases for variable in phase.variables}.values())
+        return unique(variable for phase in self.phases for variable in phase.variables)
 
     def of(self, *phases):
         """Return this update with other phases, by the same optimizer.

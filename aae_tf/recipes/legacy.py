@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from aae_tf.recipes.recipe import JOINT, USUAL_OPTIMIZERS, OptimizerSettings, Recipe
+from aae_tf.recipes.recipe import JOINT, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, with_tuples
 
 
 def upgraded(values):
@@ -13,7 +13,7 @@ def upgraded(values):
     """
     from aae_tf.priors import prior_options
 
-    values = _tuples(values)
+    values = with_tuples(values)
     own = {each.name for each in dataclasses.fields(Recipe)} - {"prior", "joint", "optimizers"}
     name, components = values["prior"], values["components"]
     arguments = {"std": values["prior_std"], "components": components, "classes": components}
@@ -21,7 +21,7 @@ def upgraded(values):
     recipe = Recipe(
         **{field: value for field, value in values.items() if field in own},
         prior={"name": name, **_taken(arguments, prior_options(name))},
-        optimizers={kind: OptimizerSettings(**_tuples(values[kind])) for kind in USUAL_OPTIMIZERS},
+        optimizers={kind: OptimizerSettings(**with_tuples(values[kind])) for kind in USUAL_OPTIMIZERS},
         weights={phase: weight for phase, weight in weights.items() if weight != 1.0},
         joint=JOINT if values["joint"] else (),
     )
@@ -30,7 +30,3 @@ def upgraded(values):
 
 def _taken(values, accepted):
     return {name: accepted[name].read(value) for name, value in values.items() if name in accepted}
-
-
-def _tuples(values):
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

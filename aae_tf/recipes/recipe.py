@@ -215,9 +215,9 @@ class Recipe(_Checked):
             from aae_tf.recipes.legacy import upgraded
 
             return upgraded(values)
-        optimizers = {kind: OptimizerSettings(**_tuples(each)) for kind, each in values["optimizers"].items()}
-        parts = {name: _tuples(values[name]) for name in ("options", "prior")}
-        return cls(**{**_tuples(values), **parts, "optimizers": optimizers})
+        optimizers = {kind: OptimizerSettings(**with_tuples(each)) for kind, each in values["optimizers"].items()}
+        parts = {name: with_tuples(values[name]) for name in ("options", "prior")}
+        return cls(**{**with_tuples(values), **parts, "optimizers": optimizers})
 
     def with_options(self, **options):
         """Return a copy with fields or options changed.
@@ -254,5 +254,6 @@ class Recipe(_Checked):
         return changed(self, options, every=True)
 
 
-def _tuples(values):
+def with_tuples(values):
+    """Return a dict read from JSON with its lists as tuples again."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -3,7 +3,8 @@
 Same networks, same games; beside them an image's class is asked to be that of its views (which assumes that views leave
 the class alone: true of digits moved, turned and sheared a little) and of the image under a virtual adversarial
 perturbation, and y is asked to tell the most of the image (`aae_tf.models.consistency`). All of the encoder's losses
-are one update by Adam. Settings were chosen on MNIST's validation images. Nothing here imports TensorFlow.
+are one update by Adam. Settings come from single trials on MNIST that are not tabulated yet; nothing here imports
+TensorFlow.
 """
 
 from aae_tf.recipes.paper import NORMAL

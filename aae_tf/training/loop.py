@@ -13,7 +13,7 @@ import numpy as np
 from aae_tf.backend import keras, tf
 from aae_tf.data import Stream
 from aae_tf.errors import InputError, NonFiniteLossError
-from aae_tf.models.phases import ORDERS, arranged, check_order, phases_of
+from aae_tf.models.phases import ORDERS, arranged, check_order, phases_of, unique
 from aae_tf.pixels import white
 from aae_tf.seeds import as_seed, fold
 from aae_tf.training import checkpoints
@@ -138,7 +138,7 @@ class Trainer:
             moved.setdefault(update.state, []).extend(update.variables)
         for state, variables in moved.items():
             if not self.optimizers[state].built:
-                self.optimizers[state].build(list({id(variable): variable for variable in variables}.values()))
+                self.optimizers[state].build(unique(variables))
 
     # Epochs -------------------------------------------------------------------------------------------------
 
