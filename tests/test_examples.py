@@ -196,7 +196,7 @@ def test_a_second_code_is_measured_beside_the_first(runs):
 
 
 def test_a_view_with_a_square_erased_differs_there_alone(digits):
-    erase = tf.function(sys.modules["consistent_views"].erase, jit_compile=True)  # as within the step
+    erase = tf.function(sys.modules["aae_tf_plugin_consistent_views"].erase, jit_compile=True)  # as within the step
     images = tf.ones((50, 28, 28, 1))
     gone = 1 - erase(images, 6, tf.constant([1, 2])).numpy()[..., 0]
     np.testing.assert_array_equal(gone.sum((1, 2)), 36)
@@ -210,7 +210,7 @@ def test_anomalies_are_measured_where_training_lacks_a_class(runs):
     assert 0 < found["value"] < 1
     assert found["n"] == len(run.data.validation)
     whole = reporting.HeldOut(aae_tf.data.load("few"))
-    assert sys.modules["anomaly_score"].anomaly_auroc(run.model, whole) == {}
+    assert sys.modules["aae_tf_plugin_anomaly_score"].anomaly_auroc(run.model, whole) == {}
 
 
 def test_the_anomaly_score_tells_ink_from_digits(runs):
