@@ -60,7 +60,7 @@ def train(
 
     Raises:
         InputError: anything that cannot be used, before training starts.
-        NonFiniteLossError: a loss became NaN or infinite; the last good checkpoint is kept.
+        NonFiniteLossError: a loss, a validation number or a weight is not finite; the last good checkpoint is kept.
     """
     console = Console(stderr=True, quiet=not progress)
     check_choice("split", split, ("validation", "test"))

@@ -6,21 +6,21 @@ class InputError(ValueError):
 
 
 class NonFiniteLossError(ArithmeticError):
-    """A phase's loss became NaN or infinite; the last good checkpoint is kept.
+    """A phase's loss, a validation number or a weight became NaN or infinite; the last good checkpoint is kept.
 
     Attributes:
-        phase: name of the phase.
+        phase: name of the phase, of the validation number, or of the weight.
         epoch: epoch, counted from 1.
-        step: step within the epoch, counted from 1.
+        step: step within the epoch, counted from 1; None for what is looked at after the epoch.
     """
 
-    def __init__(self, phase, epoch, step, advice=""):
+    def __init__(self, phase, epoch, step=None, advice="reconstruction.learning_rate=..."):
         self.phase, self.epoch, self.step = phase, epoch, step
-        super().__init__(
-            f"the loss of phase '{phase}' is not finite at epoch {epoch}, step {step}; "
-            f"lower that phase's learning rate (for example --set {advice}) or use float32. "
-            "The last good checkpoint is kept."
-        )
+        what = f"'{phase}' is not finite after epoch {epoch}; lower the learning rates"
+        if step is not None:
+            what = f"the loss of phase '{phase}' is not finite at epoch {epoch}, step {step}; "
+            what += "lower that phase's learning rate"
+        super().__init__(f"{what} (for example --set {advice}) or use float32. The last good checkpoint is kept.")
 
 
 class ServingError(RuntimeError):

@@ -177,6 +177,19 @@ def test_a_loss_that_is_not_finite_stops_with_phase_epoch_and_step_and_keeps_the
         np.testing.assert_array_equal(kept, restored)
 
 
+def test_weights_that_are_not_finite_behind_a_finite_loss_are_not_kept(few, tmp_path, monkeypatch):
+    """The last step's loss is taken before its update, so one step an epoch at a wild rate shows nothing in it."""
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    trainer = make_trainer(few, tmp_path, count=50)
+    validate = lambda: {"val_reconstruction_error": float(tf.reduce_mean(trainer.model(few[0][:9])))}  # noqa: E731
+    trainer.fit(1, validate=validate)
+    trainer.optimizers["generator"].learning_rate = 1e38
+    with pytest.raises(aae_tf.NonFiniteLossError, match="is not finite after epoch 2; lower the learning rates"):
+        trainer.fit(2, validate=validate)
+    assert len(trainer.history) == 1
+    assert make_trainer(few, tmp_path, count=50).restore() == 1
+
+
 def test_a_checkpoint_cut_short_is_passed_over_for_the_one_before(few, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     make_trainer(few, tmp_path).fit(3)

@@ -98,7 +98,9 @@ class Trainer:
             self._build_optimizers()
             self.average = WeightAverage(model, weight_average) if weight_average else None
         self.jit_compile = jit_compile
-        self._stretch = tf.function(self._run_stretch, jit_compile=jit_compile and self.replicas == 1)
+        # No Python here branches on tensors, so AutoGraph has nothing to convert, and converting takes seconds.
+        compiled = jit_compile and self.replicas == 1
+        self._stretch = tf.function(self._run_stretch, jit_compile=compiled, autograph=False)
 
     # State --------------------------------------------------------------------------------------------------
 
@@ -159,7 +161,7 @@ class Trainer:
             list of dicts, one an epoch: 'epoch', each phase's mean loss, what `validate` gave, 'seconds'.
 
         Raises:
-            NonFiniteLossError: a loss became NaN or infinite; the last good checkpoint is kept.
+            NonFiniteLossError: a loss, a validation number or a weight is not finite; the last good checkpoint is kept.
         """
         if self.average:
             self.average.undo()
@@ -183,6 +185,7 @@ class Trainer:
             row = {"epoch": self.epoch + 1, **self._run_epoch(listeners)}
             with self.averaged():
                 row.update(validate() if validate is not None else {})
+                self._check_sane(row)
                 row["seconds"] = round(time.monotonic() - started, 3)
                 self.history.append(row)
                 self.epoch += 1
@@ -235,6 +238,14 @@ class Trainer:
                 advice = f"{update.optimizer}.learning_rate={lower:.1g}"
                 raise NonFiniteLossError(name, self.epoch + 1, int(step) + 1, advice)
 
+    def _check_sane(self, row):
+        """Refuse what a finite loss in the last step does not show: weights, validation numbers that are not finite."""
+        bad = [name for name, value in row.items() if not np.isfinite(value)]
+        floats = [weight for weight in self.model.weights if "float" in weight.dtype]
+        bad += [weight.path for weight in floats if not tf.reduce_all(tf.math.is_finite(weight))]
+        if bad:
+            raise NonFiniteLossError(bad[0], self.epoch + 1)
+
     # Steps, in the graph ------------------------------------------------------------------------------------
 
     def _run_stretch(self, images, labels, labelled, rows, offset, first, count, epoch, totals):
@@ -281,7 +292,7 @@ class Trainer:
 
     def _compile_gradient(self, gradient):
         """Compile a gradient computation: with several replicas a collective must stay outside XLA."""
-        return tf.function(gradient, jit_compile=True) if self.jit_compile else gradient
+        return tf.function(gradient, jit_compile=True, autograph=False) if self.jit_compile else gradient
 
     def _batch(self, images, labels, labelled, rows, seed, done):
         """Gather and scale a batch (a gather, not a slice: XLA would fuse a slice into the matrix product)."""
