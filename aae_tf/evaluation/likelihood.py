@@ -128,7 +128,10 @@ def log_density(points, chunks, bandwidths, progress=None):
     return nearest / squares[:, None] + np.log(sums) - math.log(seen) - volume[:, None]
 
 
-@tf.function(input_signature=[tf.TensorSpec(shape, tf.float32) for shape in ([None, None], [None, None], [None])])
+@tf.function(
+    autograph=False,
+    input_signature=[tf.TensorSpec(shape, tf.float32) for shape in ([None, None], [None, None], [None])],
+)
 def _block(points, samples, scales):
     """Return each point's greatest score x·s - |s|²/2, and sum exp(scale (score - greatest)) for each of the scales."""
     scores = tf.linalg.matmul(points, samples, transpose_b=True) - 0.5 * tf.reduce_sum(tf.square(samples), -1)

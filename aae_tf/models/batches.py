@@ -36,7 +36,7 @@ class Batches:
             specs = [tf.TensorSpec((None, *row_shape), tf.float32)]
             specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
             specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]
-            self._compiled[name] = tf.function(run, input_signature=specs).get_concrete_function()
+            self._compiled[name] = tf.function(run, input_signature=specs, autograph=False).get_concrete_function()
         results = []
         for start in range(0, len(inputs), batch_size):
             rows = as_images(inputs[start : start + batch_size])

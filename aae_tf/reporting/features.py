@@ -86,7 +86,7 @@ class Features:
         self.accuracy = accuracy
         self.name = f"{UNITS} features of a classifier of this dataset, version {VERSION}, accuracy {accuracy:.3f}"
         specs = tf.TensorSpec((None, *classifier.image_shape), tf.float32)
-        self._hidden = tf.function(classifier.hidden, input_signature=[specs]).get_concrete_function()
+        self._hidden = tf.function(classifier.hidden, input_signature=[specs], autograph=False).get_concrete_function()
         self.spread = 1.0
         self.spread = float(self(images).std(0).mean())
 

@@ -69,7 +69,7 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         module = tf.Module()
         module.held = storage.variables
         module.functions = {
-            name: tf.function(storage.wrap(function), input_signature=specs)
+            name: tf.function(storage.wrap(function), input_signature=specs, autograph=False)
             for name, (function, specs) in found.items()
         }
         concrete = {name: function.get_concrete_function() for name, function in module.functions.items()}
