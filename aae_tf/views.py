@@ -1,20 +1,23 @@
 """Views: random variations of an image that leave what it shows as it is (Simard et al., 2003; Cireşan et al., 2010).
 
-A view is drawn anew each time, inside the compiled step: an affine map of the plane read back by bilinear interpolation
-(four gathers of the flattened image, which XLA compiles, as it does not TensorFlow's image transformations), then
-brightness and noise. Which variations leave an image's meaning alone depends on the data: digits are not mirrored,
-photographs are not turned upside down.
+A view is drawn anew each time, inside the compiled step: an affine map of the plane and a smooth displacement, read
+back by bilinear interpolation (four gathers of the flattened image, which XLA compiles, as it does not TensorFlow's
+image transformations), then brightness and noise. Which variations leave an image's meaning alone depends on the data:
+digits are not mirrored, photographs are not turned upside down.
 """
 
 import math
 from typing import Annotated
 
+import numpy as np
+
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.options import Range, options_of
-from aae_tf.seeds import split_seed
+from aae_tf.seeds import fold, split_seed
 
 Amount = Annotated[float, Range(0.0)]
+SMOOTH = 4.0  # pixels over which an elastic displacement stays much the same, Simard et al.'s sigma
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -27,6 +30,8 @@ class Views:
         shear: share of the height by which rows slide.
         shift: pixels along each axis.
         flip: share of images that are mirrored, left to right.
+        elastic: standard deviation, in pixels, of a displacement that is smooth over the image (Simard et al., 2003,
+            doi 10.1109/ICDAR.2003.1227801: about 1.4 for digits).
         crop: share of each side cut off at most; what is left is stretched to the whole image.
         brightness: added to every value.
         contrast: share by which values move from or towards their mean.
@@ -53,6 +58,7 @@ class Views:
         brightness: Amount = 0.0,
         contrast: Annotated[float, Range(0.0, 1.0)] = 0.0,
         noise: Amount = 0.0,
+        elastic: Amount = 0.0,
     ):
         given = locals()
         for name, option in options_of(type(self)).items():
@@ -63,8 +69,13 @@ class Views:
         if images.shape.rank != 4:
             raise InputError(f"views are of images [N, H, W, C], not of elements of shape {tuple(images.shape[1:])}")
         plane, light, blur = tf.unstack(split_seed(seed, 3))
-        if any((self.rotation, self.scale, self.shear, self.shift, self.flip, self.crop)):
-            images = _resampled(images, *self._maps(tf.shape(images)[0], images.shape[1:3], plane))
+        if any((self.rotation, self.scale, self.shear, self.shift, self.flip, self.crop, self.elastic)):
+            count, sides = tf.shape(images)[0], images.shape[1:3]
+            matrix, offset = self._maps(count, sides, plane)
+            moved = offset[:, None]
+            if self.elastic:
+                moved += self.elastic * _displacement(count, sides, fold(plane, 1))
+            images = _resampled(images, matrix, moved)
         return self._lit(images, light, blur)
 
     def _lit(self, images, light, blur):
@@ -111,13 +122,28 @@ class Views:
         return cls(**config)
 
 
-def _resampled(images, matrix, offset):
-    """Return images read at the places that a matrix [N, 2, 2] and an offset [N, 2] map each pixel to, bilinearly."""
+def _displacement(count, sides, seed):
+    """Return a random displacement of each pixel, float32 [N, H·W, 2], smooth over the plane and of variance 1."""
+    down, across = (_smoothing(side) for side in sides)
+    knots = tf.random.stateless_normal([count, 2, down.shape[1], across.shape[1]], seed)
+    return tf.reshape(tf.einsum("hi,ncij,wj->nhwc", down, knots, across), [count, sides[0] * sides[1], 2])
+
+
+def _smoothing(side):
+    """Return the weight of each knot at each pixel, float32 [side, knots], a Gaussian's, rows of norm 1."""
+    knots = np.arange(-2 * SMOOTH, side + 2 * SMOOTH, SMOOTH)
+    weights = np.exp(-0.5 * np.square((np.arange(side)[:, None] - knots) / SMOOTH))
+    return tf.constant(weights / np.linalg.norm(weights, axis=1, keepdims=True), tf.float32)
+
+
+def _resampled(images, matrix, moved):
+    """Return images read bilinearly where a matrix [N, 2, 2] maps each pixel, about the centre, and [N, 1 or H·W, 2]
+    then moves it; outside the image is black."""
     _, height, width, channels = images.shape
     grid = tf.cast(tf.stack(tf.meshgrid(tf.range(height), tf.range(width), indexing="ij"), -1), tf.float32)
     centre = tf.constant([(height - 1) / 2, (width - 1) / 2])
     steps = tf.reshape(grid - centre, [-1, 2])
-    places = tf.linalg.matmul(steps, matrix, transpose_b=True) + centre + offset[:, None]
+    places = tf.linalg.matmul(steps, matrix, transpose_b=True) + centre + moved
     corner = tf.floor(places)
     share = places - corner
     corner = tf.cast(corner, tf.int32)

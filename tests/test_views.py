@@ -9,10 +9,11 @@ import aae_tf
 from aae_tf import Views
 from aae_tf.backend import keras, tf
 from aae_tf.seeds import as_seed
+from aae_tf.views import _displacement
 
 ALL = {
     "rotation": 30.0, "scale": 0.2, "shear": 0.2, "shift": 2.0, "flip": 0.5, "crop": 0.3, "brightness": 0.3,
-    "contrast": 0.5, "noise": 0.2,
+    "contrast": 0.5, "noise": 0.2, "elastic": 1.0,
 }  # fmt: skip
 DRAWS = ("angle", "tall", "wide", "slide", "down", "right", "flip", "left", "top", "cut")
 
@@ -98,6 +99,18 @@ def test_a_crop_cuts_off_its_share_at_either_end(place, edge, monkeypatch):
         found = Views(crop=0.375)(tf.constant(images), as_seed(0)).numpy()
         kept = images[:, edge, edge]
         np.testing.assert_allclose([found.min(), found.max()], [kept.min(), kept.max()], atol=1e-5)
+
+
+def test_an_elastic_displacement_has_its_size_everywhere_and_is_smooth():
+    field = _displacement(4000, (28, 20), as_seed(0)).numpy().reshape(4000, 28, 20, 2)
+    np.testing.assert_allclose(field.mean(0), 0, atol=0.1)
+    np.testing.assert_allclose(field.std(0), 1, atol=0.06)
+    assert np.diff(field, axis=1).std() < 0.25 and np.diff(field, axis=2).std() < 0.25  # a pixel further: much the same
+    far = [np.corrcoef(field[:, 3, 3, axis], field[:, 24, 16, axis])[0, 1] for axis in (0, 1)]
+    assert np.abs(far).max() < 0.1
+    ramp = tf.constant(np.broadcast_to(np.linspace(0, 1, 28, dtype="float32"), (50, 28, 28))[..., None])
+    moved = Views(elastic=1.0)(ramp, as_seed(1)).numpy()[:, 8:20, 8:20] - ramp[:, 8:20, 8:20]
+    assert 0.7 / 27 < np.std(moved) < 1.3 / 27  # a pixel is 1/27 of the ramp
 
 
 def test_a_crop_shows_no_black_edge():
