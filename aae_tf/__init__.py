@@ -19,9 +19,11 @@ _LAZY = {
     "train": "aae_tf.api",
     "Comparison": "aae_tf.comparison",
     "Run": "aae_tf.runs",
+    "Sweep": "aae_tf.sweeps",
     "Views": "aae_tf.views",
     "compare": "aae_tf.comparison",
     "load_run": "aae_tf.runs",
+    "sweep": "aae_tf.sweeps",
     **dict.fromkeys((name for name in _models if name[:2].istitle() or name == "GAN"), "aae_tf.models"),
 }
 _MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "reporting", "serving", "training")

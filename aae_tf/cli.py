@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.registry import load_plugin
 
 app = typer.Typer(
     help="Adversarial autoencoders: train, measure, draw and serve them.",
@@ -86,6 +87,61 @@ def compare(
         table.add_row(heading, *values)
     _print(table)
     typer.echo(found.out_dir / "comparison.png")
+
+
+@app.command()
+def sweep(
+    recipes: Annotated[list[str], typer.Argument(help="One or more recipes.")],
+    dataset: Annotated[str | None, typer.Option(help="As for train; by default the recipes' own.")] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, each a training: 0-4 or 0,3,7.")] = "0-2",
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images, of each.")] = None,
+    labels: Annotated[str | None, typer.Option(help="Labelled training images: 100, or 100,1000 in turn.")] = None,
+    out: Annotated[str, typer.Option(help="Its folder; finished runs in it are reused.")] = "runs/sweep",
+    processes: Annotated[int, typer.Option(min=1, help="Trainings at a time, each with its share of cores.")] = 1,
+    split: Split = "validation",
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=A,B", help="Values to take in turn; by ';' where values have commas."),
+    ] = None,
+):
+    """Train recipes with several seeds and settings; choose on validation images; one table, one figure."""
+    from rich.table import Table
+
+    from aae_tf.sweeps import sweep as sweep_recipes
+    from aae_tf.sweeps import values_of
+
+    changes = _changes(options, labels=labels)
+    dataset = changes.pop("dataset", dataset)
+    grid = {name: values_of(recipes, name, text) for name, text in changes.items()}
+    fixed = {} if epochs is None else {"epochs": epochs}
+    try:
+        found = sweep_recipes(
+            recipes,
+            dataset,
+            seeds=_whole_numbers(seeds),
+            grid=grid,
+            out_dir=out,
+            processes=processes,
+            split=split,
+            **fixed,
+        )
+    except KeyboardInterrupt:
+        _interrupted()
+    heading, *rows = found.rows()
+    table = Table("", *(row[0] for row in rows), box=None)
+    for name, *values in zip(*[heading[1:], *(row[1:] for row in rows)], strict=True):
+        table.add_row(name, *values)
+    _print(table)
+    typer.echo(found.out_dir / "sweep.png")
+
+
+def _whole_numbers(text):
+    """Return the numbers of '0-4' or '0,3,7'."""
+    try:
+        spans = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        return [number for span in spans for number in range(span[0], span[-1] + 1)]
+    except ValueError:
+        raise InputError(f"--seeds {text} cannot be read; accepted: 0-4 or 0,3,7") from None
 
 
 @app.command()
@@ -196,31 +252,6 @@ def plugins(
     """Import what the user has registered of their own."""
     for each in plugin or []:
         load_plugin(each)
-
-
-def load_plugin(plugin):
-    """Import a Python file or a module, so that what it registers is known.
-
-    Args:
-        plugin: path of a .py file, or a module's name.
-
-    Raises:
-        InputError: there is none.
-    """
-    import importlib.util
-    from pathlib import Path
-
-    try:
-        if plugin.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(f"aae_tf_plugin_{Path(plugin).stem}", plugin)
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[spec.name] = module
-            spec.loader.exec_module(module)
-        else:
-            importlib.import_module(plugin)
-    except Exception as error:  # whatever the user's file raises
-        what = f"{type(error).__name__}: {error}"
-        raise InputError(f"--plugin {plugin} cannot be imported ({what}); accepted: a .py file or a module") from None
 
 
 def _print(table):

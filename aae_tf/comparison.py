@@ -11,6 +11,15 @@ from aae_tf.reporting import HeldOut, plane_panel
 
 # the measures of a comparison, in its order: (name, heading, decimals)
 COLUMNS = (
+    ("classification_error", "classification error", 4),
+    ("clustering_error", "clustering error", 4),
+    ("majority_error", "majority error", 4),
+    ("assignment_error", "assignment error", 4),
+    ("nmi", "NMI", 3),
+    ("ari", "ARI", 3),
+    ("clusters_used", "clusters used", 1),
+    ("label_in_prior", "codes in their own part", 4),
+    ("label_in_z_nearest", "class read off z", 4),
     ("log_likelihood", "log-likelihood (nats)", 1),
     ("reconstruction_error", "reconstruction error", 4),
     ("mmd", "MMD² of codes", 4),
@@ -65,15 +74,24 @@ class Comparison:
 
     def markdown(self):
         """Return the table in Markdown."""
-        heading, *rows = self.rows()
-        lines = [heading, ["---"] * len(heading), *rows]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+        return markdown_table(self.rows())
 
     def save(self):
         """Write comparison.json, comparison.md and comparison.png, each whole or not at all."""
         write_json(self.out_dir / "comparison.json", self.reports)
         write_beside(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
         write_beside(self.out_dir / "comparison.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
+
+
+def markdown_table(rows):
+    """Return a table in Markdown.
+
+    Args:
+        rows: lists of texts, a heading row first.
+    """
+    heading, *others = rows
+    lines = [heading, ["---"] * len(heading), *others]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def _cell(report, measure, _, decimals):

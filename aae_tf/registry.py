@@ -8,10 +8,14 @@ here imports TensorFlow.
 """
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from aae_tf.errors import InputError, check_choice
+
+loaded_plugins = []  # in their order, for further processes to import
 
 
 class Registry(Mapping):
@@ -95,3 +99,26 @@ def _caller():
     while frame.f_globals["__name__"] == __name__:
         frame = frame.f_back
     return frame.f_globals["__name__"]
+
+
+def load_plugin(plugin):
+    """Import a Python file or a module, so that what it registers is known.
+
+    Args:
+        plugin: path of a .py file, or a module's name.
+
+    Raises:
+        InputError: there is none.
+    """
+    try:
+        if plugin.endswith(".py"):
+            spec = importlib.util.spec_from_file_location(f"aae_tf_plugin_{Path(plugin).stem}", plugin)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[spec.name] = module
+            spec.loader.exec_module(module)
+        else:
+            importlib.import_module(plugin)
+    except Exception as error:  # whatever the user's file raises
+        what = f"{type(error).__name__}: {error}"
+        raise InputError(f"--plugin {plugin} cannot be imported ({what}); accepted: a .py file or a module") from None
+    loaded_plugins.append(plugin)

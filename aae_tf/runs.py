@@ -79,7 +79,7 @@ class Run:
             "split": split,
             "seed": self.recipe.seed,
             "epochs": len(self.history),
-            **read_record(self.out_dir).get("outcome", {}),
+            **self.outcome,
             "measures": reporting.measure(self.model, held_out),
         }
 
@@ -93,6 +93,11 @@ class Run:
         if before is not None and before["split"] != report["split"]:
             write_json(self.out_dir / f"evaluation_{before['split']}.json", before)
         write_json(self.out_dir / "evaluation.json", report)
+
+    @property
+    def outcome(self):
+        """How training ended, a dict: 'epochs', 'stopped_early' and, where the best weights were kept, 'kept'."""
+        return read_record(self.out_dir).get("outcome", {})
 
     @property
     def views(self):

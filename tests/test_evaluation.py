@@ -92,6 +92,9 @@ def test_clustering_measures_do_not_depend_on_what_clusters_are_called(seed, clu
     names = draw.permutation(clusters)
     renamed = names[assigned]
     assert evaluation.majority_error(renamed, labels) == pytest.approx(evaluation.majority_error(assigned, labels))
+    least = evaluation.assignment_error(assigned, labels)
+    assert evaluation.assignment_error(renamed, labels) == pytest.approx(least)
+    assert least >= evaluation.majority_error(assigned, labels)  # a class may have several clusters there
     before, after = (evaluation.agreement(each, labels) for each in (assigned, renamed))
     assert after == pytest.approx(before)
     moved = np.empty_like(probabilities)
@@ -107,6 +110,9 @@ def test_clustering_measures_know_a_perfect_and_a_useless_clustering():
     certainty = np.eye(3)[perfect]
     assert evaluation.clustering_error(perfect, labels, evaluation.label_clusters(certainty, labels)) == 0
     assert evaluation.majority_error(perfect, labels) == 0
+    assert evaluation.assignment_error(perfect, labels) == 0
+    split = np.repeat([0, 3, 1, 2], [40, 10, 50, 50])  # class 0 in two clusters, of which one counts
+    assert evaluation.assignment_error(split, labels) == pytest.approx(10 / 150)
     assert evaluation.agreement(perfect, labels) == pytest.approx({"nmi": 1, "ari": 1})
     assert evaluation.majority_error(useless, labels) == pytest.approx(2 / 3)
     assert abs(evaluation.agreement(useless, labels)["ari"]) < 0.02

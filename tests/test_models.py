@@ -18,7 +18,7 @@ RECIPES = {
     "semi_supervised": ({"labels": 40}, {"classification_error"}, {"style_grid", "confusion"}),
     "clustering": (
         {"clusters": 6},
-        {"clustering_error", "majority_error", "nmi", "ari", "clusters_used"},
+        {"clustering_error", "majority_error", "assignment_error", "nmi", "ari", "clusters_used"},
         {"clusters"},
     ),
     "reduction": (

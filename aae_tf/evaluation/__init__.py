@@ -1,7 +1,13 @@
 """Evaluation: pure functions from arrays to numbers."""
 
 from aae_tf.evaluation.classification import confusion, error_rate, probe_accuracy
-from aae_tf.evaluation.clustering import agreement, clustering_error, label_clusters, majority_error
+from aae_tf.evaluation.clustering import (
+    agreement,
+    assignment_error,
+    clustering_error,
+    label_clusters,
+    majority_error,
+)
 from aae_tf.evaluation.likelihood import log_density, parzen_log_likelihood
 from aae_tf.evaluation.maps import map_quality, other_maps
 from aae_tf.evaluation.prior_match import holes, mmd, sliced_wasserstein, two_sample_accuracy, unbiased_mmd
@@ -16,6 +22,7 @@ from aae_tf.evaluation.sample_quality import (
 
 __all__ = [
     "agreement",
+    "assignment_error",
     "clustering_error",
     "confusion",
     "copying",

@@ -1,7 +1,9 @@
 """Clustering against labels that training never saw: the paper's rule (§6), majority vote, NMI and ARI."""
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+from sklearn.metrics.cluster import contingency_matrix
 
 
 def label_clusters(probabilities, labels):
@@ -41,6 +43,22 @@ def majority_error(assigned, labels):
     assigned, labels = np.asarray(assigned), np.asarray(labels)
     right = sum(np.bincount(labels[assigned == cluster]).max() for cluster in np.unique(assigned))
     return float(1 - right / len(labels))
+
+
+def assignment_error(assigned, labels):
+    """Return the least error with one cluster for each class at most, the others wrong; float in [0, 1].
+
+    What clustering papers call accuracy (ACC) is one minus this, where there are as many clusters as classes.
+
+    Args:
+        assigned: int [N], each image's cluster.
+        labels: int [N].
+
+    Reference:
+        Yang et al., 2010, doi 10.1109/TIP.2010.2049235, section V-B (by the Hungarian method).
+    """
+    counts = contingency_matrix(labels, assigned)
+    return float(1 - counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum())
 
 
 def agreement(assigned, labels):

@@ -4,7 +4,7 @@ Colours are Petroff's ten, chosen for colour-blind readers (arXiv 2107.02270); c
 No function here touches pyplot or a display.
 """
 
-from aae_tf.figures.charts import confusion_matrix, losses
+from aae_tf.figures.charts import confusion_matrix, curves, losses
 from aae_tf.figures.colours import COLOURS, colour
 from aae_tf.figures.grids import (
     grid,
@@ -20,6 +20,7 @@ __all__ = [
     "COLOURS",
     "colour",
     "confusion_matrix",
+    "curves",
     "grid",
     "heads_and_members",
     "latent_plane",

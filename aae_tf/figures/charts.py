@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from matplotlib.figure import Figure
 
-from aae_tf.figures.colours import INK, colour
+from aae_tf.figures.colours import COLOURS, INK, colour
 
 
 def confusion_matrix(counts, class_names, title="classes of held-out images"):
@@ -34,7 +34,39 @@ def confusion_matrix(counts, class_names, title="classes of held-out images"):
     return figure
 
 
-_UNITS = {"val_reconstruction_error": "mean squared error", "val_classification_error": "share of images"}
+_UNITS = {
+    "val_reconstruction_error": "mean squared error",
+    "val_classification_error": "share of images",
+    "val_clustering_error": "share of images",
+}
+
+
+def curves(panels, title):
+    """Numbers over epochs, a line for the mean over seeds and a band of one standard deviation to each side.
+
+    Args:
+        panels: dict of the number's name to a dict of a line's label to its curves, lists of floats, one a seed.
+        title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    figure = Figure(figsize=(5.5 * max(1, len(panels)), 4), layout="constrained")
+    grid = figure.subplots(1, max(1, len(panels)), squeeze=False)[0]
+    for axes, (name, lines) in zip(grid, panels.items(), strict=False):
+        for number, (label, found) in enumerate(lines.items()):
+            found = np.array([curve[: min(map(len, found))] for curve in found])
+            epochs, mean, spread = 1 + np.arange(found.shape[-1]), found.mean(0), found.std(0, ddof=len(found) > 1)
+            style = ("-", "--", "-.", ":")[number // len(COLOURS) % 4]
+            axes.plot(epochs, mean, style, color=colour(number), label=label)
+            axes.fill_between(epochs, mean - spread, mean + spread, color=colour(number), alpha=0.2, linewidth=0)
+        plain = name.removeprefix("val_").replace("_", " ")
+        unit = _UNITS.get(name)
+        axes.set(xlabel="epoch", ylabel=f"{plain} ({unit})" if unit else plain)
+        axes.legend(frameon=False, fontsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle(title, fontsize=11)
+    return figure
 
 
 def losses(history, title="losses", undecided=None):

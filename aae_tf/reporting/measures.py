@@ -164,6 +164,7 @@ def clustering(model, held_out):
     values = {
         "clustering_error": evaluation.clustering_error(assigned, split.labels, rule),
         "majority_error": evaluation.majority_error(assigned, split.labels),
+        "assignment_error": evaluation.assignment_error(assigned, split.labels),
         **evaluation.agreement(assigned, split.labels),
         "clusters_used": len(np.unique(assigned)),
     }
@@ -171,6 +172,7 @@ def clustering(model, held_out):
     units = {
         "clustering_error": f"share of images; a cluster has the label of its most certain {named}",
         "majority_error": "share of images; a cluster has the commonest label of its own images",
+        "assignment_error": "share of images; each class has one cluster, the best for all, and other clusters none",
         "nmi": "normalised mutual information; 1 for equal partitions",
         "ari": "adjusted Rand index; 1 for equal partitions, 0 for unrelated ones",
         "clusters_used": f"clusters of {model.classes} with images",

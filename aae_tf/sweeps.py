@@ -1,0 +1,335 @@
+"""`sweep()`: recipes trained with several seeds and settings; what is chosen is chosen on validation images.
+
+One seed says little: another draw of labels or of initial weights moves an error by more than many a setting does. A
+sweep gives means and standard deviations over seeds, and compares settings by the number that their model watches on
+validation images. Test images are looked at for the chosen setting alone.
+"""
+
+import itertools
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from aae_tf import figures
+from aae_tf.api import train
+from aae_tf.comparison import COLUMNS, markdown_table, options_taken
+from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.files import write_beside, write_json
+from aae_tf.recipes import get_recipe
+from aae_tf.registry import load_plugin, loaded_plugins
+from aae_tf.runs import load_run
+
+
+@dataclass
+class Setting:
+    """A recipe with some options changed, trained once for each seed.
+
+    Attributes:
+        recipe: its recipe's name.
+        changed: dict of the options that the sweep varies to their values here.
+        options: dict of all options that are changed in the recipe, seed apart.
+        runs: dict of seed to its finished `Run`; a seed whose training came to a loss that is not finite is missing.
+        failed: dict of such a seed to what went wrong.
+        chosen: whether it is the best of its recipe, by the number that the model watches on validation images.
+        reports: list of the measures of the runs, one dict a seed, on the images that the sweep reports on.
+    """
+
+    recipe: str
+    changed: dict
+    options: dict
+    runs: dict = field(default_factory=dict)
+    failed: dict = field(default_factory=dict)
+    chosen: bool = False
+    reports: list = field(default_factory=list)
+
+    @property
+    def name(self):
+        """The recipe's name and what is changed in it."""
+        return " ".join([self.recipe, *(f"{name}={_shown(value)}" for name, value in self.changed.items())])
+
+    @property
+    def watched(self):
+        """The name of the validation number that settings are chosen by; None where the model watches none."""
+        return next((run.recipe.watch or run.model.watched for run in self.runs.values()), None)
+
+    def folder(self, seed):
+        """Return the run directory of a seed, a relative Path.
+
+        Args:
+            seed: int.
+        """
+        parts = [self.recipe, ",".join(f"{name}={_shown(value)}" for name, value in self.changed.items())]
+        return Path(*(part.replace("/", "_") for part in parts if part), f"seed-{seed}")
+
+    def validated(self):
+        """Return the watched number of each run whose weights were kept, a float array [seeds]."""
+        found = []
+        for run in self.runs.values():
+            kept = run.outcome.get("kept")
+            found.append(kept["value"] if kept else run.history[-1].get(self.watched, np.nan))
+        return np.array(found, float)
+
+    def order(self):
+        """Return what settings are compared by: how many seeds failed, then the mean of the watched number."""
+        return len(self.failed), np.nan_to_num(self.validated(), nan=np.inf).mean()
+
+
+def _shown(value):
+    return ",".join(map(_shown, value)) if isinstance(value, tuple | list) else str(value)
+
+
+class Sweep:
+    """Settings, each trained with the same seeds.
+
+    Attributes:
+        settings: list of `Setting`.
+        seeds: tuple of int.
+        split: held-out images that the measures are of: 'validation', or 'test' for the chosen settings.
+        out_dir: Path of the folder that holds the runs, sweep.json, sweep.md and sweep.png.
+    """
+
+    def __init__(self, settings, seeds, split, out_dir):
+        self.settings, self.seeds, self.split, self.out_dir = settings, tuple(seeds), split, Path(out_dir)
+
+    def rows(self):
+        """Return the table: a heading row, then one a setting, all texts: mean ± standard deviation over seeds."""
+        measured = [report for setting in self.settings for report in setting.reports]
+        known = [column for column in COLUMNS if any(column[0] in report for report in measured)]
+        watched = list(dict.fromkeys(setting.watched for setting in self.settings if setting.watched))
+        rows = [["setting", "chosen", "seeds", "epochs", "seconds", *watched, *(heading for _, heading, _ in known)]]
+        for setting in self.settings:
+            lengths = [len(run.history) for run in setting.runs.values()]
+            seconds = [sum(row["seconds"] for row in run.history) for run in setting.runs.values()]
+            cells = [spread(setting.validated() if name == setting.watched else [], 4) for name in watched]
+            for measure, _, decimals in known:
+                values = [report[measure]["value"] for report in setting.reports if measure in report]
+                cells.append(spread(values, decimals))
+            seeds = f"{len(setting.runs)}" + (f" ({len(setting.failed)} not finite)" if setting.failed else "")
+            about = ["yes" if setting.chosen else "", seeds, spread(lengths, 0), spread(seconds, 0)]
+            rows.append([setting.name, *about, *cells])
+        return rows
+
+    @property
+    def figure(self):
+        """The watched number over epochs, mean and standard deviation over seeds: a `matplotlib.figure.Figure`."""
+        names = dict.fromkeys(setting.watched for setting in self.settings if setting.watched)
+        panels = {
+            name: {
+                setting.name: [[row[name] for row in run.history if name in row] for run in setting.runs.values()]
+                for setting in self.settings
+                if setting.watched == name
+            }
+            for name in names
+        }
+        return figures.curves(panels, f"validation images, {len(self.seeds)} seeds: mean and standard deviation")
+
+    def save(self):
+        """Write sweep.json, sweep.md and sweep.png, each whole or not at all."""
+        kept = [
+            {
+                "setting": setting.name,
+                "recipe": setting.recipe,
+                "changed": {name: _shown(value) for name, value in setting.changed.items()},
+                "chosen": setting.chosen,
+                "watched": setting.watched,
+                "validation": dict(zip(map(str, setting.runs), setting.validated().tolist(), strict=True)),
+                "failed": {str(seed): text for seed, text in setting.failed.items()},
+                "runs": [str(setting.folder(seed)) for seed in setting.runs],
+                "measures": {
+                    name: [report[name]["value"] for report in setting.reports] for name in _common(setting.reports)
+                },
+            }
+            for setting in self.settings
+        ]
+        write_json(self.out_dir / "sweep.json", {"split": self.split, "seeds": list(self.seeds), "settings": kept})
+        write_beside(self.out_dir / "sweep.md", lambda file: file.write(markdown_table(self.rows()).encode()))
+        write_beside(self.out_dir / "sweep.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
+
+
+def _common(reports):
+    return [name for name in (reports[0] if reports else {}) if all(name in report for report in reports)]
+
+
+def spread(values, decimals):
+    """Return 'mean ± standard deviation' of numbers, as text; '-' for none, the number alone for one.
+
+    Args:
+        values: list or array of numbers.
+        decimals: int, digits after the point.
+    """
+    if not len(values):
+        return "-"
+    text = f"{np.mean(values):.{decimals}f}"
+    return f"{text} ± {np.std(values, ddof=1):.{decimals}f}" if len(values) > 1 else text
+
+
+def sweep(
+    recipes,
+    dataset=None,
+    *,
+    seeds=(0, 1, 2),
+    grid=None,
+    out_dir="runs/sweep",
+    processes=1,
+    jit_compile=None,
+    split="validation",
+    progress=True,
+    **options,
+):
+    """Train recipes with every combination of seeds and settings, or reuse what is there, and choose among settings.
+
+    Each training is a run of its own (`out_dir/RECIPE/SETTING/seed-N`): interrupted, the same call goes on where it
+    was. The chosen setting of a recipe has the lowest mean over seeds of the number its model watches on validation
+    images. A training that comes to a loss that is not finite is noted, and the others go on.
+
+    Args:
+        recipes: names of recipes.
+        dataset: as for `aae_tf.train`; by default the recipes' own.
+        seeds: ints, each another draw of weights, shuffles and labelled images.
+        grid: dict of option name to the list of values it is to have in turn, in every recipe that takes it.
+        out_dir: folder of the sweep.
+        processes: trainings at a time, each in a process of its own with its share of the cores and the plugins that
+            are loaded here.
+        jit_compile: as for `aae_tf.train`.
+        split: 'validation', or 'test': the chosen settings are then measured on test images too.
+        progress: show progress on stderr.
+        **options: options changed in every recipe that takes them.
+
+    Returns:
+        A `Sweep`, also written to `out_dir`.
+
+    Raises:
+        InputError: no recipes or seeds, one twice, values that none takes; before any training.
+    """
+    settings = settings_of(recipes, grid or {}, options)
+    seeds = list(seeds)
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise InputError(f"a sweep needs seeds, each once; given: {', '.join(map(str, seeds)) or 'none'}")
+    if processes > 1 and hasattr(dataset, "element_spec"):
+        raise InputError("a tf.data.Dataset cannot be given to other processes; use processes=1, a name or arrays")
+    shared = {"jit_compile": jit_compile, "progress": progress and processes == 1}
+    tasks = [
+        (setting, seed, {"out_dir": Path(out_dir) / setting.folder(seed), "seed": seed, **shared, **setting.options})
+        for seed in seeds  # a whole round of settings before the next seed: what there is can be compared early
+        for setting in settings
+    ]
+    console = Console(stderr=True, quiet=not progress)
+    finished = _in_turn(tasks, dataset) if processes == 1 else _at_once(tasks, dataset, processes)
+    for number, (setting, seed, failure) in enumerate(finished):
+        text = failure or f"{setting.name} seed {seed}: done"
+        console.print(f"{number + 1} of {len(tasks)}: {text}", highlight=False, soft_wrap=True)
+        if failure:
+            setting.failed[seed] = failure
+    for setting in settings:
+        for seed in (seed for seed in seeds if seed not in setting.failed):
+            setting.runs[seed] = load_run(Path(out_dir) / setting.folder(seed), dataset)
+    found = Sweep(_chosen(settings, split), seeds, split, out_dir)
+    found.save()
+    return found
+
+
+def settings_of(recipes, grid, options):
+    """Return the settings of a sweep, checked: a list of `Setting`.
+
+    Args:
+        recipes: names of recipes.
+        grid: dict of option name to a list of values.
+        options: dict of option name to a value that all have.
+
+    Raises:
+        InputError: no recipes, one twice or unknown, an option without values or that no recipe takes.
+    """
+    names = list(recipes)
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"a sweep needs recipes, each once; given: {', '.join(names) or 'none'}")
+    if "seed" in {*grid, *options}:
+        raise InputError("the seeds of a sweep are given as seeds; seed cannot be set beside them")
+    fixed = options_taken(names, options)
+    varied = {name: {} for name in names}
+    for option, values in grid.items():
+        if not values:
+            raise InputError(f"{option} has no values; give one or more")
+        for value in values:
+            for name, taken in options_taken(names, {option: value}).items():
+                if taken:
+                    varied[name].setdefault(option, []).append(value)
+    found = []
+    for name in names:
+        for values in itertools.product(*varied[name].values()):
+            changed = dict(zip(varied[name], values, strict=True))
+            get_recipe(name).with_likely(**fixed[name], **changed)
+            found.append(Setting(name, changed, {**fixed[name], **changed}))
+    return found
+
+
+def values_of(recipes, option, text):
+    """Return the values that a text of the command line gives an option in turn: a list.
+
+    They are separated by ';', or by ',' where one of the recipes does not take the whole text as one value.
+
+    Args:
+        recipes: names of recipes.
+        option: the option's name.
+        text: '0.1,0.2', 'gaussian', '500,500' or '500,500;1000,1000'.
+    """
+    if ";" in text:
+        return [part.strip() for part in text.split(";") if part.strip()]
+    try:
+        options_taken(recipes, {option: text})
+        return [text]
+    except InputError:
+        return [part.strip() for part in text.split(",")]
+
+
+def _in_turn(tasks, dataset):
+    for setting, seed, how in tasks:
+        yield setting, seed, _train(setting.recipe, dataset, how)
+
+
+def _at_once(tasks, dataset, processes):
+    """Train in several processes, each with its share of the cores; yields what finishes, as it does."""
+    cores = max(1, (os.cpu_count() or 1) // processes)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _prepare, (cores, tuple(loaded_plugins))) as pool:
+        waiting = {pool.submit(_train, setting.recipe, dataset, how): (setting, seed) for setting, seed, how in tasks}
+        try:
+            for done in as_completed(waiting):
+                yield *waiting[done], done.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _prepare(cores, plugins):
+    """Make ready a process that trains."""
+    for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
+        os.environ[name] = str(cores)
+    for plugin in plugins:
+        load_plugin(plugin)
+
+
+def _train(recipe, dataset, how):
+    """Train once; return what went wrong, None if nothing did."""
+    try:
+        train(recipe, dataset, **how)
+    except NonFiniteLossError as error:
+        return f"{how['out_dir']}: {error}"
+    return None
+
+
+def _chosen(settings, split):
+    """Return the settings with the best of each recipe marked, and their measures read or made."""
+    for name in dict.fromkeys(setting.recipe for setting in settings):
+        judged = [setting for setting in settings if setting.recipe == name and setting.watched]
+        if judged:
+            min(judged, key=Setting.order).chosen = True
+    for setting in settings:
+        for run in setting.runs.values() if split == "validation" or setting.chosen else ():
+            report = run.last_report(split) or run.evaluate(split)
+            setting.reports.append(report["measures"])
+    return settings
