@@ -101,7 +101,7 @@ def _compiles_well(model):
 
 def _with_used_optimizers(recipe, model, given):
     """Return the recipe with the optimizers that the model's updates take, and no others."""
-    updates = arranged(model.updates(), joint=recipe.joint)
+    updates = arranged(model.updates(), joint=recipe.joint, absent=model.absent)
     used = {update.optimizer: recipe.optimizer(update.optimizer) for update in updates}
     for name in given:
         kind = name.partition(".")[0]
@@ -112,7 +112,7 @@ def _with_used_optimizers(recipe, model, given):
 
 def _make_trainer(recipe, model, training, policy, **how):
     """Return the `Trainer` of a built model by a recipe's numbers."""
-    updates = arranged(model.updates(), joint=recipe.joint)
+    updates = arranged(model.updates(), joint=recipe.joint, absent=model.absent)
     settings = {update.state: recipe.optimizer(update.optimizer) for update in updates}
     return Trainer(
         model,

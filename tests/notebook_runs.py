@@ -1,10 +1,13 @@
 """How the tests run a notebook: from top to bottom, on the embedded data, with less to do than its reader asks for."""
 
+import atexit
+import functools
 import inspect
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.util import run_sync
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 SMALL = {"epochs": 1, "widths": (64,), "discriminator_widths": (64,), "jit_compile": False}
@@ -15,11 +18,16 @@ FEWER = {  # what a notebook does at length, and what it does in the tests
 }
 
 
-def quicken(small):
-    """Make every training of this process a small one, whatever is asked for."""
-    import aae_tf
+def quicken(small, folder):
+    """Begin in a folder, with every training of this process a small one, whatever is asked for."""
+    import os
 
-    train, compare = aae_tf.train, aae_tf.compare
+    import aae_tf
+    import aae_tf.api
+    import aae_tf.comparison
+
+    os.chdir(folder)
+    train, compare = aae_tf.api.train, aae_tf.comparison.compare
 
     def quick_train(recipe="gaussian", *args, **options):
         from aae_tf.recipes import get_recipe
@@ -34,12 +42,23 @@ def quicken(small):
     aae_tf.train, aae_tf.compare = quick_train, quick_compare
 
 
+@functools.cache
+def kernel():
+    """Start a kernel for all of a process's notebooks: importing TensorFlow takes longer than many a notebook."""
+    manager = NotebookClient(nbformat.v4.new_notebook()).create_kernel_manager()
+    run_sync(manager.start_kernel)()
+    atexit.register(lambda: run_sync(manager.shutdown_kernel)(now=True))
+    return manager
+
+
 def run(path, folder):
-    """Run a notebook in a folder; return what its cells gave out (a cell that fails raises)."""
+    """Run a notebook in a folder, nothing of one before it being known; return what its cells gave out (a cell that
+    fails raises)."""
     notebook = nbformat.read(path, as_version=4)
     for often, seldom in FEWER.get(path.stem, {}).items():
         (cell,) = (cell for cell in notebook.cells if cell.cell_type == "code" and often in cell.source)
         cell.source = cell.source.replace(often, seldom)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"{inspect.getsource(quicken)}\nquicken({SMALL})"))
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    start = f"{inspect.getsource(quicken)}\nquicken({SMALL}, {str(folder)!r})"
+    notebook.cells[:0] = [nbformat.v4.new_code_cell(source) for source in ("%reset -f", start)]
+    NotebookClient(notebook, timeout=300, km=kernel()).execute()
     return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

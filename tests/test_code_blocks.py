@@ -101,9 +101,9 @@ def run_ours(arguments):
     if arguments[0] == "serve":
         assert arguments[1:] == ["saved_models/digits", "--builtin"]
         return
-    if arguments[0] in ("train", "compare"):
+    if arguments[0] in ("train", "compare", "sweep"):
         arguments = [{"mnist": "mnist_5k"}.get(argument, argument) for argument in arguments]
-        arguments += ["--epochs", "1", "--set", "widths=32"]
+        arguments += ["--epochs", "1", "--set", "widths=32", *(["--seeds", "0"] if arguments[0] == "sweep" else [])]
         if arguments[0] == "train":  # not everything that is compared has a discriminator
             arguments += ["--set", "discriminator_widths=32"]
     assert command_line.run(*arguments) == 0

@@ -197,6 +197,16 @@ def test_codes_are_computed_only_for_phases_that_look_at_them(order, batch, monk
     assert passes == []
 
 
+def test_what_a_recipe_says_of_a_phase_that_is_switched_off_is_passed_over():
+    recipe = aae_tf.recipes()["semi_supervised_views"]
+    model = make("semi_supervised_views", perturbation=0, information=False)
+    assert {"perturbation", "information"} <= {*recipe.joint, *recipe.weights}
+    updates = arranged(model.updates(), recipe.weights, recipe.joint, recipe.ramps, model.absent)
+    assert [phase.name for phase in updates[0].phases] == ["reconstruction", "generator", "consistency"]
+    with pytest.raises(aae_tf.InputError, match="joint: the model has no phase 'consistencyy'"):
+        arranged(model.updates(), joint=("reconstruction", "consistencyy"), absent=model.absent)
+
+
 def test_the_order_says_what_it_cannot_do_and_names_are_checked(batch):
     model = make("gaussian", discriminator_steps=5)
     updates = arranged(model.updates())

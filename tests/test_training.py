@@ -26,7 +26,8 @@ def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):
     recipe = aae_tf.recipes()[recipe].with_options(**changed)
     model = model_of(recipe)
     optimizers = {update.state: make_optimizer(recipe.optimizer(update.optimizer)) for update in model.updates()}
-    options = {"views": aae_tf.Views(**recipe.views) if recipe.views else None, "weights": recipe.weights} | options
+    usual = {"jit_compile": False, "weights": recipe.weights}  # a few steps take less time than to compile them
+    options = {**usual, "views": aae_tf.Views(**recipe.views) if recipe.views else None, **options}
     split = data.Split(few[0][:count], few[1][:count])
     return Trainer(model, split, optimizers, batch_size=50, checkpoint_folder=folder, **options)
 
@@ -63,7 +64,7 @@ def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
     results = []
     for seconds in (1e-9, 100.0):  # one step a call, or a whole epoch in a few
         monkeypatch.setattr(loop, "STRETCH_SECONDS", seconds)
-        trainer = make_trainer(few)
+        trainer = make_trainer(few, jit_compile=True)
         history = trainer.fit(2)
         losses = [row[name] for row in history for name in trainer.names]
         results.append([*weights(trainer), losses])
@@ -82,7 +83,7 @@ def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
 
 @pytest.mark.parametrize("recipe", aae_tf.recipes())
 def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, recipe, tmp_path):
-    options = {"recipe": recipe, "weight_average": 0.9, "jit_compile": False}
+    options = {"recipe": recipe, "weight_average": 0.9}
     whole = make_trainer(few, **options)
     whole.fit(3)
     make_trainer(few, tmp_path, **options).fit(1)
@@ -224,7 +225,7 @@ def test_what_a_trainer_lacks_is_said(few, monkeypatch):
 
 def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
     """Labelled images are seen through views, the images to be reconstructed are not."""
-    trainer = make_trainer(few, count=50, recipe="semi_supervised", views=aae_tf.Views(shift=2), jit_compile=False)
+    trainer = make_trainer(few, count=50, recipe="semi_supervised", views=aae_tf.Views(shift=2))
     step, seen = trainer.step, []
 
     def watched(model, updates, optimizers, batch, seed):
@@ -250,7 +251,8 @@ def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
 
 
 def test_views_train_compiled(few):
-    trainer = make_trainer(few, recipe="semi_supervised", views=aae_tf.Views(rotation=12, shift=2, scale=0.1))
+    views = aae_tf.Views(rotation=12, shift=2, scale=0.1)
+    trainer = make_trainer(few, recipe="semi_supervised", views=views, jit_compile=True)
     history = trainer.fit(2)
     assert history[1]["reconstruction"] < history[0]["reconstruction"]
 
@@ -303,7 +305,8 @@ def test_auto_is_the_precision_of_the_published_results_on_every_device(monkeypa
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision_trains_and_resumes_exactly(few, policy, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    options = {**SMALL, "precision": policy, "batch_size": 50, "progress": False}
+    compiled = policy == "mixed_float16"  # the one whose losses are scaled
+    options = {**SMALL, "precision": policy, "batch_size": 50, "progress": False, "jit_compile": compiled}
     whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**options, "epochs": 4})
     aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**options, "epochs": 2})
     parts = aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**options, "epochs": 4})

@@ -42,6 +42,7 @@ class LatentModel(Inference, keras.Model):
             'labelled' (a mini-batch of labelled images) or 'views' (random views of the images).
         measures: names in `aae_tf.reporting.MEASURES`, or functions (model, held_out).
         figures: names in `aae_tf.reporting.FIGURES`, or functions (model, held_out).
+        absent: names of phases that its options leave out, for recipes that weigh or join them.
         watched: the number of `validate` that `keep` and `patience` watch.
         undecided: loss of a discriminator that cannot tell, None without a game.
 
@@ -59,6 +60,7 @@ class LatentModel(Inference, keras.Model):
     given = ()  # arguments with defaults that are no options of a recipe
     fits_prior = False  # whether the prior may be one that is fitted to the codes of the trained model
     brings = ()
+    absent = ()
     measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality")
     figures = ("samples", "latent_plane", "reconstructions", "manifold", "losses", "views")
     watched = "val_reconstruction_error"

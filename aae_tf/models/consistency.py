@@ -11,6 +11,8 @@ from aae_tf.backend import tf
 from aae_tf.models.phases import Phase, Update
 from aae_tf.seeds import fold
 
+CONSISTENCY = ("consistency", "perturbation", "information")  # phases, each by the option that asks for it
+
 
 def divergence(logits, others):
     """Return KL(p || q) in nats, mean over rows, with no gradient through p: a scalar, at least 0.
@@ -95,13 +97,8 @@ def consistency_updates(model):
     def information(batch, codes, seed):
         return negative_information(codes["y"])
 
-    asked = {
-        "consistency": (model.consistency, with_views),
-        "perturbation": (model.perturbation, with_perturbation),
-        "information": (model.information, information),
-    }
     return [
         Update(Phase(name, loss, variables), optimizer="classification")
-        for name, (wanted, loss) in asked.items()
-        if wanted
+        for name, loss in zip(CONSISTENCY, (with_views, with_perturbation, information), strict=True)
+        if getattr(model, name)
     ]

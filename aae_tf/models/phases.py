@@ -108,7 +108,7 @@ def phases_of(updates):
     return found
 
 
-def arranged(updates, weights=None, joint=(), ramps=None):
+def arranged(updates, weights=None, joint=(), ramps=None, absent=()):
     """Return a model's updates as a recipe wants them: phases numbered, weighted, and some of them joined.
 
     Args:
@@ -116,6 +116,7 @@ def arranged(updates, weights=None, joint=(), ramps=None):
         weights: dict of phase name to a factor on its loss, over the phase's own.
         joint: names of phases that are joined in one update, at the place and by the optimizer of the first of them.
         ramps: dict of phase name to the epochs in which its weight rises from 0.
+        absent: names of phases that the model's options leave out; what is said of them is passed over.
 
     Raises:
         InputError: a name that no phase has.
@@ -123,7 +124,7 @@ def arranged(updates, weights=None, joint=(), ramps=None):
     weights, ramps, known = weights or {}, ramps or {}, phases_of(updates)
     for what, names in (("weights", weights), ("joint", joint), ("ramps", ramps)):
         for name in names:
-            if name not in known:
+            if name not in (*known, *absent):
                 raise InputError(f"{what}: the model has no phase '{name}'; it has: {', '.join(known)}")
     phases = {
         name: replace(

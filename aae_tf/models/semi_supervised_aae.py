@@ -10,7 +10,7 @@ from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.consistency import consistency_updates
+from aae_tf.models.consistency import CONSISTENCY, consistency_updates
 from aae_tf.models.games import AdversarialGame
 from aae_tf.models.losses import cross_entropy
 from aae_tf.models.phases import Phase, Update
@@ -64,6 +64,11 @@ class CategoricalAAE(AdversarialAutoencoder):
     def brings(self):
         """Views, where an image is to be consistent with them."""
         return ("views",) if self.consistency else ()
+
+    @property
+    def absent(self):
+        """The phases of consistency that are not asked for."""
+        return [name for name in CONSISTENCY if not getattr(self, name)]
 
     def updates(self):
         """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""

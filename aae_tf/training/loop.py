@@ -74,7 +74,7 @@ class Trainer:
         self.step = ORDERS[order]
         updates = model.updates()
         self.names = list(phases_of(updates))
-        self.updates = arranged(updates, weights, joint, ramps)
+        self.updates = arranged(updates, weights, joint, ramps, model.absent)
         check_order(order, self.updates)
         for update in self.updates:
             if update.state not in optimizers:
