@@ -165,7 +165,7 @@ def test_model_checkpoint_callback_writes_a_loadable_model(few, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_with_phase_epoch_and_step_and_keeps_the_checkpoint(few, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    trainer = make_trainer(few, tmp_path)
+    trainer = make_trainer(few, tmp_path, jit_compile=True)
     trainer.fit(2)
     good = weights(trainer)
     trainer.optimizers["reconstruction"].learning_rate = 1e30
