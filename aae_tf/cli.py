@@ -107,8 +107,8 @@ def sweep(
     """Train recipes with several seeds and settings; choose on validation images; one table, one figure."""
     from rich.table import Table
 
+    from aae_tf.sweep_settings import values_of
     from aae_tf.sweeps import sweep as sweep_recipes
-    from aae_tf.sweeps import values_of
 
     changes = _changes(options, labels=labels)
     dataset = changes.pop("dataset", dataset)

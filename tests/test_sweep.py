@@ -10,7 +10,8 @@ from PIL import Image
 
 import aae_tf
 from aae_tf import figures
-from aae_tf.sweeps import spread, values_of
+from aae_tf.sweep_settings import values_of
+from aae_tf.sweeps import spread
 
 NETWORKS = {name: SMALL[name] for name in ("widths", "discriminator_widths", "precision")}
 TINY = {**NETWORKS, **QUICK, "epochs": 2, "batch_size": 40}

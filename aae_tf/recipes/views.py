@@ -21,12 +21,11 @@ _COLOUR = {
     "decoder_batch_norm": True,
     "image_scale": "standardized",
 }
-_JOINT = ("reconstruction", "generator", "consistency", "perturbation", "information")
 _CONSISTENT = {
     "prior": NORMAL,
     "batch_size": 250,
     "order": "simultaneous",
-    "joint": _JOINT,
+    "joint": ("reconstruction", "generator", "consistency", "perturbation", "information"),
     "weights": {"reconstruction": 0.01, "generator": 0.02, "information": 0.1},
     "views": DIGITS,
     "variants": {"colour": _COLOUR},
@@ -61,7 +60,6 @@ VIEWS = (
         **_LABELS,
         **{
             **_CONSISTENT,
-            "joint": tuple(name for name in _JOINT if name != "consistency"),
             "views": {},
             "variants": {"colour": {name: value for name, value in _COLOUR.items() if name != "views"}},
         },
