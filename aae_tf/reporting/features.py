@@ -37,6 +37,7 @@ class FeatureClassifier(keras.Model):
     """
 
     brings = ()
+    absent = ()
 
     def __init__(self, classes, image_shape):
         super().__init__()

@@ -29,7 +29,7 @@ class Trainer:
     """Trains a model by its updates on a dataset.
 
     Args:
-        model: a built model with `updates()`, `codes(batch, seed, training)` and `brings`.
+        model: a built model with `updates()`, `codes(batch, seed, training)`, `brings` and `absent`.
         train: `aae_tf.data.Split` or `Stream`.
         optimizers: dict of an update's `state` (by default its first phase's name) to a Keras optimizer.
         batch_size: images a step, over all replicas.
