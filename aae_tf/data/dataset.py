@@ -1,4 +1,4 @@
-"""What a dataset is here: three splits of uint8 images, with labels where there are any."""
+"""What a dataset is here: three splits of uint8 images or of float32 rows, with labels where there are any."""
 
 import functools
 import hashlib
@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aae_tf.data.columns import Columns
 from aae_tf.errors import InputError
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and labels that fit in memory.
+    """Images, or rows of a table, and labels that fit in memory.
 
     Attributes:
-        images: uint8 array [N, H, W, C].
+        images: uint8 array [N, H, W, C], or rows, float32 [N, D] in their own units.
         labels: int32 array [N], -1 for unlabelled images; None without labels.
     """
 
@@ -69,6 +70,7 @@ class Dataset:
         test: touched to report, never to choose.
         class_names: name of each class, in label order; empty without labels.
         source: one line on where it came from and how it was split.
+        columns: what the numbers of a row are, `Columns`; None for images.
     """
 
     name: str
@@ -77,10 +79,11 @@ class Dataset:
     test: Split
     class_names: tuple[str, ...] = ()
     source: str = ""
+    columns: Columns | None = None
 
     @property
     def image_shape(self):
-        """Shape of one image, (H, W, C)."""
+        """Shape of one element: (H, W, C) of an image, (D,) of a row."""
         return self.validation.images.shape[1:]
 
     @property
@@ -149,6 +152,7 @@ class Dataset:
             images.update(np.ascontiguousarray(split.images))
             whole.update(b"none" if split.labels is None else np.ascontiguousarray(split.labels, np.int32))
         about = [images.hexdigest(), self.image_shape, self.class_names]
+        about += [] if self.columns is None else [self.columns.get_config()]
         whole.update(json.dumps(about).encode())
         return images.hexdigest(), whole.hexdigest()
 

@@ -83,6 +83,16 @@ def some(split, most, seed):
     return split.take(np.random.default_rng(seed).permutation(len(split))[:most])
 
 
+def comparable(model, elements):
+    """Return elements in the units in which their errors and distances are measured: images as they are, rows scaled.
+
+    Args:
+        model: a `LatentModel`.
+        elements: uint8 or float array [N, ...].
+    """
+    return np.asarray(model.image_scale.comparable(elements))
+
+
 def declared(things, registry):
     """Yield (name, function) of what a model declares.
 
