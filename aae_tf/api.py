@@ -277,6 +277,9 @@ def _build(model, dataset):
             f"the model is built for images of shape {model.get_build_config()['input_shape'][1:]}, "
             f"the data has {shape[1:]}"
         )
+    if model.image_scale.columns != dataset.columns:
+        needed = "an ImageScale" if dataset.columns is None else "networks.ColumnScale(data.load(rows).columns)"
+        raise InputError(f"the model's image_scale is not of this data; give the model image_scale={needed}")
     model.build(shape)
     model.image_scale.adapt(dataset.training_images(10**9, 0).images)
     return model

@@ -1,5 +1,6 @@
 """Models of tables: scales and losses by the kind of a column, what is measured, drawn, saved and served of rows."""
 
+import io
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from sklearn.datasets import load_digits, load_wine
 from starlette.testclient import TestClient
 
 import aae_tf
-from aae_tf import data, models, networks, priors
+from aae_tf import data, figures, models, networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.data import Column, Columns
 from aae_tf.errors import InputError
@@ -193,14 +194,10 @@ def test_digits_as_vectors_equal_digits_as_images_bit_for_bit(tmp_path):
     images = same[:: len(same) // 17][load_digits().images[:400].astype(int)]
     rows = images.reshape(-1, 64).astype("float32") / np.float32(255)
     options = {**TINY, **QUICK, "epochs": 3, "batch_size": 50, "image_scale": "unit", "input_noise": 0.3}
-    rates = {"reconstruction.learning_rate": 0.01, "regularization.learning_rate": 0.1}
-    usual = {
-        f"{kind}.{part}": value
-        for kind in ("reconstruction", "regularization")
-        for part, value in {"name": "sgd", "schedule": "constant"}.items()
-    }
+    sgd = {"name": "sgd", "learning_rate": 0.01, "momentum": 0.5, "schedule": "constant"}
+    optimizers = {"reconstruction": sgd, "regularization": sgd}
     both = [
-        aae_tf.train("gaussian", given, out_dir=tmp_path / name, **options, **rates, **usual)
+        aae_tf.train("gaussian", given, out_dir=tmp_path / name, **options, **optimizers)
         for name, given in (("images", images), ("rows", rows))
     ]
     for one, other in zip(*(each.model.trainable_variables for each in both), strict=True):
@@ -328,6 +325,46 @@ def test_models_take_steps_on_mixed_rows(recipe, wine):
     losses = [{name: float(loss) for name, loss in step(priors.as_seed(n)).items()} for n in range(12)]
     assert np.isfinite([list(each.values()) for each in losses]).all()
     assert losses[-1]["reconstruction"] < losses[0]["reconstruction"]
+
+
+@pytest.mark.usefixtures("training_alone")
+def test_networks_of_ones_own_train_on_rows_with_the_scale_of_their_columns(wine, tmp_path):
+    rows = wine[["alcohol", "ash", "hue"]]
+    dense = keras.layers.Dense
+
+    def model(**more):
+        return models.Autoencoder(
+            keras.Sequential([keras.Input((3,)), dense(2)]),
+            keras.Sequential([keras.Input((2,)), dense(3)]),
+            priors.Gaussian(2),
+            **more,
+        )
+
+    given = {"out_dir": tmp_path / "run", "epochs": 20, "batch_size": 20, **QUICK}
+    with pytest.raises(InputError, match="not of this data; give the model image_scale="):
+        aae_tf.train("autoencoder", rows, model=model(), **given)
+    scale = networks.ColumnScale(data.load(rows).columns, "robust")
+    run = aae_tf.train("autoencoder", rows, model=model(image_scale=scale), **given)
+    assert run.history[-1]["reconstruction"] < run.history[0]["reconstruction"]
+    np.testing.assert_allclose(run.model.image_scale.shift, np.median(run.data.train.images, 0), rtol=1e-5)
+
+
+def test_figures_of_rows_are_drawn_for_any_number_of_columns():
+    chance = np.random.default_rng(0)
+    rows, names = chance.normal(size=(36, 7)), [f"column {number}" for number in range(7)]
+    drawn = {
+        "pairs": figures.pair_plot(rows[:, :3], rows[::2, :3], names[:3], "pairs"),
+        "truth": figures.against_truth(rows, rows, names, "truth"),
+        "plane": figures.over_the_plane(rows, 6, names, "plane", keep=rows[:, 0] > -1),
+        "profiles": figures.profiles(rows[:4], names, "abcd", "profiles"),
+        "codes": figures.side_by_side([{"plane": None, "samples": None, "title": "a", "caption": "b"}]),
+    }
+    visible = {name: sum(axes.get_visible() for axes in figure.axes) for name, figure in drawn.items()}
+    assert visible == {"pairs": 6, "truth": 7, "plane": 14, "profiles": 2, "codes": 2}  # colour bars counted
+    titles = [axes.get_title() for axes in drawn["truth"].axes]
+    assert titles[0] == "column 0  (R² 1.00)"
+    for figure in drawn.values():
+        figure.savefig(io.BytesIO(), format="png", dpi=40)
 
 
 def test_a_gan_of_categories_is_refused(wine):

@@ -117,7 +117,8 @@ class Columns:
 
     def _frame(self, frame):
         given = [str(name) for name in frame.columns]
-        missing, more = ([name for name in one if name not in other] for one, other in self._both_ways(given))
+        missing = [name for name in self.names if name not in given]
+        more = [name for name in given if name not in self.names]
         if missing or more:
             parts = [f"without {listed(missing)}" if missing else "", f"with {listed(more)} beside" if more else ""]
             text = " and ".join(filter(None, parts))
@@ -128,9 +129,6 @@ class Columns:
             )
         raw = raw_columns(frame)
         return np.concatenate([encoded(column, each) for column, each in zip(self.columns, raw, strict=True)], 1)
-
-    def _both_ways(self, given):
-        return (self.names, given), (given, self.names)
 
     def with_fill(self, fill):
         """Return these columns with what stands for missing values.

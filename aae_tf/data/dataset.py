@@ -171,7 +171,7 @@ def _even_shares(total, available, draw):
     return shares
 
 
-def split_own(images, labels, class_names, source, test=None):
+def split_own(images, labels, class_names, source, test=None, what="images"):
     """Return a `Dataset` of a user's images: a fixed shuffle, then 80 % train, 10 % validation, 10 % test.
 
     With a test split of its own, 90 % train and 10 % validation.
@@ -180,7 +180,7 @@ def split_own(images, labels, class_names, source, test=None):
         InputError: fewer than 10 images.
     """
     if len(images) < 10:
-        raise InputError(f"{len(images)} images are too few to train, validate and test on; at least 10 are needed")
+        raise InputError(f"{len(images)} {what} are too few to train, validate and test on; at least 10 are needed")
     order = np.random.RandomState(0).permutation(len(images))
     held_out = max(1, len(images) // 10)
     whole = Split(images, labels)

@@ -93,7 +93,7 @@ def from_table(table, labels=None, options=None, what="own rows"):
     if np.isinf(rows).any():
         raise InputError(f"infinite values in {counted(columns.entries, np.isinf(rows))}; clean them first")
     source = f"{what}, {len(rows):,} rows of {_described(columns)}"
-    data = replace(split_own(rows, labels, names, source), columns=columns)
+    data = replace(split_own(rows, labels, names, source, what="rows"), columns=columns)
     return _filled(data, options.missing) if unknown.any() else data
 
 

@@ -5,7 +5,6 @@ written to recipe.json. Nothing here imports TensorFlow.
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from aae_tf.recipes import recipes
 
 MNIST_PIXELS = 28 * 28
 USUAL_IMAGES = 3500  # training images of mnist_5k
+TABLE_UPDATES = 2000  # of a table at least
 
 # when a recipe's own `variants` apply, by their name
 CONDITIONS = {
@@ -35,25 +35,27 @@ def for_data(recipe, dataset, given):
     theirs = usual.flat()
     kept = _names(given) | {name for name, value in recipe.flat().items() if theirs.get(name) != value}
     own = [name for name in recipe.variants if CONDITIONS[name](recipe, dataset)]
-    table = dataset.columns is not None
-    changed = _table(recipe, dataset) if table else _length(recipe, len(dataset.train))
-    if "colour" not in own and not table:
-        changed |= _rates(recipe, dataset.image_shape)
-        changed |= {} if "image_scale" in kept else _scale(recipe, dataset)
+    if dataset.columns is not None:
+        changed = _table(recipe, dataset, kept)
+    else:
+        changed = _length(recipe, len(dataset.train))
+        if "colour" not in own:
+            changed |= _rates(recipe, dataset.image_shape)
+            changed |= {} if "image_scale" in kept else _scale(recipe, dataset)
     changed |= {option: value for name in own for option, value in recipe.variants[name].items()}
     return recipe.with_likely(**{name: value for name, value in changed.items() if name not in kept})
 
 
-def _table(recipe, dataset):
+def _table(recipe, dataset, kept):
     """Rows: scaled columns and Adam (linear outputs, as of `_scale`), networks by the columns, batches by the rows.
 
     Wider networks and longer training fit the training rows and no others; chosen on validation rows (docs/tables.md).
     """
     rows, columns = len(dataset.train), len(dataset.columns)
-    batch = min(recipe.batch_size, max(16, rows // 10))
+    batch = recipe.batch_size if "batch_size" in kept else min(recipe.batch_size, max(16, rows // 10))
     found = {"image_scale": "standardized", "batch_size": batch}
-    found |= _length(replace(recipe, batch_size=batch), rows)
-    for kind, momentum in (("reconstruction", 0.9), ("regularization", 0.5)):
+    found["epochs"] = max(recipe.epochs, math.ceil(TABLE_UPDATES / max(1, rows // batch)))
+    for kind, momentum in (("reconstruction", 0.9), ("regularization", 0.5), ("classification", 0.9)):
         if recipe.optimizer(kind).name == "sgd":
             adam = {"name": "adam", "learning_rate": 1e-3, "momentum": momentum}
             found |= {f"{kind}.{part}": value for part, value in adam.items()}

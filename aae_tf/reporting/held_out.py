@@ -63,6 +63,15 @@ class HeldOut:
         half = len(order) // 2
         return self.images.take(order[:half]), self.images.take(order[half:])
 
+    def comparable(self, model, elements):
+        """Return elements in the units in which errors and distances are measured: images as they are, rows scaled.
+
+        Args:
+            model: a `LatentModel`.
+            elements: uint8 or float array [N, ...].
+        """
+        return elements if self.data.columns is None else np.asarray(model.image_scale.comparable(elements))
+
     def training(self, most):
         """Return at most `most` training images, drawn by the seed: a `Split`.
 
@@ -81,16 +90,6 @@ def some(split, most, seed):
         seed: int.
     """
     return split.take(np.random.default_rng(seed).permutation(len(split))[:most])
-
-
-def comparable(model, elements):
-    """Return elements in the units in which their errors and distances are measured: images as they are, rows scaled.
-
-    Args:
-        model: a `LatentModel`.
-        elements: uint8 or float array [N, ...].
-    """
-    return np.asarray(model.image_scale.comparable(elements))
 
 
 def declared(things, registry):

@@ -10,7 +10,7 @@ import numpy as np
 from aae_tf import evaluation
 from aae_tf.pixels import white
 from aae_tf.registry import Registry
-from aae_tf.reporting.held_out import comparable, declared, some
+from aae_tf.reporting.held_out import declared, some
 
 MEASURES = Registry("measure")
 
@@ -43,8 +43,8 @@ def reconstruction_error(model, held_out):
         held_out: `HeldOut`.
     """
     split = held_out.images
-    outputs = comparable(model, model.reconstruct(split.images, split.labels))
-    images = comparable(model, split.images)
+    outputs = held_out.comparable(model, model.reconstruct(split.images, split.labels))
+    images = held_out.comparable(model, split.images)
     errors = evaluation.reconstruction_error(images, outputs)
     mean = np.broadcast_to(images.mean(0, keepdims=True) / white(images.dtype), images.shape)
     return {
@@ -52,15 +52,14 @@ def reconstruction_error(model, held_out):
             "value": float(errors.mean()),
             "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
             "yardstick": float(evaluation.reconstruction_error(images, mean).mean()),
-            **_about_error(model, images, outputs),
+            **_about_error(held_out.data.columns, images, outputs),
             "n": len(errors),
         }
     }
 
 
-def _about_error(model, images, outputs):
+def _about_error(columns, images, outputs):
     """Return what an error is of; of rows also the share of each column's variance that comes back."""
-    columns = model.image_scale.columns
     if columns is None:
         unit = "mean squared error per pixel, images in [0, 1]"
         return {"yardstick_is": "the mean image for every image", "unit": unit}
@@ -233,7 +232,7 @@ def map_quality(model, held_out, most=2_000):
     part = some(known if len(known) else held_out.images, most, held_out.seed)
     if len(part) < 12:
         return {}
-    images = comparable(model, part.images)
+    images = held_out.comparable(model, part.images)
     images = images.reshape(len(part), -1) / white(images.dtype)
     others = evaluation.other_maps(images, model.prior.dim, held_out.seed)
     places = {"aae": model.represent(part.images), **others}

@@ -7,7 +7,7 @@ import numpy as np
 
 from aae_tf import figures
 from aae_tf.registry import Registry
-from aae_tf.reporting.held_out import comparable, some
+from aae_tf.reporting.held_out import some
 
 ROW_FIGURES = Registry("figure of rows")
 PAIRS, PANELS, POINTS = 5, 12, 1000
@@ -23,8 +23,8 @@ def samples(model, held_out):
     """
     rows = some(held_out.images, POINTS, held_out.seed).images
     drawn = model.sample(len(rows), held_out.seed)
-    names, first = _first(model, PAIRS)
-    title = f"samples and {held_out.split} rows{_of_how_many(model, names)}"
+    names, first = _first(held_out, PAIRS)
+    title = f"samples and {held_out.split} rows{_of_how_many(held_out, names)}"
     return figures.pair_plot(rows[:, first], drawn[:, first], names, title, f"{held_out.split} rows")
 
 
@@ -38,8 +38,8 @@ def reconstructions(model, held_out):
     """
     shown = some(held_out.images, POINTS, held_out.seed)
     outputs = model.reconstruct(shown.images, shown.labels)
-    names, first = _first(model, PANELS)
-    title = f"{held_out.split} rows and their reconstructions{_of_how_many(model, names)}"
+    names, first = _first(held_out, PANELS)
+    title = f"{held_out.split} rows and their reconstructions{_of_how_many(held_out, names)}"
     return figures.against_truth(shown.images[:, first], outputs[:, first], names, title)
 
 
@@ -53,8 +53,8 @@ def manifold(model, held_out, side=40):
         side: codes along each dimension.
     """
     codes, keep, title = model.prior.manifold_codes(side)
-    names, first = _first(model, PANELS)
-    title += _of_how_many(model, names)
+    names, first = _first(held_out, PANELS)
+    title += _of_how_many(held_out, names)
     return figures.over_the_plane(model.decode(codes)[:, first], side, names, title, keep)
 
 
@@ -70,7 +70,7 @@ def clusters(model, held_out):
     heads = model.decode(np.zeros((model.classes, model.prior.dim)), np.arange(model.classes))
     names = [f"cluster {number} ({count} rows)" for number, count in enumerate(counts)]
     title = f"cluster heads, and how many {held_out.split} rows are in each"
-    return figures.profiles(comparable(model, heads), model.image_scale.columns.entries, names, title)
+    return figures.profiles(held_out.comparable(model, heads), held_out.data.columns.entries, names, title)
 
 
 def nothing(model, held_out):
@@ -82,12 +82,12 @@ for _name in ("views", "axes", "style_grid"):
     ROW_FIGURES.register(nothing, _name)
 
 
-def _first(model, most):
+def _first(held_out, most):
     """Return the names and the positions of the first entries."""
-    names = model.image_scale.columns.entries[:most]
+    names = held_out.data.columns.entries[:most]
     return names, slice(0, len(names))
 
 
-def _of_how_many(model, names):
-    count = len(model.image_scale.columns)
+def _of_how_many(held_out, names):
+    count = len(held_out.data.columns)
     return f" (the first {len(names)} of {count} columns)" if count > len(names) else ""

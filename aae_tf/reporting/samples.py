@@ -6,7 +6,7 @@ import numpy as np
 
 from aae_tf import evaluation
 from aae_tf.reporting.features import features_of
-from aae_tf.reporting.held_out import comparable, some
+from aae_tf.reporting.held_out import some
 from aae_tf.reporting.measures import MEASURES
 
 CHUNK = 10_000  # samples decoded at a time; a chunk's seed depends on its number alone
@@ -24,12 +24,14 @@ def log_likelihood(model, held_out, most=1_000):
     """
     count, seed = held_out.likelihood_samples, held_out.seed
     parts = some(held_out.choosing, most, seed), held_out.measuring, held_out.training(10_000)
-    choosing, images, train = (comparable(model, part.images) for part in parts)
+    choosing, images, train = (held_out.comparable(model, part.images) for part in parts)
     if not count or not len(choosing) or not len(images):
         return {}
-    found = evaluation.parzen_log_likelihood(
-        images, lambda: sample_chunks(model, count, seed), choosing, held_out.progress
-    )
+
+    def chunks():
+        return (held_out.comparable(model, chunk) for chunk in sample_chunks(model, count, seed))
+
+    found = evaluation.parzen_log_likelihood(images, chunks, choosing, held_out.progress)
     true = evaluation.parzen_log_likelihood(images, train, choosing)
     chosen = "validation images" if held_out.split == "test" else "the other half of the validation images"
     return {
@@ -50,15 +52,13 @@ def log_likelihood(model, held_out, most=1_000):
 def sample_chunks(model, count, seed):
     """Yield `count` samples of a model in chunks, float32 [c, ...]: the same for the same seed, whenever asked.
 
-    Of rows the columns are scaled, as distances are measured.
-
     Args:
         model: a model that samples.
         count: how many.
         seed: int.
     """
     for number, start in enumerate(range(0, count, CHUNK)):
-        yield comparable(model, model.sample(min(CHUNK, count - start), [seed, number]))
+        yield model.sample(min(CHUNK, count - start), [seed, number])
 
 
 @MEASURES.register
@@ -74,8 +74,8 @@ def sample_quality(model, held_out, most=5_000):
     part, train = some(held_out.images, most, seed), held_out.training(TRAINING)
     if len(part) < 10:
         return {}
-    part, train = (replace(split, images=comparable(model, split.images)) for split in (part, train))
-    samples = comparable(model, model.sample(len(part), seed + 1))
+    part, train = (replace(split, images=held_out.comparable(model, split.images)) for split in (part, train))
+    samples = held_out.comparable(model, model.sample(len(part), seed + 1))
     measures = _memorising(samples[:1000], train, part.images[:1000], seed)
     features = features_of(held_out.data)
     if features is not None and len(train) > 5:
