@@ -43,6 +43,11 @@ class HeldOut:
         return getattr(self.data, self.split)
 
     @property
+    def what(self):
+        """What titles call them: 'test images', 'validation rows'."""
+        return f"{self.split} {'images' if self.data.columns is None else 'rows'}"
+
+    @property
     def choosing(self):
         """The images on which clusters are named, a bandwidth is chosen, probes are taught: never those measured.
 

@@ -95,7 +95,7 @@ def latent_plane(model, held_out):
         held_out: `HeldOut`.
     """
     plane = _plane(model, held_out)
-    title = f"codes of {len(plane['codes']):,} {held_out.split} images over the prior"
+    title = f"codes of {len(plane['codes']):,} {held_out.what} over the prior"
     return figures.latent_plane(**plane, title=title)
 
 
@@ -184,7 +184,7 @@ def confusion(model, held_out):
     if not len(known):
         return None
     counts = evaluation.confusion(known.labels, model.predict_labels(known.images), len(names))
-    return figures.confusion_matrix(counts, names, f"classes of {len(known):,} {held_out.split} images")
+    return figures.confusion_matrix(counts, names, f"classes of {len(known):,} {held_out.what}")
 
 
 @FIGURES.register
@@ -227,7 +227,7 @@ def map_figure(model, held_out, most=5_000):
         heads = 10 * np.stack([np.cos(angle), np.sin(angle)], -1)
         style = model.encode(part.images)[:, :2]
         places = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
-    title = f"the map of {len(part):,} {held_out.split} images, and its cluster heads"
+    title = f"the map of {len(part):,} {held_out.what}, and its cluster heads"
     return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, title)
 
 

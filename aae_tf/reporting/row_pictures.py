@@ -24,8 +24,8 @@ def samples(model, held_out):
     rows = some(held_out.images, POINTS, held_out.seed).images
     drawn = model.sample(len(rows), held_out.seed)
     names, first = _first(held_out, PAIRS)
-    title = f"samples and {held_out.split} rows{_of_how_many(held_out, names)}"
-    return figures.pair_plot(rows[:, first], drawn[:, first], names, title, f"{held_out.split} rows")
+    title = f"samples and {held_out.what}{_of_how_many(held_out, names)}"
+    return figures.pair_plot(rows[:, first], drawn[:, first], names, title, held_out.what)
 
 
 @ROW_FIGURES.register
@@ -39,7 +39,7 @@ def reconstructions(model, held_out):
     shown = some(held_out.images, POINTS, held_out.seed)
     outputs = model.reconstruct(shown.images, shown.labels)
     names, first = _first(held_out, PANELS)
-    title = f"{held_out.split} rows and their reconstructions{_of_how_many(held_out, names)}"
+    title = f"{held_out.what} and their reconstructions{_of_how_many(held_out, names)}"
     return figures.against_truth(shown.images[:, first], outputs[:, first], names, title)
 
 
@@ -69,7 +69,7 @@ def clusters(model, held_out):
     counts = np.bincount(model.predict_labels(held_out.images.images), minlength=model.classes)
     heads = model.decode(np.zeros((model.classes, model.prior.dim)), np.arange(model.classes))
     names = [f"cluster {number} ({count} rows)" for number, count in enumerate(counts)]
-    title = f"cluster heads, and how many {held_out.split} rows are in each"
+    title = f"cluster heads, and how many {held_out.what} are in each"
     return figures.profiles(held_out.comparable(model, heads), held_out.data.columns.entries, names, title)
 
 
