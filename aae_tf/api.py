@@ -37,8 +37,9 @@ def train(
 
     Args:
         recipe: a recipe's name (see `aae_tf.recipes`) or a `Recipe`.
-        dataset: a dataset's name, a folder of images, an array [N, H, W(, C)] (uint8, or float in [0, 1]),
-            (images, labels), or a `tf.data.Dataset`; by default the recipe's.
+        dataset: a dataset's name, a folder of images, an array [N, H, W(, C)] (uint8, or float in [0, 1]), a
+            `tf.data.Dataset`, a table (an array [N, D], a DataFrame, sparse rows, a CSV or Parquet file), or
+            (images or rows, labels), see `aae_tf.data.load`; by default the recipe's.
         out_dir: the run directory. Training again into it resumes; by default `runs/<recipe>`, or `runs/<recipe>-2`
             and so on where that holds another run.
         prior: a name ('mixture', ...; see `aae_tf.priors.PRIORS`) or a dict of it and its arguments, an
@@ -52,7 +53,8 @@ def train(
         split: held-out images that the report and the figures are of: 'validation', or 'test' to report.
         progress: show progress and results on stderr.
         **options: fields of the recipe and options of its model to change: `epochs=5`, `seed=1`, `widths=(500, 500)`,
-            `reconstruction={"learning_rate": 0.02}`.
+            `reconstruction={"learning_rate": 0.02}`; of a table `label="species"`, the column that holds the labels,
+            and `columns={"drop": ("id",)}`, see `aae_tf.data.tables.TableOptions`.
 
     Returns:
         A `Run`, its directory holding recipe.json, history.csv, checkpoints, TensorBoard events, evaluation.json,
@@ -254,13 +256,17 @@ def _resolve(recipe, dataset, prior, model, options):
         raise InputError("model 'own' needs the object: train(model=...)")
     ORDERS.check("order", recipe.order)
     dtype_policy(recipe.precision)
-    dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
+    dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size, recipe.columns)
+    if recipe.views and dataset.columns is not None:
+        raise InputError(f"recipe '{recipe.name}' is trained on views, which are of images and not of rows")
     return (recipe if model is not None else for_data(recipe, dataset, options)).resolved(), dataset
 
 
 def _make_model(recipe, dataset, prior, policy):
     prior = priors.as_prior(recipe.prior if prior is None else prior, recipe.latent_dim)
-    return MODELS[recipe.model].from_recipe(recipe, dataset.image_shape, prior, policy, dataset.classes)
+    return MODELS[recipe.model].from_recipe(
+        recipe, dataset.image_shape, prior, policy, dataset.classes, dataset.columns
+    )
 
 
 def _build(model, dataset):
@@ -271,6 +277,9 @@ def _build(model, dataset):
             f"the model is built for images of shape {model.get_build_config()['input_shape'][1:]}, "
             f"the data has {shape[1:]}"
         )
+    if model.image_scale.columns != dataset.columns:
+        needed = "an ImageScale" if dataset.columns is None else "networks.ColumnScale(data.load(rows).columns)"
+        raise InputError(f"the model's image_scale is not of this data; give the model image_scale={needed}")
     model.build(shape)
     model.image_scale.adapt(dataset.training_images(10**9, 0).images)
     return model

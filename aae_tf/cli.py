@@ -36,19 +36,22 @@ def train(
     recipe: Annotated[str, typer.Argument(help="The experiment; 'aae-tf recipes' lists them.")] = "gaussian",
     dataset: Annotated[
         str | None,
-        typer.Option(help="mnist_5k, a TFDS name, a folder of images or an .npz file; by default the recipe's."),
+        typer.Option(
+            help="mnist_5k, a TFDS name, a folder of images, an .npz, .csv or .parquet file; by default the recipe's."
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     labels: Annotated[
         str | None, typer.Option(help="Labelled training images, where the model uses labels: 100, 20% or all.")
     ] = None,
+    label: Annotated[str | None, typer.Option(help="The column of a table that holds the labels.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
     split: Split = "validation",
     options: Options = None,
 ):
     """Train a recipe: pictures, numbers and a servable model at the end."""
-    changes = _changes(options, epochs=epochs, labels=labels, seed=seed)
+    changes = _changes(options, epochs=epochs, labels=labels, label=label, seed=seed)
     from aae_tf.recipes import get_recipe
 
     get_recipe(recipe).with_likely(**changes)  # refuse what cannot be, before TensorFlow is loaded where that can be

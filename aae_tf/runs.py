@@ -209,7 +209,7 @@ def load_run(out_dir, dataset=None, prior=None):
             f"the run in '{out_dir}' is not finished ({done} of {recipe.epochs} epochs); train into it again to resume"
         )
     if dataset is not None or recipe.dataset != "own":
-        dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size)
+        dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size, recipe.columns)
         different = data_difference(record, dataset)
         if different:
             raise InputError(f"'{out_dir}' holds another run: {different[0]}; give those images and labels")

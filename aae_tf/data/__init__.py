@@ -1,33 +1,64 @@
-"""Data: named datasets, arrays, folders of images, tf.data; always uint8 images in three splits."""
+"""Data: named datasets, arrays, tables, folders, tf.data; uint8 images or float32 rows, in three splits."""
 
 from pathlib import Path
 
 import numpy as np
 
 from aae_tf.data.checks import check_images, check_labels
+from aae_tf.data.columns import Column, Columns
 from aae_tf.data.dataset import Dataset, Split, Stream
 from aae_tf.errors import InputError
 from aae_tf.registry import Registry
 
-__all__ = ["DATASETS", "Dataset", "Split", "Stream", "check_images", "check_labels", "load", "prepare"]
+__all__ = [
+    "DATASETS",
+    "Column",
+    "Columns",
+    "Dataset",
+    "Split",
+    "Stream",
+    "check_images",
+    "check_labels",
+    "load",
+    "prepare",
+]
 
 DATASETS = Registry("dataset")  # functions (image_size) to a `Dataset`; TFDS is asked for any other name
 
 
-def load(dataset="mnist_5k", image_size=0):
-    """Return a `Dataset` from a name or from a user's own images.
+def load(dataset="mnist_5k", image_size=0, columns=None):
+    """Return a `Dataset` from a name or from a user's own images or rows.
 
     Args:
         dataset: 'mnist_5k' (embedded), or another name in `DATASETS`; a TFDS name ('mnist', 'fashion_mnist',
             'svhn_cropped', ...); a folder of images (`folder/class/*.png|jpg`, or flat) or an .npz file, as a path; an
-            array [N, H, W(, C)], uint8 or float in [0, 1]; a pair (images, labels); a `tf.data.Dataset`; or a
-            `Dataset`.
+            array [N, H, W(, C)], uint8 or float in [0, 1]; a `tf.data.Dataset`; a table: an array [N, D], a DataFrame,
+            scipy sparse rows, or the path of a .csv, .tsv or .parquet file, or of a folder of those or of .npy files;
+            a pair (images or rows, labels); or a `Dataset`.
         image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
             them as they are.
+        columns: how a table is read: a dict of the options in `aae_tf.data.tables.TableOptions`.
 
     Raises:
-        InputError: none of these, data that cannot be used (see the readers), or a `Dataset` of another size.
+        InputError: none of these, data that cannot be used (see the readers), a `Dataset` of another size, or options
+            of tables for what is none.
     """
+    from aae_tf.data import tables
+
+    pair = isinstance(dataset, tuple | list) and len(dataset) == 2 and np.ndim(dataset[0]) >= 2
+    rows, labels = dataset if pair else (dataset, None)
+    if tables.is_table(rows):
+        found = tables.from_table(rows, labels, columns)
+    elif isinstance(dataset, str | Path) and dataset not in DATASETS and tables.is_file(Path(dataset).expanduser()):
+        found = tables.from_path(Path(dataset).expanduser(), columns)
+    elif columns and not isinstance(dataset, Dataset):
+        raise InputError(f"columns.{next(iter(columns))} was set, but the data is no table")
+    else:
+        return _load_images(dataset, image_size)
+    return _of_size(found, image_size)
+
+
+def _load_images(dataset, image_size):
     from aae_tf.data import arrays, streams
 
     if isinstance(dataset, Dataset):
@@ -43,12 +74,14 @@ def load(dataset="mnist_5k", image_size=0):
     if hasattr(dataset, "__array__"):
         return arrays.from_arrays(np.asarray(dataset), image_size=image_size)
     raise InputError(
-        f"a {type(dataset).__name__} is not a dataset; accepted: a name, a folder, an array [N, H, W(, C)], "
-        "(images, labels), or a tf.data.Dataset"
+        f"a {type(dataset).__name__} is not a dataset; accepted: a name, a folder, an array [N, H, W(, C)] or [N, D], "
+        "a DataFrame, a CSV or Parquet file, (images or rows, labels), or a tf.data.Dataset"
     )
 
 
 def _of_size(dataset, image_size):
+    if image_size and dataset.columns is not None:
+        raise InputError(f"image_size={image_size} was set, but the data is a table; leave it out")
     if image_size and dataset.image_shape[:2] != (image_size, image_size):
         height, width = dataset.image_shape[:2]
         raise InputError(

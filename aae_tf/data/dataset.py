@@ -1,4 +1,4 @@
-"""What a dataset is here: three splits of uint8 images, with labels where there are any."""
+"""What a dataset is here: three splits of uint8 images or of float32 rows, with labels where there are any."""
 
 import functools
 import hashlib
@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aae_tf.data.columns import Columns
 from aae_tf.errors import InputError
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and labels that fit in memory.
+    """Images, or rows of a table, and labels that fit in memory.
 
     Attributes:
-        images: uint8 array [N, H, W, C].
+        images: uint8 array [N, H, W, C], or rows, float32 [N, D] in their own units.
         labels: int32 array [N], -1 for unlabelled images; None without labels.
     """
 
@@ -69,6 +70,7 @@ class Dataset:
         test: touched to report, never to choose.
         class_names: name of each class, in label order; empty without labels.
         source: one line on where it came from and how it was split.
+        columns: what the numbers of a row are, `Columns`; None for images.
     """
 
     name: str
@@ -77,10 +79,11 @@ class Dataset:
     test: Split
     class_names: tuple[str, ...] = ()
     source: str = ""
+    columns: Columns | None = None
 
     @property
     def image_shape(self):
-        """Shape of one image, (H, W, C)."""
+        """Shape of one element: (H, W, C) of an image, (D,) of a row."""
         return self.validation.images.shape[1:]
 
     @property
@@ -149,6 +152,7 @@ class Dataset:
             images.update(np.ascontiguousarray(split.images))
             whole.update(b"none" if split.labels is None else np.ascontiguousarray(split.labels, np.int32))
         about = [images.hexdigest(), self.image_shape, self.class_names]
+        about += [] if self.columns is None else [self.columns.get_config()]
         whole.update(json.dumps(about).encode())
         return images.hexdigest(), whole.hexdigest()
 
@@ -167,7 +171,7 @@ def _even_shares(total, available, draw):
     return shares
 
 
-def split_own(images, labels, class_names, source, test=None):
+def split_own(images, labels, class_names, source, test=None, what="images"):
     """Return a `Dataset` of a user's images: a fixed shuffle, then 80 % train, 10 % validation, 10 % test.
 
     With a test split of its own, 90 % train and 10 % validation.
@@ -176,7 +180,7 @@ def split_own(images, labels, class_names, source, test=None):
         InputError: fewer than 10 images.
     """
     if len(images) < 10:
-        raise InputError(f"{len(images)} images are too few to train, validate and test on; at least 10 are needed")
+        raise InputError(f"{len(images)} {what} are too few to train, validate and test on; at least 10 are needed")
     order = np.random.RandomState(0).permutation(len(images))
     held_out = max(1, len(images) // 10)
     whole = Split(images, labels)

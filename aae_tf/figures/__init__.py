@@ -6,6 +6,7 @@ No function here touches pyplot or a display.
 
 from aae_tf.figures.charts import confusion_matrix, curves, losses
 from aae_tf.figures.colours import COLOURS, colour
+from aae_tf.figures.columns import against_truth, over_the_plane, pair_plot, profiles
 from aae_tf.figures.grids import (
     grid,
     heads_and_members,
@@ -18,6 +19,7 @@ from aae_tf.figures.planes import latent_plane, map_with_heads, side_by_side
 
 __all__ = [
     "COLOURS",
+    "against_truth",
     "colour",
     "confusion_matrix",
     "curves",
@@ -27,6 +29,9 @@ __all__ = [
     "losses",
     "manifold",
     "map_with_heads",
+    "over_the_plane",
+    "pair_plot",
+    "profiles",
     "reconstructions",
     "samples_with_neighbours",
     "side_by_side",

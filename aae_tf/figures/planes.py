@@ -35,7 +35,7 @@ def side_by_side(panels):
 
     Args:
         panels: list of dicts with 'plane' (the arguments of `latent_plane`, None for a model that does not encode),
-            'samples' (float [40, H, W, C] in [0, 1]), 'title' and 'caption' (numbers, below).
+            'samples' (float [40, H, W, C] in [0, 1], or None), 'title' and 'caption' (numbers, below).
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -52,8 +52,12 @@ def side_by_side(panels):
         else:
             _draw_plane(plane, **panel["plane"], legend=number == last)
         plane.set_title(panel["title"])
-        show_image(samples, tile(panel["samples"], 10))
-        samples.set_title("samples", fontsize=9)
+        if panel["samples"] is None:
+            samples.set(xticks=[], yticks=[])
+            samples.spines[:].set_visible(False)
+        else:
+            show_image(samples, tile(panel["samples"], 10))
+            samples.set_title("samples", fontsize=9)
         samples.set_xlabel(panel["caption"], fontsize=9)
     return figure
 

@@ -33,6 +33,7 @@ _PARTS = {
     "ImageGame": "gan",
     "LabelConditionedGame": "games",
     "LatentModel": "base",
+    "Likelihood": "losses",
     "ORDERS": "phases",
     "Phase": "phases",
     "RECONSTRUCTION": "losses",

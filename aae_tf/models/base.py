@@ -7,15 +7,17 @@ trains it (`updates`), what a mini-batch must bring (`brings`), what is measured
 
 from typing import Annotated
 
+import numpy as np
+
 from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.batches import Batches
 from aae_tf.models.inference import Inference
-from aae_tf.models.losses import RECONSTRUCTION
+from aae_tf.models.losses import RECONSTRUCTION, losses_of
 from aae_tf.models.phases import Phase
 from aae_tf.networks import ImageScale, Plan, accepted_by, as_encoder, encoder_maker, make, make_decoder
-from aae_tf.networks.layers import IMAGE_SCALES
+from aae_tf.networks.layers import SCALES
 from aae_tf.options import arguments_of
 
 
@@ -31,9 +33,12 @@ class LatentModel(Inference, keras.Model):
         decoder: Keras model from codes [N, D] to images [N, H, W, C] in the networks' scale.
         prior: `aae_tf.priors.Prior` of z.
         image_scale: 'unit' [0, 1], 'signed' [-1, 1] (tanh output), 'centred' (less the training set's mean image,
-            linear output), 'standardized' (per dimension over the training set, linear output), or an `ImageScale`.
+            linear output), 'standardized' (per dimension over the training set, linear output), or a layer: an
+            `ImageScale`, or a `ColumnScale` of rows.
         reconstruction_loss: a name in `RECONSTRUCTION`: 'squared_error' (half the sum over pixels, mean over the
-            batch), 'mean_squared_error' (mean over pixels) or 'binary_crossentropy' (sum over pixels; 'unit' only).
+            batch), 'mean_squared_error' (mean over pixels), 'binary_crossentropy' (sum over pixels; 'unit' only) or
+            'gaussian' (of learned variance); of counts 'negative_binomial' or 'poisson'. Of the columns of a table,
+            those that it is not for take their usual one, see `losses_of`.
 
     Attributes:
         parts: names of the constructor's arguments that are Keras objects.
@@ -71,7 +76,7 @@ class LatentModel(Inference, keras.Model):
         encoder,
         decoder,
         prior,
-        image_scale: Annotated[str, IMAGE_SCALES] = "unit",
+        image_scale: Annotated[str, SCALES] = "unit",
         reconstruction_loss: Annotated[str, RECONSTRUCTION] = "squared_error",
         **kwargs,
     ):
@@ -89,20 +94,23 @@ class LatentModel(Inference, keras.Model):
             raise InputError(
                 f"reconstruction_loss 'binary_crossentropy' needs image_scale 'unit', not '{self.image_scale.kind}'"
             )
+        self.losses_by_kind = losses_of(self.image_scale.kinds, reconstruction_loss)
+        self.log_scale = None
         self._batches = Batches()
 
     # From a recipe --------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_recipe(cls, recipe, image_shape, prior, dtype="float32", classes=0):
+    def from_recipe(cls, recipe, image_shape, prior, dtype="float32", classes=0, columns=None):
         """Return the model a recipe describes.
 
         Args:
             recipe: `aae_tf.Recipe`.
-            image_shape: (H, W, C).
+            image_shape: (H, W, C), or (D,) of rows.
             prior: `aae_tf.priors.Prior` of dimension `recipe.latent_dim`.
             dtype: Keras dtype policy of the networks.
             classes: number of classes of the data, 0 without labels.
+            columns: `aae_tf.data.Columns` of rows, None for images.
 
         Raises:
             InputError: the model needs labels and the data has none, or another option that it cannot do with.
@@ -110,10 +118,17 @@ class LatentModel(Inference, keras.Model):
         options = recipe.options
         more = make(cls.from_data, options, recipe, classes, prior)
         plan = Plan(
-            image_shape, recipe.latent_dim, more.get("classes", 0), spread=prior.spread, seed=recipe.seed, dtype=dtype
+            image_shape,
+            recipe.latent_dim,
+            more.get("classes", 0),
+            spread=prior.spread,
+            seed=recipe.seed,
+            dtype=dtype,
+            columns=columns,
         )
         networks = {part: make(maker, options, plan) for part, maker in cls.makers.items()}
-        return make(cls, options, **networks, prior=prior, **more)
+        scale = plan.scale(options.get("image_scale", "unit"))
+        return make(cls, options, **networks, prior=prior, image_scale=scale, **more)
 
     @classmethod
     def from_data(cls, recipe, classes, prior):
@@ -158,10 +173,11 @@ class LatentModel(Inference, keras.Model):
             split: validation images, an `aae_tf.data.Split`.
 
         Returns:
-            dict of name to float; here 'val_reconstruction_error', mean squared error per pixel.
+            dict of name to float; here 'val_reconstruction_error', mean squared error per pixel, or per scaled column.
         """
         outputs = self.reconstruct(split.images, split.labels)
-        return {"val_reconstruction_error": float(evaluation.reconstruction_error(split.images, outputs).mean())}
+        both = (np.asarray(self.image_scale.comparable(each)) for each in (split.images, outputs))
+        return {"val_reconstruction_error": float(evaluation.reconstruction_error(*both).mean())}
 
     # Training ---------------------------------------------------------------------------------------------
 
@@ -201,10 +217,29 @@ class LatentModel(Inference, keras.Model):
 
         def loss(batch, codes, seed):
             outputs = tf.cast(self.decoder(self.decoder_input(codes), training=True), tf.float32)
-            return RECONSTRUCTION[self.reconstruction_loss](self.image_scale(batch["images"]), outputs)
+            return self.reconstruction_cost(batch["images"], outputs)
 
         moved = self.encoder.trainable_variables + self.decoder.trainable_variables
+        moved = moved if self.log_scale is None else [*moved, self.log_scale]
         return Phase("reconstruction", loss, [*moved, *variables])
+
+    def reconstruction_cost(self, images, outputs):
+        """Return the reconstruction loss, a scalar float32: the sum over kinds of numbers, each by its own loss.
+
+        Args:
+            images: float32 [N, H, W, C] in [0, 1], or rows [N, D] in their own units.
+            outputs: float32 [N, ...] of the same shape, what the decoder gave, in the networks' scale.
+        """
+        total = 0.0
+        for kind, targets, given, where in self.image_scale.parts(images, outputs):
+            loss = RECONSTRUCTION[self.losses_by_kind[kind]]
+            if not _learns(loss):
+                total += loss(targets, given)
+            elif where is ...:
+                total += loss(targets, given, self.log_scale)
+            else:  # by the second axis, along which the gradient is dense
+                total += loss(targets, given, tf.gather(self.log_scale[None], where, axis=1))
+        return total
 
     def build(self, input_shape):
         """Build every network for images of shape (N, H, W, C) and check that their shapes fit.
@@ -216,6 +251,8 @@ class LatentModel(Inference, keras.Model):
             return
         images = tf.zeros((2, *input_shape[1:]))
         self.image_scale(images)
+        if any(_learns(RECONSTRUCTION[name]) for name in self.losses_by_kind.values()):
+            self.log_scale = self.add_weight(name="log_scale", shape=tuple(input_shape[1:]), initializer="zeros")
         codes = self.codes({"images": images, "labels": tf.zeros(2, tf.int32)})
         for name, prior in self.priors.items():
             if codes[name].shape[-1] != prior.dim:
@@ -244,3 +281,8 @@ class LatentModel(Inference, keras.Model):
         """Return the model that `get_config` describes."""
         parts = {part: keras.saving.deserialize_keras_object(config[part]) for part in cls.parts}
         return cls(**{**config, **parts})
+
+
+def _learns(loss):
+    """Return whether a reconstruction loss has a learned scale; a plain function has not."""
+    return getattr(loss, "learned", False)

@@ -89,10 +89,12 @@ def consistency_updates(model):
     def with_perturbation(batch, codes, seed):
         images, logits = batch["images"], codes["y_logits"]
         noise, start = fold(seed, 0), fold(seed, 1)
-        moved = adversarial_perturbation(
-            lambda images: logits_of(images, noise), images, logits, model.perturbation, start
-        )
-        return divergence(logits, logits_of(images + moved, noise))
+
+        def logits_at(steps):
+            return logits_of(model.image_scale.moved(images, steps), noise)
+
+        steps = adversarial_perturbation(logits_at, tf.zeros_like(images), logits, model.perturbation, start)
+        return divergence(logits, logits_at(steps))
 
     def information(batch, codes, seed):
         return negative_information(codes["y"])

@@ -183,6 +183,6 @@ class DimensionalityReductionAAE(CategoricalAAE):
             return {"places": self.decoder_input(self.codes({"images": images}))}
 
         def decode_map(places):
-            return {"images": self._decode_places(places)}
+            return {self.image_scale.output_name: self._decode_places(places)}
 
         return {**found, "represent": (represent, found["encode"][1]), "decode_map": (decode_map, [places])}

@@ -47,6 +47,9 @@ class GAN(AdversarialModel):
 
     Call arguments:
         images: float [N, H, W, C] in [0, 1] or uint8, for their number only. Returns as many samples, float32.
+
+    Raises:
+        InputError: a table with columns that are not real.
     """
 
     parts = ("decoder", "prior", "image_scale", "discriminator")
@@ -59,6 +62,11 @@ class GAN(AdversarialModel):
 
     def __init__(self, decoder, discriminator, prior, **kwargs):
         super().__init__(None, decoder, prior, discriminator=discriminator, **kwargs)
+        if self.image_scale.kinds != ("real",):
+            raise InputError(
+                f"a GAN is of images or of real columns; the table has {', '.join(self.image_scale.kinds)} columns, "
+                "so use an autoencoder"
+            )
 
     def codes(self, batch, seed=None, training=False):
         """Return prior samples z, as many as the batch has images, and the flat 'images' they are decoded to."""

@@ -29,7 +29,7 @@ class Inference:
     def call(self, inputs, training=False):
         """Return reconstructions of images, or of (images, labels) for models that read labels."""
         images, labels = inputs if isinstance(inputs, tuple | list) else (inputs, None)
-        batch = self._batch(as_images(images), labels)
+        batch = self._batch(as_images(self.image_scale.read(images)), labels)
         return self.to_images(self.codes(batch, training=training), training)
 
     def _batch(self, images, labels=None):
@@ -199,9 +199,9 @@ class Inference:
         Args:
             batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and 'labels' for models that read them.
         """
-        outputs = self.to_images(self.codes(batch))
+        images, outputs = map(self.image_scale.comparable, (batch["images"], self.to_images(self.codes(batch))))
         axes = list(range(1, outputs.shape.rank))
-        return {"reconstruction_error": tf.reduce_mean(tf.square(batch["images"] - outputs), axes)}
+        return {"reconstruction_error": tf.reduce_mean(tf.square(images - outputs), axes)}
 
     def signatures(self):
         """Return the functions to serve.
@@ -209,7 +209,8 @@ class Inference:
         Returns:
             dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`).
         """
-        images = tf.TensorSpec((None, *self._element_shape), tf.float32, "images")
+        images = tf.TensorSpec((None, *self._element_shape), tf.float32, self.image_scale.input_name)
+        output = self.image_scale.output_name
         labels = tf.TensorSpec((None,), tf.int32, "labels")
         codes = [self._code_spec(name) for name in self.drawn]
         seed, count = tf.TensorSpec((), tf.int32, "seed"), tf.TensorSpec((), tf.int32, "count")
@@ -221,15 +222,15 @@ class Inference:
 
         def decode(*inputs):
             drawn = dict(zip(self.drawn, inputs, strict=False))
-            return {"images": self.decode_graph(drawn, inputs[-1] if self.classes else None)}
+            return {output: self.decode_graph(drawn, inputs[-1] if self.classes else None)}
 
         def reconstruct(*inputs):
-            return {"images": self(inputs if self.reads_labels else inputs[0])}
+            return {output: self(inputs if self.reads_labels else inputs[0])}
 
         def sample(seed, count, labels=None):
             found, labels = self.draw(count, as_seed(tf.stack([0, seed])), labels)
             given = {spec.name: found[name] for name, spec in zip(self.drawn, codes, strict=True)}
-            return {"images": self.decode_graph(found, labels), **given, **({"labels": labels} if self.classes else {})}
+            return {output: self.decode_graph(found, labels), **given, **({"labels": labels} if self.classes else {})}
 
         def sample_labels(seed, labels):
             return sample(seed, tf.size(labels), labels)
@@ -254,6 +255,7 @@ class Inference:
 
     def _over_images(self, name, run, batch_size, images, labels=None, seed=None):
         """Return `run` of images, batch by batch; see `Batches`."""
+        images = self.image_scale.read(images)
         return self._batches(name, run, self._element_shape, batch_size, images, labels, seed)
 
     def _over_codes(self, name, run, batch_size, codes, labels=None, size=None):

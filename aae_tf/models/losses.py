@@ -5,9 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from aae_tf.backend import keras, tf
+from aae_tf.backend import keras, tf, tfp
+from aae_tf.errors import InputError
 from aae_tf.evaluation import unbiased_mmd
 from aae_tf.registry import Registry
+
+tfd = tfp.distributions
 
 RECONSTRUCTION = Registry("reconstruction loss")
 ADVERSARIAL = Registry("adversarial loss")
@@ -39,6 +42,68 @@ def binary_crossentropy(images, outputs):
     return tf.reduce_mean(
         tf.reduce_sum(keras.losses.binary_crossentropy(images[..., None], outputs[..., None]), _axes(images))
     )
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """A reconstruction loss: minus the log-likelihood, in nats, of one kind of number under a distribution.
+
+    Attributes:
+        of: the kind of column that it is for, see `aae_tf.data.Column`.
+        distribution: function (outputs [N, E], log_scale [E]) to the distribution of the targets.
+        learned: whether `log_scale` is: one number for each entry, moved beside the networks.
+    """
+
+    of: str
+    distribution: Callable[[Any, Any], Any]
+    learned: bool = False
+
+    def __call__(self, images, outputs, log_scale=None):
+        """Return the loss, summed over the entries, mean over the batch: a scalar float32.
+
+        Args:
+            images: float32 [N, ...], the target.
+            outputs: float32 [N, ...], what the distribution is made of.
+            log_scale: float32 [...] where it is learned.
+        """
+        nats = self.distribution(outputs, log_scale).log_prob(images)
+        return -tf.reduce_mean(tf.reduce_sum(nats, _axes(nats)))
+
+
+def _negative_binomial(logs, log_dispersion):
+    return tfd.NegativeBinomial.experimental_from_mean_dispersion(tf.exp(logs), tf.exp(log_dispersion))
+
+
+# Real numbers: a Gaussian whose standard deviation is learned, where squared_error has 1.
+RECONSTRUCTION.register(
+    Likelihood("real", lambda means, log_std: tfd.Normal(means, tf.exp(log_std)), learned=True), "gaussian"
+)
+# Counts, of which the outputs are logs of means; the variance is the mean, or mean + dispersion * mean^2.
+RECONSTRUCTION.register(Likelihood("count", lambda logs, _: tfd.Poisson(log_rate=logs)), "poisson")
+RECONSTRUCTION.register(Likelihood("count", _negative_binomial, learned=True), "negative_binomial")
+RECONSTRUCTION.register(Likelihood("binary", lambda logits, _: tfd.Bernoulli(logits=logits)), "bernoulli")
+RECONSTRUCTION.register(Likelihood("category", lambda logits, _: tfd.OneHotCategorical(logits=logits)), "categorical")
+
+USUAL = {"real": "squared_error", "count": "negative_binomial", "binary": "bernoulli", "category": "categorical"}
+
+
+def losses_of(kinds, chosen):
+    """Return which reconstruction loss each kind of number takes: dict of kind to a name in `RECONSTRUCTION`.
+
+    Args:
+        kinds: kinds of numbers, see `aae_tf.data.Column`; the pixels of images are real.
+        chosen: a name in `RECONSTRUCTION`, for its own kind; the others take their usual one.
+
+    Raises:
+        InputError: the chosen loss is for none of the kinds.
+    """
+    of = getattr(RECONSTRUCTION[chosen], "of", "real")
+    if of not in kinds and chosen != USUAL["real"]:
+        raise InputError(
+            f"reconstruction_loss '{chosen}' is for {of} numbers and the data has {', '.join(kinds)}; "
+            f"usual: {', '.join(USUAL[kind] for kind in kinds)}"
+        )
+    return {kind: chosen if kind == of else USUAL[kind] for kind in kinds}
 
 
 def _axes(elements):

@@ -13,6 +13,7 @@ from aae_tf.networks.build import (
     make,
     make_decoder,
 )
+from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
 from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody, as_encoder
@@ -27,6 +28,7 @@ from aae_tf.networks.posteriors import (
 __all__ = [
     "ARCHITECTURES",
     "POSTERIORS",
+    "ColumnScale",
     "ConvolutionalBody",
     "ConvolutionalDecoder",
     "DeterministicPosterior",

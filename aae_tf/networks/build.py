@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
 from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody
-from aae_tf.networks.layers import IMAGE_SCALES, ImageScale
+from aae_tf.networks.layers import SCALES, ImageScale
 from aae_tf.networks.posteriors import POSTERIORS, DeterministicPosterior
 from aae_tf.options import Choices, Range, options_of
 from aae_tf.registry import Registry
@@ -32,6 +33,7 @@ class Plan:
         spread: standard deviation of the prior's coordinates.
         seed: the recipe's.
         dtype: Keras dtype policy.
+        columns: `aae_tf.data.Columns` of rows, None for images.
     """
 
     shape: tuple
@@ -40,6 +42,7 @@ class Plan:
     spread: float = 1.0
     seed: int = 0
     dtype: str = "float32"
+    columns: object = None
 
     def seed_of(self, role):
         """Return the seed of one of the networks, an int.
@@ -48,6 +51,14 @@ class Plan:
             role: the network's number.
         """
         return seeds([self.seed, role], 1)[0]
+
+    def scale(self, kind):
+        """Return the scale layer of the elements: a `ColumnScale` of rows, else an `ImageScale`.
+
+        Args:
+            kind: its kind.
+        """
+        return ImageScale(kind) if self.columns is None else ColumnScale(self.columns, kind)
 
 
 @ARCHITECTURES.register("mlp")
@@ -149,7 +160,7 @@ def make_decoder(
     activation: str = "relu",
     initializer: str = "glorot_uniform",
     decoder_batch_norm: bool | tuple[int, ...] = False,
-    image_scale: Annotated[str, IMAGE_SCALES] = "unit",
+    image_scale: Annotated[str, SCALES] = "unit",
     **more,
 ):
     """Return a decoder, its output in the image scale.
@@ -161,13 +172,13 @@ def make_decoder(
         activation: hidden activation, a Keras name.
         initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
         decoder_batch_norm: batch normalisation in the hidden layers, as `batch_norm` in the encoder's.
-        image_scale: what the networks see of an image, see `ImageScale`.
+        image_scale: what the networks see of an image or a row, see `ImageScale` and `ColumnScale`.
         **more: what the architecture takes.
     """
     return make(ARCHITECTURES[architecture], more).decoder(
         image_shape=plan.shape,
         widths=widths[::-1],
-        output_activation=ImageScale(image_scale).output_activation,
+        output_activation=plan.scale(image_scale).output_activation,
         batch_norm=decoder_batch_norm,
         seed=plan.seed_of(3),
         name="decoder",

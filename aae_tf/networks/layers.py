@@ -8,6 +8,7 @@ from aae_tf.options import Choices
 from aae_tf.pixels import white
 
 IMAGE_SCALES = Choices(("unit", "signed", "centred", "standardized"))
+SCALES = Choices((*IMAGE_SCALES.names, "robust", "none"))  # those of columns too, see `ColumnScale`
 
 
 def initializer(name, seed):
@@ -55,9 +56,17 @@ class ImageScale(keras.layers.Layer):
     Call arguments:
         images: float32 [N, H, W, C] in [0, 1]. Returns float32 of the same shape.
 
+    Attributes:
+        columns: None: the pixels of an image are all alike.
+        kinds: the kind of number that a pixel is, as those of columns.
+        input_name, output_name: what images are called in signatures.
+
     Raises:
         InputError: an unknown kind.
     """
+
+    columns, kinds = None, ("real",)
+    input_name, output_name = "images", "images"
 
     def __init__(self, kind="unit", **kwargs):
         super().__init__(**kwargs)
@@ -103,6 +112,40 @@ class ImageScale(keras.layers.Layer):
             outputs: float [N, H, W, C], in the networks' scale.
         """
         return tf.clip_by_value(outputs * self.spread + self.shift, 0.0, 1.0)
+
+    def read(self, images):
+        """Return images as they are: whole numbers are read by `aae_tf.models.as_images`.
+
+        Args:
+            images: array or tensor [N, ...].
+        """
+        return images
+
+    def comparable(self, images):
+        """Return images in the units in which their errors and distances are measured: as they are, in [0, 1].
+
+        Args:
+            images: array or tensor [N, ...].
+        """
+        return images
+
+    def moved(self, images, steps):
+        """Return images moved by steps.
+
+        Args:
+            images: float32 [N, ...] in [0, 1].
+            steps: float32 [N, ...].
+        """
+        return images + steps
+
+    def parts(self, images, outputs):
+        """Return what a reconstruction loss compares, as `ColumnScale.parts`: all of the image at once.
+
+        Args:
+            images: float32 [N, ...] in [0, 1].
+            outputs: float32 [N, ...], in the networks' scale.
+        """
+        return [("real", self(images), outputs, ...)]
 
     @property
     def output_activation(self):

@@ -10,6 +10,8 @@ from aae_tf.options import Range, read
 from aae_tf.recipes.recipe import JOINT, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, fields_of
 
 SHORT = {
+    "label": "columns.label",
+    "scale": "image_scale",
     "prior_std": "prior.std",
     "reconstruction_weight": "weights.reconstruction",
     "generator_weight": "weights.generator",
@@ -49,6 +51,8 @@ def _with_field(recipe, name, value):
         raise InputError(f"a recipe's {name} cannot be set; pass another recipe's name, or a Recipe")
     if head == "prior":
         return replace(recipe, prior=_prior(recipe.prior, rest, value))
+    if head == "columns":
+        return replace(recipe, columns=_reading(recipe.columns, rest, value))
     if head in NUMBERS:
         return replace(recipe, **{head: _numbers(head, getattr(recipe, head), rest, value)})
     if head == "optimizers" and isinstance(value, dict):
@@ -120,6 +124,22 @@ def _prior(prior, part, value):
     for name in arguments:
         check_choice(f"option of prior '{value['name']}'", name, accepted)
     return {"name": value["name"], **{name: accepted[name].read(each) for name, each in arguments.items()}}
+
+
+def _reading(current, part, value):
+    """Return how a table is read, changed: one of its options, or as a whole."""
+    from aae_tf.data.tables import TABLE_OPTIONS
+
+    if not part and not isinstance(value, dict):
+        raise InputError(f"columns={value!r} cannot be read; accepted: columns.NAME=VALUE, or a dict")
+    value = {**current, part: value} if part else value
+    for name in value:
+        check_choice("option of columns", name, TABLE_OPTIONS)
+    several = {name for name, option in TABLE_OPTIONS.items() if option.kind is not str}  # names may hold brackets
+    given = {
+        name: each.split(",") if name in several and isinstance(each, str) else each for name, each in value.items()
+    }
+    return {name: TABLE_OPTIONS[name].read(each) for name, each in given.items()}
 
 
 def _numbers(field, current, part, value):

@@ -12,10 +12,11 @@ from aae_tf.recipes import recipes
 
 MNIST_PIXELS = 28 * 28
 USUAL_IMAGES = 3500  # training images of mnist_5k
+TABLE_UPDATES = 2000  # of a table at least
 
 # when a recipe's own `variants` apply, by their name
 CONDITIONS = {
-    "colour": lambda recipe, dataset: dataset.image_shape[-1] == 3,
+    "colour": lambda recipe, dataset: dataset.columns is None and dataset.image_shape[-1] == 3,
     "unlabelled": lambda recipe, dataset: recipe.labels == 0,
 }
 
@@ -34,12 +35,39 @@ def for_data(recipe, dataset, given):
     theirs = usual.flat()
     kept = _names(given) | {name for name, value in recipe.flat().items() if theirs.get(name) != value}
     own = [name for name in recipe.variants if CONDITIONS[name](recipe, dataset)]
-    changed = _length(recipe, len(dataset.train))
-    if "colour" not in own:
-        changed |= _rates(recipe, dataset.image_shape)
-        changed |= {} if "image_scale" in kept else _scale(recipe, dataset)
+    if dataset.columns is not None:
+        changed = _table(recipe, dataset, kept)
+    else:
+        changed = _length(recipe, len(dataset.train))
+        if "colour" not in own:
+            changed |= _rates(recipe, dataset.image_shape)
+            changed |= {} if "image_scale" in kept else _scale(recipe, dataset)
     changed |= {option: value for name in own for option, value in recipe.variants[name].items()}
     return recipe.with_likely(**{name: value for name, value in changed.items() if name not in kept})
+
+
+def _table(recipe, dataset, kept):
+    """Rows: scaled columns and Adam (linear outputs, as of `_scale`), networks by the columns, batches by the rows.
+
+    Wider networks and longer training fit the training rows and no others; chosen on validation rows (docs/tables.md).
+    """
+    rows, columns = len(dataset.train), len(dataset.columns)
+    batch = recipe.batch_size if "batch_size" in kept else min(recipe.batch_size, max(16, rows // 10))
+    found = {"image_scale": "standardized", "batch_size": batch}
+    found["epochs"] = max(recipe.epochs, math.ceil(TABLE_UPDATES / max(1, rows // batch)))
+    for kind, momentum in (("reconstruction", 0.9), ("regularization", 0.5), ("classification", 0.9)):
+        if recipe.optimizer(kind).name == "sgd":
+            adam = {"name": "adam", "learning_rate": 1e-3, "momentum": momentum}
+            found |= {f"{kind}.{part}": value for part, value in adam.items()}
+    if recipe.options.get("reconstruction_loss") == "binary_crossentropy":  # of numbers in [0, 1] alone
+        found["reconstruction_loss"] = "gaussian"
+    if recipe.latent_dim > 2:
+        found["latent_dim"] = max(2, min(recipe.latent_dim, columns // 2))
+    width = min(1000, max(64, 4 * columns))
+    for name in {"widths", "discriminator_widths"} & set(recipe.accepted()):
+        usual = recipe.options.get(name, (1000, 1000))
+        found[name] = tuple(min(width, each) for each in usual)
+    return found
 
 
 def _names(given):

@@ -73,6 +73,8 @@ class Recipe(_Checked):
         model: name of the model class, as in `aae_tf.models.MODELS`; 'own' if an object was passed.
         dataset: name of the dataset (see `aae_tf.data.load`); own data is recorded as 'own'.
         image_size: side to which images are cropped and resized; 0 keeps them.
+        columns: how a table is read, the arguments of `aae_tf.data.tables.TableOptions`; empty for images, and for
+            tables of which nothing has to be said.
         epochs: passes over the training images.
         batch_size: images per update.
         seed: seed of everything random.
@@ -115,6 +117,7 @@ class Recipe(_Checked):
     ramps: dict = field(default_factory=dict)
     optimizers: dict = field(default_factory=dict)
     views: dict = field(default_factory=dict)
+    columns: dict = field(default_factory=dict)
     joint: tuple[str, ...] = ()
     order: str = "alternating"
     precision: str = "auto"
@@ -190,7 +193,7 @@ class Recipe(_Checked):
         for name, value in self.to_dict().items():
             if name == "options":
                 found |= value
-            elif name in ("prior", "weights", "ramps", "views"):
+            elif name in ("prior", "weights", "ramps", "views", "columns"):
                 found |= {f"{name}.{part}": each for part, each in value.items()}
             elif name == "optimizers":
                 found |= {f"{kind}.{part}": each for kind, settings in value.items() for part, each in settings.items()}
@@ -216,7 +219,7 @@ class Recipe(_Checked):
 
             return upgraded(values)
         optimizers = {kind: OptimizerSettings(**with_tuples(each)) for kind, each in values["optimizers"].items()}
-        parts = {name: with_tuples(values[name]) for name in ("options", "prior")}
+        parts = {name: with_tuples(values.get(name, {})) for name in ("options", "prior", "columns")}
         return cls(**{**with_tuples(values), **parts, "optimizers": optimizers})
 
     def with_options(self, **options):

@@ -97,12 +97,25 @@ class Features:
         return np.concatenate([self._hidden(as_images(part)).numpy() for part in parts]) / self.spread
 
 
+class ColumnFeatures:
+    """The features of rows: their scaled columns themselves, as they are given."""
+
+    name = "the scaled columns"
+
+    def __call__(self, rows):
+        """Return rows [N, D] as they are."""
+        return rows
+
+
 def features_of(data):
-    """Return the `Features` of a dataset, trained now or kept from before; None where it has too few labels.
+    """Return the features of a dataset: of rows the columns; of images `Features`, trained now or kept from before, or
+    None where it has too few labels.
 
     Args:
         data: `aae_tf.data.Dataset` with labelled training and validation images.
     """
+    if data.columns is not None:
+        return ColumnFeatures()
     if not data.classes:
         return None
     train, validation = data.training_images(MOST, 0).labelled(), data.validation.labelled()

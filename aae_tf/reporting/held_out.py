@@ -43,6 +43,11 @@ class HeldOut:
         return getattr(self.data, self.split)
 
     @property
+    def what(self):
+        """What titles call them: 'test images', 'validation rows'."""
+        return f"{self.split} {'images' if self.data.columns is None else 'rows'}"
+
+    @property
     def choosing(self):
         """The images on which clusters are named, a bandwidth is chosen, probes are taught: never those measured.
 
@@ -62,6 +67,15 @@ class HeldOut:
         order = np.random.default_rng([self.seed, 13]).permutation(len(self.images))
         half = len(order) // 2
         return self.images.take(order[:half]), self.images.take(order[half:])
+
+    def comparable(self, model, elements):
+        """Return elements in the units in which errors and distances are measured: images as they are, rows scaled.
+
+        Args:
+            model: a `LatentModel`.
+            elements: uint8 or float array [N, ...].
+        """
+        return elements if self.data.columns is None else np.asarray(model.image_scale.comparable(elements))
 
     def training(self, most):
         """Return at most `most` training images, drawn by the seed: a `Split`.

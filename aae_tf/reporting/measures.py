@@ -8,6 +8,7 @@ Where a part will do, it is drawn by the seed.
 import numpy as np
 
 from aae_tf import evaluation
+from aae_tf.pixels import white
 from aae_tf.registry import Registry
 from aae_tf.reporting.held_out import declared, some
 
@@ -42,17 +43,31 @@ def reconstruction_error(model, held_out):
         held_out: `HeldOut`.
     """
     split = held_out.images
-    errors = evaluation.reconstruction_error(split.images, model.reconstruct(split.images, split.labels))
-    mean = np.broadcast_to(split.images.mean(0, keepdims=True) / 255.0, split.images.shape)
+    outputs = held_out.comparable(model, model.reconstruct(split.images, split.labels))
+    images = held_out.comparable(model, split.images)
+    errors = evaluation.reconstruction_error(images, outputs)
+    mean = np.broadcast_to(images.mean(0, keepdims=True) / white(images.dtype), images.shape)
     return {
         "reconstruction_error": {
             "value": float(errors.mean()),
             "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
-            "yardstick": float(evaluation.reconstruction_error(split.images, mean).mean()),
-            "yardstick_is": "the mean image for every image",
-            "unit": "mean squared error per pixel, images in [0, 1]",
+            "yardstick": float(evaluation.reconstruction_error(images, mean).mean()),
+            **_about_error(held_out.data.columns, images, outputs),
             "n": len(errors),
         }
+    }
+
+
+def _about_error(columns, images, outputs):
+    """Return what an error is of; of rows also the share of each column's variance that comes back."""
+    if columns is None:
+        unit = "mean squared error per pixel, images in [0, 1]"
+        return {"yardstick_is": "the mean image for every image", "unit": unit}
+    left = np.square(images - outputs).mean(0) / np.maximum(images.var(0), 1e-12)
+    return {
+        "yardstick_is": "the mean row for every row",
+        "unit": "mean squared error per column, columns scaled as the networks see them",
+        "explained": dict(zip(columns.entries, (1 - left).round(4).tolist(), strict=True)),
     }
 
 
@@ -219,7 +234,8 @@ def map_quality(model, held_out, most=2_000):
     part = some(known if len(known) else held_out.images, most, held_out.seed)
     if len(part) < 12:
         return {}
-    images = part.images.reshape(len(part), -1) / 255.0
+    images = held_out.comparable(model, part.images)
+    images = images.reshape(len(part), -1) / white(images.dtype)
     others = evaluation.other_maps(images, model.prior.dim, held_out.seed)
     places = {"aae": model.represent(part.images), **others}
     qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in places.items()}

@@ -9,6 +9,7 @@ from aae_tf import evaluation, figures
 from aae_tf.models import as_images
 from aae_tf.registry import Registry
 from aae_tf.reporting.held_out import declared, some
+from aae_tf.reporting.row_pictures import ROW_FIGURES
 from aae_tf.reporting.samples import TRAINING
 from aae_tf.seeds import as_seed
 
@@ -28,7 +29,9 @@ def draw(model, held_out):
     Raises:
         InputError: a figure that `FIGURES` does not know.
     """
-    drawn = {name: function(model, held_out) for name, function in declared(model.figures, FIGURES)}
+    of_rows = {} if held_out.data.columns is None else dict(ROW_FIGURES)
+    declared_ones = declared(model.figures, FIGURES)
+    drawn = {name: of_rows.get(name, function)(model, held_out) for name, function in declared_ones}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
@@ -40,10 +43,12 @@ def plane_panel(model, held_out):
         held_out: `HeldOut`.
 
     Returns:
-        dict with 'plane' (arguments of `figures.latent_plane`, or None) and 'samples', float32 [40, H, W, C].
+        dict with 'plane' (arguments of `figures.latent_plane`, or None) and 'samples', float32 [40, H, W, C] (None of
+        rows).
     """
     plane = _plane(model, held_out) if "latent_plane" in model.figures else None
-    return {"plane": plane, "samples": model.sample(40, held_out.seed)}
+    samples = model.sample(40, held_out.seed) if held_out.data.columns is None else None
+    return {"plane": plane, "samples": samples}
 
 
 @FIGURES.register
@@ -90,7 +95,7 @@ def latent_plane(model, held_out):
         held_out: `HeldOut`.
     """
     plane = _plane(model, held_out)
-    title = f"codes of {len(plane['codes']):,} {held_out.split} images over the prior"
+    title = f"codes of {len(plane['codes']):,} {held_out.what} over the prior"
     return figures.latent_plane(**plane, title=title)
 
 
@@ -179,7 +184,7 @@ def confusion(model, held_out):
     if not len(known):
         return None
     counts = evaluation.confusion(known.labels, model.predict_labels(known.images), len(names))
-    return figures.confusion_matrix(counts, names, f"classes of {len(known):,} {held_out.split} images")
+    return figures.confusion_matrix(counts, names, f"classes of {len(known):,} {held_out.what}")
 
 
 @FIGURES.register
@@ -222,7 +227,7 @@ def map_figure(model, held_out, most=5_000):
         heads = 10 * np.stack([np.cos(angle), np.sin(angle)], -1)
         style = model.encode(part.images)[:, :2]
         places = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
-    title = f"the map of {len(part):,} {held_out.split} images, and its cluster heads"
+    title = f"the map of {len(part):,} {held_out.what}, and its cluster heads"
     return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, title)
 
 

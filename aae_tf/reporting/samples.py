@@ -1,5 +1,7 @@
 """What is measured of a model's samples: likelihood, quality, and whether they are copies of training images."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from aae_tf import evaluation
@@ -21,13 +23,16 @@ def log_likelihood(model, held_out, most=1_000):
         most: largest number of images on which the bandwidth is chosen.
     """
     count, seed = held_out.likelihood_samples, held_out.seed
-    choosing, images = some(held_out.choosing, most, seed).images, held_out.measuring.images
+    parts = some(held_out.choosing, most, seed), held_out.measuring, held_out.training(10_000)
+    choosing, images, train = (held_out.comparable(model, part.images) for part in parts)
     if not count or not len(choosing) or not len(images):
         return {}
-    found = evaluation.parzen_log_likelihood(
-        images, lambda: sample_chunks(model, count, seed), choosing, held_out.progress
-    )
-    true = evaluation.parzen_log_likelihood(images, held_out.training(10_000).images, choosing)
+
+    def chunks():
+        return (held_out.comparable(model, chunk) for chunk in sample_chunks(model, count, seed))
+
+    found = evaluation.parzen_log_likelihood(images, chunks, choosing, held_out.progress)
+    true = evaluation.parzen_log_likelihood(images, train, choosing)
     chosen = "validation images" if held_out.split == "test" else "the other half of the validation images"
     return {
         "log_likelihood": {
@@ -45,7 +50,7 @@ def log_likelihood(model, held_out, most=1_000):
 
 
 def sample_chunks(model, count, seed):
-    """Yield `count` samples of a model in chunks, float32 [c, H, W, C]: the same for the same seed, whenever asked.
+    """Yield `count` samples of a model in chunks, float32 [c, ...]: the same for the same seed, whenever asked.
 
     Args:
         model: a model that samples.
@@ -69,7 +74,8 @@ def sample_quality(model, held_out, most=5_000):
     part, train = some(held_out.images, most, seed), held_out.training(TRAINING)
     if len(part) < 10:
         return {}
-    samples = model.sample(len(part), seed + 1)
+    part, train = (replace(split, images=held_out.comparable(model, split.images)) for split in (part, train))
+    samples = held_out.comparable(model, model.sample(len(part), seed + 1))
     measures = _memorising(samples[:1000], train, part.images[:1000], seed)
     features = features_of(held_out.data)
     if features is not None and len(train) > 5:

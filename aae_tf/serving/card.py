@@ -6,8 +6,8 @@ from aae_tf import _version
 
 _USE = """## Intended use
 
-Research, teaching and prototypes on images like those it was trained on: {shape} arrays in [0, 1]. `score` says how
-well an image is reconstructed; images of another kind get codes and classes too, and those mean nothing.
+Research, teaching and prototypes on {what} like those it was trained on: {shape}. `score` says how
+well {one} is reconstructed; {what} of another kind get codes and classes too, and those mean nothing.
 
 ## Limits
 
@@ -15,16 +15,23 @@ Learned from one dataset, with its gaps and its errors. Not tested against adver
 about people."""
 
 
-def signature_table(found):
-    """Return signatures.json's content: for each signature its inputs and outputs by name, with dtype and shape.
+def signature_table(found, scale):
+    """Return signatures.json's content: for each signature its inputs and outputs by name, with dtype, shape and, of
+    rows, the names of the columns.
 
     Args:
         found: dict of signature name to its `ConcreteFunction`.
+        scale: the model's `ImageScale` or `ColumnScale`.
     """
+    entries = {} if scale.columns is None else {"columns": list(scale.columns.entries)}
 
     def describe(specs):
         return {
-            name: {"dtype": spec.dtype.name, "shape": [-1 if size is None else size for size in spec.shape]}
+            name: {
+                "dtype": spec.dtype.name,
+                "shape": [-1 if size is None else size for size in spec.shape],
+                **(entries if name in (scale.input_name, scale.output_name) else {}),
+            }
             for name, spec in specs.items()
         }
 
@@ -49,10 +56,13 @@ def model_card(model, table, precision, changes, about=None):
         changes: dict of 'signature.output' to the greatest change that storing them so made; empty for float32.
         about: dict with 'recipe', 'data', 'epochs' and 'measures' of the run, where the model comes from one.
     """
-    shape = " x ".join(str(size) for size in model.get_build_config()["input_shape"][1:])
+    shape, columns = model.get_build_config()["input_shape"][1:], model.image_scale.columns
+    taken = f"Images: {' x '.join(map(str, shape))}, float32 in [0, 1]."
+    if columns is not None:
+        taken = f"Rows: {len(columns)} numbers, float32, in the units of the columns below."
     lines = [f"# {type(model).__name__}", ""]
     lines += [
-        f"Exported {datetime.date.today()} by aae_tf {_version.__version__}. Images: {shape}, float32 in [0, 1].",
+        f"Exported {datetime.date.today()} by aae_tf {_version.__version__}. {taken}",
         "",
     ]
     if about:
@@ -63,6 +73,7 @@ def model_card(model, table, precision, changes, about=None):
             yardstick = f"{measure['yardstick']:.4g}" if "yardstick" in measure else ""
             lines.append(f"| {name} | {measure['value']:.4g} | {yardstick} | {measure['unit']} |")
         lines.append("")
+    lines += [] if columns is None else _column_table(model.image_scale)
     lines += ["## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
     for name, signature in table.items():
         sides = [
@@ -74,4 +85,19 @@ def model_card(model, table, precision, changes, about=None):
     if changes:
         lines += ["Greatest change of each output on real inputs:", ""]
         lines += [f"- `{name}`: {change:.2g}" for name, change in changes.items()]
-    return "\n".join([*lines, "", _USE.format(shape=shape), ""])
+    use = {"what": "images", "one": "an image", "shape": f"{' x '.join(map(str, shape))} arrays in [0, 1]"}
+    if columns is not None:
+        use = {"what": "rows", "one": "a row", "shape": f"the {len(columns)} numbers of the columns above"}
+    return "\n".join([*lines, "", _USE.format(**use), ""])
+
+
+def _column_table(scale):
+    """Return the lines that say what each number of a row is, and what it is in the middle of the training rows."""
+    lines = ["## Columns", "", f"Scaled within the graph ({scale.kind}).", "", "| entry | column | centre | spread |"]
+    lines.append("|---|---|---|---|")
+    kinds = [each.kind for each in scale.columns.columns for _ in each.entries]
+    shift, spread = scale.shift.numpy(), scale.spread.numpy()
+    for name, kind, centre, width in zip(scale.columns.entries, kinds, shift, spread, strict=True):
+        numbers = {"real": f"{centre:.4g} | {width:.4g}", "count": f"{centre:.4g} | {width:.4g} of log(1 + count)"}
+        lines.append(f"| {name} | {kind} | {numbers.get(kind, '|').strip()} |")
+    return [*lines, ""]

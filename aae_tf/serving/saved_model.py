@@ -79,7 +79,7 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         write_warmup(partial, _requests(model, found, noise))
         real = noise if images is None else as_images(images).numpy()
         changes = _changes(found, concrete, _requests(model, found, real)) if precision != "float32" else {}
-        table = signature_table(concrete)
+        table = signature_table(concrete, model.image_scale)
         write_json(partial / "signatures.json", table)
         card = model_card(model, table, precision, changes, about)
         (partial / "model_card.md").write_text(card)

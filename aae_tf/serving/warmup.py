@@ -12,12 +12,13 @@ def example_inputs(specs, images, priors, count=2):
 
     Args:
         specs: list of `tf.TensorSpec`.
-        images: float32 [M, H, W, C] in [0, 1], M at least `count`.
+        images: float32 [M, H, W, C] in [0, 1], or rows [M, D]; M at least `count`.
         priors: dict of code name to prior, the model's.
         count: rows.
     """
     known = {
         "images": lambda: images[:count],
+        "inputs": lambda: images[:count],
         "codes": lambda: priors["z"].sample(count, 0).numpy(),
         "labels": lambda: np.arange(count, dtype=np.int32) % priors["y"].dim,
         "count": lambda: np.int32(count),

@@ -1,0 +1,166 @@
+"""Tables as data: what is read from what, what a column is taken for, and what is refused, in one line each."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+from sklearn.datasets import load_wine
+
+from aae_tf import data
+from aae_tf.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def wine():
+    """178 wines, 13 real columns and the name of the cultivar."""
+    frame = load_wine(as_frame=True).frame
+    return frame.assign(target=frame.target.map(dict(enumerate("abc"))))
+
+
+@pytest.fixture(scope="module")
+def mixed(wine):
+    """The same wines with a column of each other kind."""
+    strong = np.where(wine.alcohol > 13, "strong", "light")
+    return wine.assign(body=strong, red=wine.hue > 1, cases=(wine.proline / 10).astype(int))
+
+
+COUNTS = {"label": "target", "counts": ("cases",)}
+
+
+def test_rows_come_from_arrays_frames_sparse_rows_and_files(wine, tmp_path):
+    rows, names = wine.drop(columns="target"), wine.target
+    wine.to_csv(tmp_path / "wine.csv", index=False)
+    wine.to_parquet(tmp_path / "wine.parquet")
+    (tmp_path / "parts").mkdir()
+    rows[:100].to_csv(tmp_path / "parts" / "1.csv", index=False)
+    rows[100:].to_csv(tmp_path / "parts" / "2.csv", index=False)
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "1.npy", rows[:177])
+    np.save(tmp_path / "arrays" / "2.npy", rows.iloc[177])
+    labelled = {"label": "target"}
+    expected = data.load((rows.to_numpy(), names))
+    for given, options in (
+        (wine, labelled),
+        ((rows, names), None),
+        (tmp_path / "wine.csv", {"label": "target", "real": ("proline", "magnesium")}),
+        (str(tmp_path / "wine.parquet"), labelled),
+        (tmp_path / "parts", {"real": ("proline", "magnesium")}),
+        (tmp_path / "arrays", None),
+        (scipy.sparse.csr_matrix(rows), None),
+    ):
+        found = data.load(given, columns=options)
+        for part in ("train", "validation", "test"):
+            np.testing.assert_allclose(getattr(found, part).images, getattr(expected, part).images, rtol=1e-6)
+            if found.classes:
+                np.testing.assert_array_equal(getattr(found, part).labels, getattr(expected, part).labels)
+    assert expected.class_names == ("a", "b", "c")
+    assert expected.columns.names == tuple(f"x{number}" for number in range(13))
+    assert expected.train.images.dtype == np.float32
+
+
+def test_the_type_of_a_column_says_what_it_is(mixed):
+    found = data.load(mixed, columns=COUNTS)
+    assert "13 real, 1 count, 1 yes-or-no and 1 categorical columns" in found.source
+    kinds = {each.name: each.kind for each in found.columns.columns}
+    assert (kinds["alcohol"], kinds["body"], kinds["red"], kinds["cases"]) == ("real", "category", "binary", "count")
+    assert found.columns.entries[13:] == ("body=light", "body=strong", "red", "cases")
+    whole = found.columns.encode(mixed.drop(columns="target"))
+    np.testing.assert_array_equal(whole[:, 14], mixed.alcohol > 13)
+    np.testing.assert_array_equal(whole[:, 13] + whole[:, 14], np.ones(178))
+    np.testing.assert_array_equal(whole[:, 15], mixed.hue > 1)
+    again = data.Columns.from_config(found.columns.get_config())
+    assert again == found.columns
+    assert data.load(mixed.replace("light", "weak"), columns=COUNTS).fingerprint() != found.fingerprint()
+
+
+def test_whole_numbers_are_taken_for_nothing_in_silence(mixed):
+    rows = np.arange(400).reshape(40, 10) % 7
+    with pytest.raises(InputError, match=r"x0, .* \(10\): whole numbers, which may be real.*columns.counts=x0"):
+        data.load(rows)
+    with pytest.raises(InputError, match="cases: whole numbers"):
+        data.load(mixed, columns={"label": "target"})
+    kinds = {"real": ("all",), "counts": ("x3",), "categorical": ("x5",)}
+    found = data.load(rows, columns=kinds).columns
+    assert [each.kind for each in found.columns][3:6] == ["count", "real", "category"]
+    assert found.columns[5].categories == tuple("0123456")
+    with pytest.raises(InputError, match="'x0' is said to hold counts"):
+        data.load(rows - 0.5, columns={"counts": ("all",)})
+
+
+def test_missing_values_are_refused_or_imputed_by_training_rows(mixed):
+    holes = mixed.assign(ash=mixed.ash.where(mixed.ash < 2.6), body=mixed.body.where(mixed.index % 9 > 0))
+    with pytest.raises(InputError, match=r"ash \(\d+ of 178\), body \(20 of 178\).*columns.missing=median"):
+        data.load(holes, columns=COUNTS)
+    found = data.load(holes, columns=COUNTS | {"missing": "mean"})
+    whole = data.load(mixed, columns=COUNTS)
+    for filled, complete in zip((found.train, found.test), (whole.train, whole.test), strict=True):
+        lost = complete.images[:, 2] >= 2.6
+        np.testing.assert_array_equal(filled.images[~lost, 2], complete.images[~lost, 2])
+        train = whole.train.images[:, 2]
+        np.testing.assert_allclose(filled.images[lost, 2], train[train < 2.6].mean(), rtol=1e-5)
+    assert set(np.unique(found.train.images[:, 13:15])) == {0.0, 1.0}
+    rows = holes.drop(columns="target")
+    assert np.isfinite(found.columns.encode(rows)).all()
+    with pytest.raises(InputError, match=r"missing values in ash \("):
+        whole.columns.encode(rows)
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda f: f.assign(none=np.nan), {}, r"no row has a value in none; leave them out \(columns.drop=none\)"),
+        (lambda f: f.assign(hue=np.inf), {}, r"infinite values in hue \(178 of 178\)"),
+        (lambda f: f.assign(when=pd.Timestamp("2020-01-01")), {}, "'when' has dtype datetime"),
+        (lambda f: f.assign(name=[f"wine {n}" for n in range(178)]), {}, "'name' holds 178 different texts"),
+        (lambda f: f.assign(hue="pale"), {"real": ("hue",)}, r"'hue' holds text \('pale'\)"),
+        (lambda f: f, {"drop": ("hue", "colour")}, "drop names colour; the table has alcohol"),
+        (lambda f: f, {"label": "cultivar"}, "label names cultivar"),
+        (lambda f: f.rename(columns={"hue": "ash"}), {}, "several columns have one name: ash"),
+        (lambda f: f[["target"]], {}, "no columns but those left out"),
+        (lambda f: f[:9], {}, "at least 10"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_refused(change, options, message, wine):
+    with pytest.raises(InputError, match=message):
+        data.load(change(wine), columns={"label": "target", **options})
+
+
+def test_files_that_are_no_tables_are_refused(wine, tmp_path):
+    with pytest.raises(InputError, match="there is no file"):
+        data.load(tmp_path / "none.csv")
+    (tmp_path / "none.parquet").write_text("not one")
+    with pytest.raises(InputError, match="cannot be read as a table"):
+        data.load(tmp_path / "none.parquet")
+    wine[:99].to_csv(tmp_path / "1.csv")
+    with pytest.raises(InputError, match="files of several kinds"):
+        data.load(tmp_path)
+    (tmp_path / "none.parquet").unlink()
+    wine[["hue", "ash"]].to_csv(tmp_path / "2.csv")
+    with pytest.raises(InputError, match=r"'2.csv' has other columns than '1.csv'"):
+        data.load(tmp_path)
+    for given, options, message in (
+        (np.zeros((20, 8, 8)), {"label": "hue"}, "the data is no table"),
+        (np.random.rand(20, 5), {"label": "hue"}, "an array has no names"),
+        (np.full((20, 5), "a"), None, "accepted: numbers, or a DataFrame"),
+    ):
+        with pytest.raises(InputError, match=message):
+            data.load(given, columns=options)
+    with pytest.raises(InputError, match="the data is a table"):
+        data.load(np.random.rand(20, 5), image_size=8)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f, "with target beside was given"),
+        (lambda f: f.drop(columns=["hue", "target"]), "a table without hue was given"),
+        (lambda f: f.drop(columns="target")[["hue", *(set(f) - {"hue", "target"})]], "another order"),
+        (lambda f: f.drop(columns="target").assign(hue="pale"), r"text \('pale'\) where numbers were"),
+        (lambda f: f.drop(columns="target").assign(body="thin"), "'body' holds thin; accepted: light, strong"),
+        (lambda f: f.drop(columns="target").to_numpy()[:, :5], r"shape \(178, 5\).*accepted: \[N, 17\]"),
+        (lambda f: np.full((2, 17), "a"), "accepted: numbers"),
+    ],
+)
+def test_rows_that_are_not_like_those_of_training_are_refused(change, message, mixed):
+    with pytest.raises(InputError, match=message):
+        data.load(mixed, columns=COUNTS).columns.encode(change(mixed))
