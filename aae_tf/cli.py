@@ -1,4 +1,4 @@
-"""The `aae-tf` command: train, measure, draw and export from a shell.
+"""The `aae-tf` command: train, measure, draw, use and export from a shell. What uses a model is in `aae_tf.verbs`.
 
 Exit codes: 0 done; 1 training failed; 2 bad input, said in one line; 130 interrupted (the same command resumes).
 """
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.verbs.commands import COMMANDS
 
 app = typer.Typer(
     help="Adversarial autoencoders: train, measure, draw and serve them.",
@@ -153,6 +154,10 @@ def export(
 ):
     """Write a run's model as a SavedModel, DEST/<next version>."""
     typer.echo(_load(run, None).export(dest, precision, png))
+
+
+for verb in COMMANDS:
+    app.command()(verb)
 
 
 @app.command()
