@@ -1,4 +1,4 @@
-"""The `aae-tf` command: train, measure, draw and export from a shell.
+"""The `aae-tf` command: train, measure, draw, use and export from a shell. What uses a model is in `aae_tf.verbs`.
 
 Exit codes: 0 done; 1 training failed; 2 bad input, said in one line; 130 interrupted (the same command resumes).
 """
@@ -10,6 +10,7 @@ import typer
 
 from aae_tf.errors import InputError, NonFiniteLossError
 from aae_tf.registry import load_plugin
+from aae_tf.verbs.commands import COMMANDS
 
 app = typer.Typer(
     help="Adversarial autoencoders: train, measure, draw and serve them.",
@@ -212,6 +213,10 @@ def export(
 ):
     """Write a run's model as a SavedModel, DEST/<next version>."""
     typer.echo(_load(run, None).export(dest, precision, png))
+
+
+for verb in COMMANDS:
+    app.command()(verb)
 
 
 @app.command()

@@ -172,8 +172,23 @@ class Run:
             "data": read_record(self.out_dir)["data"]["source"],
             "epochs": len(self.history),
             "measures": report["measures"] if report else {},
+            "class_names": class_names(self.out_dir, self.model),
         }
         return export(self.model, dest, precision, png, images, about)
+
+    def interpolate(self, start, end, n=10, labels=None):
+        """Return images on the way from one image to another, see `aae_tf.models.LatentModel.interpolate`.
+
+        Args:
+            start: uint8 or float [H, W(, C)], the first image.
+            end: uint8 or float [H, W(, C)], the last.
+            n: how many.
+            labels: (int, int), theirs, for models that read labels.
+
+        Returns:
+            float32 array [n, H, W, C] in [0, 1].
+        """
+        return self.model.interpolate(start, end, n, labels)
 
     def save_model(self):
         """Write model.keras, whole or not at all."""
@@ -199,6 +214,44 @@ def load_run(out_dir, dataset=None, prior=None):
             user's own that is not imported.
     """
     out_dir = Path(out_dir)
+    record, recipe = _finished(out_dir)
+    if dataset is not None or recipe.dataset != "own":
+        dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size, recipe.columns)
+        different = data_difference(record, dataset)
+        if different:
+            raise InputError(f"'{out_dir}' holds another run: {different[0]}; give those images and labels")
+    model = _load_file(out_dir / "model.keras")
+    if prior is not None and isinstance(model.prior, SamplerPrior):
+        model.prior.sampler = prior
+    return Run(recipe, model, out_dir, read_history(out_dir), dataset)
+
+
+def load_model(out_dir):
+    """Return the trained model of the finished run in a directory, whose data is not looked for.
+
+    Args:
+        out_dir: the run directory.
+
+    Raises:
+        InputError: no finished run there, or a class of the user's own that is not imported.
+    """
+    _finished(Path(out_dir))
+    return _load_file(Path(out_dir) / "model.keras")
+
+
+def class_names(out_dir, model):
+    """Return what the entries of a model's y are called, a list: the data's classes, where labels said so in training.
+
+    Args:
+        out_dir: the run directory.
+        model: its model.
+    """
+    labelled = {"labels", "labelled"} & set(model.brings)
+    return read_record(out_dir)["data"].get("class_names", []) if labelled else []
+
+
+def _finished(out_dir):
+    """Return the record and the `Recipe` of the finished run in a directory."""
     record = read_record(out_dir)
     if record is None:
         raise InputError(f"'{out_dir}' holds no run (no recipe.json); accepted: a directory written by train()")
@@ -208,18 +261,10 @@ def load_run(out_dir, dataset=None, prior=None):
         raise InputError(
             f"the run in '{out_dir}' is not finished ({done} of {recipe.epochs} epochs); train into it again to resume"
         )
-    if dataset is not None or recipe.dataset != "own":
-        dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size, recipe.columns)
-        different = data_difference(record, dataset)
-        if different:
-            raise InputError(f"'{out_dir}' holds another run: {different[0]}; give those images and labels")
-    model = _load_model(out_dir / "model.keras")
-    if prior is not None and isinstance(model.prior, SamplerPrior):
-        model.prior.sampler = prior
-    return Run(recipe, model, out_dir, read_history(out_dir), dataset)
+    return record, recipe
 
 
-def _load_model(path):
+def _load_file(path):
     """Return the model in a file; Keras knows a class once the file that registers it is imported."""
     list(MODELS.values())
     try:

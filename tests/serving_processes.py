@@ -1,4 +1,4 @@
-"""Servers in processes of their own, for the tests of serving."""
+"""Servers in processes of their own, and what an export brings for them, for the tests of serving."""
 
 import contextlib
 import socket
@@ -7,6 +7,9 @@ import sys
 import time
 
 import httpx
+import pytest
+
+from aae_tf.backend import tf
 
 
 def wait_for(condition, seconds=60):
@@ -42,3 +45,16 @@ def serving(folder):
     finally:
         process.terminate()
         process.wait(20)
+
+
+def warm_up_requests(version):
+    """Return a version's warm-up requests: dict of signature name to a dict of tensors."""
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
+    requests = [logs.PredictionLog.FromString(each).predict_log.request for each in records.as_numpy_iterator()]
+    return {
+        request.model_spec.signature_name: {
+            name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in request.inputs.items()
+        }
+        for request in requests
+    }

@@ -12,6 +12,7 @@ from serving_processes import serving
 
 import aae_tf
 from aae_tf.serving import Client
+from aae_tf.serving.client import row_seeds
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,7 +30,10 @@ def test_the_client_gives_what_the_model_gives(exported, images, trained, few):
         np.testing.assert_allclose(client.reconstruct(images), model.reconstruct(images), atol=1e-4)
         codes = model.prior.sample(4, 1).numpy()
         np.testing.assert_allclose(client.decode(codes), model.decode(codes), atol=1e-4)
-        np.testing.assert_allclose(client.sample(3, seed=5), model.sample(3, seed=5), atol=1e-4)
+        drawn = client.sample(101, seed=5)  # in two parts
+        np.testing.assert_allclose(drawn[:2], client.sample(2, seed=5), atol=1e-4)
+        np.testing.assert_allclose(drawn[-1:], model.sample(1, seed=row_seeds(5, 101)[-1]), atol=1e-4)
+        assert len(np.unique(drawn.round(3), axis=0)) == 101
         error, logit = client.score(images)
         np.testing.assert_allclose(error, ((images - model.reconstruct(images)) ** 2).mean((1, 2, 3)), atol=1e-5)
         assert logit.shape == (6,)
@@ -44,6 +48,8 @@ def test_the_client_gives_what_the_model_gives(exported, images, trained, few):
         assert client.status()[0]["state"] == "AVAILABLE"
         with pytest.raises(aae_tf.InputError, match="different lengths"):
             client.decode(codes, labels=[1])
+        with pytest.raises(aae_tf.InputError, match=r"seeds \[\]"):
+            client.predict("sample", seeds=1)
 
 
 def test_the_client_needs_no_tensorflow():

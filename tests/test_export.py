@@ -6,6 +6,7 @@ import textwrap
 import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from serving_processes import warm_up_requests
 
 import aae_tf
 from aae_tf.backend import tf
@@ -42,8 +43,8 @@ LOADER = """
         "serving_default": s["serving_default"](images=images)["codes"],
         "decode": s["decode"](codes=codes)["images"],
         "reconstruct": s["reconstruct"](images=images)["images"],
-        "sample": s["sample"](seed=tf.constant(4), count=tf.constant(6))["images"],
-        "sampled codes": s["sample"](seed=tf.constant(4), count=tf.constant(6))["codes"],
+        "sample": s["sample"](seeds=tf.constant([4, 9, 4]))["images"],
+        "sampled codes": s["sample"](seeds=tf.constant([4, 9, 4]))["codes"],
         "error": s["score"](images=images)["reconstruction_error"],
         "logit": s["score"](images=images)["prior_logit"],
     }
@@ -75,7 +76,8 @@ def test_every_signature_gives_the_models_own_outputs(served, trained):
     np.testing.assert_array_equal(results["encode"], results["serving_default"])
     np.testing.assert_allclose(results["decode"], model.decode(given["codes"]), atol=1e-5)
     np.testing.assert_allclose(results["reconstruct"], model.reconstruct(given["images"]), atol=1e-5)
-    np.testing.assert_allclose(results["sample"], model.sample(6, seed=4), atol=1e-5)
+    np.testing.assert_allclose(results["sample"][:2], [model.sample(1, seed=seed)[0] for seed in (4, 9)], atol=1e-5)
+    np.testing.assert_array_equal(results["sample"][0], results["sample"][2])
     np.testing.assert_allclose(results["sample"], model.decode(results["sampled codes"]), atol=1e-5)
 
 
@@ -150,39 +152,24 @@ def test_the_model_server_can_read_its_configuration(exported):
     )
 
 
-def warm_up(version):
-    """Yield (signature name, inputs, outputs), dicts of tensors, of a version's warm-up requests."""
-    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
-    records = tf.data.TFRecordDataset(str(version / "assets.extra" / "tf_serving_warmup_requests"))
-    signatures = tf.saved_model.load(str(version)).signatures
-    for record in records.as_numpy_iterator():
-        request = logs.PredictionLog.FromString(record).predict_log.request
-        inputs = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in request.inputs.items()}
-        name = request.model_spec.signature_name
-        yield name, inputs, signatures[name](**inputs)
-
-
-SIGNATURES = ("encode", "decode", "reconstruct", "score", "serving_default", "encode_png")
-TAKES_SCALARS = pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="sample takes a scalar seed and count, which batching refuses"
-)
-
-
-@pytest.mark.parametrize("signature", [*SIGNATURES, pytest.param("sample", marks=TAKES_SCALARS)])
-def test_the_model_server_can_batch_every_signature(signature, exported):
-    """Its rule: each input and output has rows, as many as every other; or it loads no version that is warmed up."""
-    requests = {name: (*inputs.values(), *outputs.values()) for name, inputs, outputs in warm_up(exported / "1")}
-    assert {*SIGNATURES, "sample"} == set(requests)
-    assert all(tensor.shape.rank > 0 for tensor in requests[signature])
-    assert len({tensor.shape[0] for tensor in requests[signature]}) == 1
-
-
 def test_warm_up_requests_are_real_and_for_every_signature(exported):
-    seen = set()
-    for name, _, outputs in warm_up(exported / "1"):
-        assert all(np.isfinite(value).all() for value in outputs.values())
-        seen.add(name)
-    assert seen == set(tf.saved_model.load(str(exported / "1")).signatures)
+    signatures = tf.saved_model.load(str(exported / "1")).signatures
+    requests = warm_up_requests(exported / "1")
+    assert set(requests) == set(signatures)
+    for name, inputs in requests.items():
+        assert all(np.isfinite(value).all() for value in signatures[name](**inputs).values())
+
+
+def test_a_signature_without_rows_is_refused(trained, tmp_path, monkeypatch):
+    def one_image(seed):
+        return {"image": trained.model.decode_graph({"z": tf.zeros((1, 2))})[0]}
+
+    one = one_image, [tf.TensorSpec((), tf.int32, "seed")]
+    declared = trained.model.signatures()
+    monkeypatch.setattr(trained.model, "signatures", lambda: {**declared, "one": one})
+    with pytest.raises(aae_tf.InputError, match=r"'one' cannot be served: seed has shape \[\]"):
+        trained.export(tmp_path / "m")
+    assert list((tmp_path / "m").iterdir()) == []
 
 
 def test_half_precision_is_half_the_size_and_says_what_it_changed(trained, few, tmp_path):

@@ -95,7 +95,7 @@ def test_every_signature_through_the_c_api(program, trained, few, tmp_path):
         [program, str(version)], input="\n".join(lines) + "\n", capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert set(files) == {"encode", "decode", "reconstruct", "sample", "score", "serving_default"}
+    assert set(files) == {"encode", "decode", "reconstruct", "sample", "interpolate", "score", "serving_default"}
     for name, outputs in files.items():
         for key, path in outputs.items():
             value = expected[name][key].numpy()

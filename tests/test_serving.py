@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from serving_processes import serving, wait_for
 from starlette.testclient import TestClient
 
-from aae_tf.backend import keras
+from aae_tf.backend import keras, tf
 from aae_tf.serving import Client
 from aae_tf.serving.builtin.app import make_app
 from aae_tf.serving.saved_model import export
@@ -57,8 +57,10 @@ def test_row_and_column_format_agree_with_the_model(http, images, trained):
         http, {"signature_name": "score", "instances": [{"images": image.tolist()} for image in images]}
     ).json()
     assert set(named["predictions"][0]) == {"reconstruction_error", "prior_logit"}
-    several = post(http, {"signature_name": "sample", "inputs": {"seed": 3, "count": 4}}).json()["outputs"]
-    np.testing.assert_allclose(several["images"], trained.model.sample(4, seed=3), atol=1e-4)
+    several = post(http, {"signature_name": "sample", "inputs": {"seeds": [3, 8]}}).json()["outputs"]
+    np.testing.assert_allclose(several["images"][:1], trained.model.sample(1, seed=3), atol=1e-4)
+    drawn = post(http, {"signature_name": "sample", "instances": [{"seeds": 8}]}).json()["predictions"]
+    np.testing.assert_allclose(drawn[0]["images"], several["images"][1], atol=1e-6)
     for path in ("/versions/1:predict", ":predict"):
         assert post(http, {"instances": images.tolist()}, path).json() == rows
 
@@ -101,11 +103,11 @@ IMAGE = np.zeros((1, 28, 28, 1)).tolist()
         ({"inputs": {"images": np.zeros((51, 28, 28, 1)).tolist()}}, 400, "1 to 50"),
         ({"inputs": {"images": [[[[1e300]] * 28] * 28]}}, 400, "finite"),
         ({"inputs": {"images": np.zeros((150, 28, 28, 1)).tolist()}}, 413, "larger"),
-        ({"signature_name": "sample", "inputs": {"seed": 0, "count": 10**9}}, 400, "1 to 50"),
-        ({"signature_name": "sample", "inputs": {"seed": 0, "count": -1}}, 400, "1 to 50"),
-        ({"signature_name": "sample", "inputs": {"seed": 2**40, "count": 1}}, 400, "range"),
-        ({"signature_name": "sample", "inputs": {"seed": 0.5, "count": 1}}, 400, "whole"),
-        ({"signature_name": "sample", "instances": [{"seed": 0, "count": 1}]}, 400, "column format"),
+        ({"signature_name": "sample", "inputs": {"seeds": [0] * 51}}, 400, "1 to 50"),
+        ({"signature_name": "sample", "inputs": {"seeds": []}}, 400, "1 to 50"),
+        ({"signature_name": "sample", "inputs": {"seeds": [2**40]}}, 400, "range"),
+        ({"signature_name": "sample", "inputs": {"seeds": [0.5]}}, 400, "whole"),
+        ({"signature_name": "sample", "inputs": {"seeds": 3}}, 400, "shape []"),
         ({"signature_name": "encode_png", "inputs": {"image_bytes": [{"b64": "!"}]}}, 400, "b64"),
         ({"signature_name": "encode_png", "inputs": {"image_bytes": [{"b64": "AAAA"}]}}, 400, ""),
     ],
@@ -132,7 +134,7 @@ json_values = st.recursive(
     max_leaves=12,
 )
 names = st.sampled_from(["encode", "decode", "sample", "score", "encode_png", "serving_default", "", "x"]) | json_values
-keys = st.sampled_from(["images", "codes", "seed", "count", "image_bytes", "b64", "labels"])
+keys = st.sampled_from(["images", "codes", "seeds", "image_bytes", "b64", "labels"])
 columns = st.dictionaries(keys, json_values, max_size=3) | json_values
 requests = st.fixed_dictionaries(
     {},
@@ -151,6 +153,23 @@ def test_thousands_of_generated_requests_never_break_the_server(http, body):
     answer = post(http, body)
     assert answer.status_code in (200, 400), (body, answer.text[:300])
     assert ("error" in answer.json()) == (answer.status_code == 400)
+
+
+def test_a_signature_without_rows_is_not_served(tmp_path):
+    """Version 0.1.0 exported a `sample` of one seed and one count."""
+    module = tf.Module()
+    specs = {"images": tf.TensorSpec((None, 2), tf.float32, "images"), "seed": tf.TensorSpec((), tf.int32, "seed")}
+    signatures = {
+        "serving_default": tf.function(lambda images: {"codes": images}, input_signature=[specs["images"]]),
+        "sample": tf.function(lambda seed: {"images": tf.zeros((3, 2))}, input_signature=[specs["seed"]]),
+    }
+    module.functions = signatures
+    tf.saved_model.save(module, str(tmp_path / "old" / "1"), signatures)
+    with TestClient(make_app(tmp_path / "old", "old", look_seconds=3600)) as client:
+        described = client.get("/v1/models/old/metadata").json()["metadata"]["signature_def"]["signature_def"]
+        assert set(described) == {"serving_default"}
+        answer = client.post("/v1/models/old:predict", json={"signature_name": "sample", "inputs": {"seed": 1}})
+        assert "unknown signature_name 'sample'" in answer.json()["error"]
 
 
 @pytest.fixture

@@ -80,13 +80,19 @@ def refuse_binary(images, what="images"):
         )
 
 
-def fit_image(image, side):
-    """Return an image, uint8 [H, W(, C)], cropped to its centre square and resized to uint8 [side, side, C]."""
+def fit_image(image, side, width=None):
+    """Return an image, uint8 [H, W(, C)], cropped to its centre square and resized to uint8 [side, side, C].
+
+    Args:
+        image: uint8 [H, W(, C)].
+        side: the new height, and the new width unless that is given.
+        width: the new width; the crop has these proportions then.
+    """
     from PIL import Image, ImageOps
 
     image = np.asarray(image)
     flat = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
-    fitted = np.asarray(ImageOps.fit(Image.fromarray(flat), (side, side), Image.Resampling.LANCZOS))
+    fitted = np.asarray(ImageOps.fit(Image.fromarray(flat), (width or side, side), Image.Resampling.LANCZOS))
     return fitted[..., None] if fitted.ndim == 2 else fitted
 
 

@@ -24,9 +24,7 @@ def from_folder(folder, image_size=0):
         InputError: no folder, no images, an unreadable file, or images of several sizes without `image_size`.
     """
     folder = Path(folder)
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise InputError(f"'{folder}' holds no images ({', '.join(sorted(SUFFIXES))})")
+    files = image_files(folder)
     classes = [path.relative_to(folder).parts[0] if path.parent != folder else None for path in files]
     if None in classes and any(classes):
         flat = classes.count(None)
@@ -36,6 +34,43 @@ def from_folder(folder, image_size=0):
     images = _read_files(files, image_size)
     labels, names = (None, ()) if None in classes else check_labels(classes, len(files))
     return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
+
+
+def image_files(folder):
+    """Return the paths of the image files in a folder and in those within it, in the order of their names.
+
+    Args:
+        folder: Path.
+
+    Raises:
+        InputError: there are none.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"'{folder}' holds no images ({', '.join(sorted(SUFFIXES))})")
+    return files
+
+
+def read_image(path, image_shape):
+    """Return an image file as a trained model takes it, uint8 [H, W, C].
+
+    Args:
+        path: of the file.
+        image_shape: (H, W, C), C 1 or 3. The image is cropped to these proportions and resized, as `image_size` does in
+            training; colours turn to grey and grey to colours.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from PIL import Image
+
+    height, width, channels = image_shape
+    image = _open(path)
+    if image.shape[:2] != (height, width):
+        image = fit_image(image, height, width)
+    if channels == 1 and image.shape[-1] == 3:
+        image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    return np.repeat(image, channels // image.shape[-1], -1)
 
 
 def _read_files(files, image_size):

@@ -31,7 +31,7 @@ class Batches:
             InputError: no rows, or rows of another shape.
         """
         inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
-        _check_rows(tuple(inputs.shape), row_shape)
+        check_rows(tuple(inputs.shape), row_shape)
         if name not in self._compiled:
             specs = [tf.TensorSpec((None, *row_shape), tf.float32)]
             specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
@@ -46,7 +46,16 @@ class Batches:
         return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *results)
 
 
-def _check_rows(shape, row_shape):
+def check_rows(shape, row_shape):
+    """Refuse an array that holds no rows, or rows of another shape.
+
+    Args:
+        shape: the array's.
+        row_shape: that of a row; a last axis of 1 may be missing.
+
+    Raises:
+        InputError: it does.
+    """
     accepted = (row_shape, row_shape[:-1]) if len(row_shape) > 1 and row_shape[-1] == 1 else (row_shape,)
     if not shape or shape[0] == 0 or shape[1:] not in accepted:
         named = ", ".join(str(size) for size in row_shape)

@@ -101,6 +101,10 @@ class GAN(AdversarialModel):
         """Refuse: there is no encoder."""
         raise InputError("a GAN has no encoder: it can sample and decode only")
 
+    def interpolate(self, start, end, n=10, labels=None):
+        """Refuse: there is no encoder."""
+        raise InputError("a GAN has no encoder: it can sample and decode only")
+
     def get_config(self):
         """Return the arguments that make this model again; it has no encoder."""
         config = super().get_config()

@@ -7,8 +7,9 @@ import numpy as np
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError, check_choice
+from aae_tf.models.batches import check_rows
 from aae_tf.models.inputs import as_images
-from aae_tf.seeds import as_seed, fold
+from aae_tf.seeds import fold
 
 
 class Inference:
@@ -179,6 +180,57 @@ class Inference:
             drawn = tf.where(tf.cast(labels, tf.int32) >= 0, tf.cast(labels, tf.int32), drawn)
         return codes, drawn
 
+    def draw_each(self, seeds, labels=None):
+        """Return what `draw` gives for each of many seeds, in the graph: a row depends on its own seed alone.
+
+        Args:
+            seeds: int32 tensor [N]; row i is that of `draw(1, seeds[i])`.
+            labels: int32 tensor [N], -1 to draw one, for models whose decoder sees one.
+
+        Returns:
+            (dict of codes, int32 [N] or None), as of `draw`.
+        """
+        given = tf.fill(tf.shape(seeds), -1) if labels is None else labels
+
+        def draw(row):
+            codes, label = self.draw(1, row[:2], row[2:] if self.classes else None)
+            return codes if label is None else {**codes, "y": label}
+
+        specs = {name: tf.TensorSpec((1, self.priors[name].dim), tf.float32) for name in self.drawn}
+        specs |= {"y": tf.TensorSpec((1,), tf.int32)} if self.classes else {}
+        rows = tf.stack([tf.zeros_like(seeds), seeds, given], -1)
+        found = {name: each[:, 0] for name, each in tf.map_fn(draw, rows, fn_output_signature=specs).items()}
+        return {name: found[name] for name in self.drawn}, found.get("y")
+
+    def interpolate(self, start, end, n=10, labels=None):
+        """Return images on the way from one image to another: decoded from the codes between theirs.
+
+        Each code goes as its prior says (`Prior.between`): around the origin where it is Gaussian, else straight.
+
+        Args:
+            start: uint8 or float [H, W(, C)], the first image.
+            end: uint8 or float [H, W(, C)], the last.
+            n: how many, the reconstructions of both among them.
+            labels: (int, int), theirs, for models that read labels; ignored by others.
+
+        Returns:
+            float32 array [n, H, W, C] in [0, 1].
+
+        Raises:
+            InputError: images of another shape, or labels are missing.
+        """
+        if np.shape(start) != np.shape(end):
+            raise InputError(f"images of shapes {np.shape(start)} and {np.shape(end)} were given; they must be equal")
+        pair = np.stack([start, end])
+        check_rows(pair.shape, self._element_shape)
+        labels, share = self._needed(labels), tf.linspace(0.0, 1.0, n)
+        codes = self.codes(self._batch(as_images(self.image_scale.read(pair)), labels))
+        first, last = ({name: codes[name][row : row + 1] for name in self.priors} for row in range(2))
+        return self.to_images(self._between(first, last, share)).numpy()
+
+    def _between(self, start, end, share):
+        return {name: prior.between(start[name], end[name], share) for name, prior in self.priors.items()}
+
     def score(self, images, labels=None, batch_size=1000):
         """Return how unusual images are: dict of name to float32 array [N].
 
@@ -207,13 +259,14 @@ class Inference:
         """Return the functions to serve.
 
         Returns:
-            dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`).
+            dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`). Every
+            input and output has the same rows, and a row's outputs depend on that row alone.
         """
         images = tf.TensorSpec((None, *self._element_shape), tf.float32, self.image_scale.input_name)
         output = self.image_scale.output_name
         labels = tf.TensorSpec((None,), tf.int32, "labels")
         codes = [self._code_spec(name) for name in self.drawn]
-        seed, count = tf.TensorSpec((), tf.int32, "seed"), tf.TensorSpec((), tf.int32, "count")
+        seeds = tf.TensorSpec((None,), tf.int32, "seeds")
         with_image = [images, labels] if self.reads_labels else [images]
 
         def encode(images):
@@ -227,22 +280,25 @@ class Inference:
         def reconstruct(*inputs):
             return {output: self(inputs if self.reads_labels else inputs[0])}
 
-        def sample(seed, count, labels=None):
-            found, labels = self.draw(count, as_seed(tf.stack([0, seed])), labels)
+        def sample(seeds, labels=None):
+            found, labels = self.draw_each(seeds, labels)
             given = {spec.name: found[name] for name, spec in zip(self.drawn, codes, strict=True)}
             return {output: self.decode_graph(found, labels), **given, **({"labels": labels} if self.classes else {})}
 
-        def sample_labels(seed, labels):
-            return sample(seed, tf.size(labels), labels)
+        def interpolate(images, images_to, share, labels=None, labels_to=None):
+            first, last = self.codes(self._batch(images, labels)), self.codes(self._batch(images_to, labels_to))
+            return {output: self.to_images(self._between(first, last, share))}
 
         def score(images, labels=None):
             return self.scores(self._batch(images, labels))
 
+        way = [images, _renamed(images), tf.TensorSpec((None,), tf.float32, "share")]
         return {
             "encode": (encode, [images]),
             "decode": (decode, [*codes, labels] if self.classes else codes),
             "reconstruct": (reconstruct, with_image),
-            "sample": (sample_labels, [seed, labels]) if self.classes else (sample, [seed, count]),
+            "sample": (sample, [seeds, labels] if self.classes else [seeds]),
+            "interpolate": (interpolate, [*way, labels, _renamed(labels)] if self.reads_labels else way),
             "score": (score, with_image),
         }
 
@@ -262,3 +318,7 @@ class Inference:
         """Return `run` of codes, float [N, size], batch by batch; see `Batches`."""
         codes = np.asarray(codes, "float32")
         return self._batches(name, run, (size or self.prior.dim,), batch_size, codes, labels)
+
+
+def _renamed(spec):
+    return tf.TensorSpec(spec.shape, spec.dtype, f"{spec.name}_to")

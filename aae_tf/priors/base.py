@@ -65,6 +65,16 @@ class Prior:
             raise InputError(f"{type(self).__name__} is known by its samples only: it has no log_prob")
         return self.distribution.log_prob(z)
 
+    def between(self, start, end, share):
+        """Return codes on the way from one code to another, float32 [N, dim]: here on the straight line.
+
+        Args:
+            start: float32 [N, dim], or [1, dim] for all.
+            end: float32 [N, dim], or [1, dim] for all.
+            share: float32 [N], how far: 0 at the start, 1 at the end.
+        """
+        return start + share[:, None] * (end - start)
+
     def nearest_class(self, z):
         """Return the class to whose part of the prior each code belongs most, int array [N], of float [N, dim].
 

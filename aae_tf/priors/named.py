@@ -31,6 +31,20 @@ class Gaussian(Prior):
         self._refuse_labels(labels)
         return self.std * tf.random.stateless_normal([n, self.dim], as_seed(seed))
 
+    def between(self, start, end, share):
+        """Return codes on the way from one code to another, around the origin; see `Prior.between`.
+
+        On a straight line between two samples of many dimensions lie codes nearer to the origin than any sample;
+        spherical interpolation (White, 2016, arXiv 1609.04468) keeps the distance. Where the two lie in one direction,
+        or in opposite ones, it is the straight line.
+        """
+        lengths = tf.norm(start, axis=-1, keepdims=True) * tf.norm(end, axis=-1, keepdims=True)
+        cosine = tf.math.divide_no_nan(tf.reduce_sum(start * end, -1, keepdims=True), lengths)
+        angle, share = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0)), share[:, None]
+        around = tf.sin((1 - share) * angle) * start + tf.sin(share * angle) * end
+        straight = (tf.sin(angle) < 1e-3) | (lengths == 0)
+        return tf.where(straight, start + share * (end - start), around / tf.where(straight, 1.0, tf.sin(angle)))
+
     @property
     def spread(self):
         """The standard deviation of each dimension."""

@@ -54,7 +54,8 @@ def model_card(model, table, precision, changes, about=None):
         table: what `signature_table` returned.
         precision: how weights are stored.
         changes: dict of 'signature.output' to the greatest change that storing them so made; empty for float32.
-        about: dict with 'recipe', 'data', 'epochs' and 'measures' of the run, where the model comes from one.
+        about: dict with 'recipe', 'data', 'epochs' and 'measures' of the run, where the model comes from one, and
+            'class_names' where its labels have names.
     """
     shape, columns = model.get_build_config()["input_shape"][1:], model.image_scale.columns
     taken = f"Images: {' x '.join(map(str, shape))}, float32 in [0, 1]."
@@ -67,6 +68,8 @@ def model_card(model, table, precision, changes, about=None):
     ]
     if about:
         lines += ["## Training", "", f"Recipe `{about['recipe']}`, {about['epochs']} epochs, on {about['data']}.", ""]
+    if about and about.get("class_names"):
+        lines += [f"Labels, from 0: {', '.join(about['class_names'])}.", ""]
     if about and about["measures"]:
         lines += ["## Measured on held-out images", "", "| measure | value | yardstick | unit |", "|---|---|---|---|"]
         for name, measure in about["measures"].items():

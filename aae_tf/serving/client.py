@@ -117,16 +117,15 @@ class Client:
         """Return new images, float32 [N, H, W, C].
 
         Args:
-            count: how many; for models with labels, as many as labels.
-            seed: int; the same seed gives the same images.
+            count: how many, where no labels are given.
+            seed: int; the same seed gives the same images, and a greater count more of them.
             labels: int [N], the class of each, -1 to draw one; for models with labels.
 
         Raises:
             ServingError: the server refused, or did not answer.
         """
-        if labels is not None:
-            return self.predict("sample", seed=np.int32(seed), **_labels(labels))["images"]
-        return self.predict("sample", seed=np.int32(seed), count=np.int32(count))["images"]
+        seeds = row_seeds(seed, count if labels is None else len(labels))
+        return self.predict("sample", seeds=seeds, **_labels(labels))["images"]
 
     def predict(self, signature="serving_default", **inputs):
         """Call any signature.
@@ -139,15 +138,15 @@ class Client:
             dict of output name to array.
 
         Raises:
-            InputError: inputs of different lengths.
+            InputError: inputs of different lengths, or without rows.
             ServingError: the server refused (its message is passed on), did not answer, or is not there.
         """
         arrays = {name: np.asarray(value) for name, value in inputs.items()}
-        lengths = {len(array) for array in arrays.values() if array.ndim}
-        if len(lengths) > 1:
-            raise InputError(f"inputs of different lengths were given: {sorted(lengths)}; they must be equal")
-        scalars = any(not array.ndim for array in arrays.values())
-        length = lengths.pop() if lengths and not scalars else 0
+        lengths = {array.shape[:1] for array in arrays.values()}
+        if len(lengths) != 1 or () in lengths:
+            given = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+            raise InputError(f"inputs of different lengths were given ({given}); accepted: arrays of as many rows")
+        ((length,),) = lengths
         if length <= self.batch_size:
             return self._ask(signature, arrays)
         parts = [
@@ -240,6 +239,16 @@ class RestTransport:
     def close(self):
         """Close the connections."""
         self.http.close()
+
+
+def row_seeds(seed, count):
+    """Return a seed for each of `count` rows, int32 [count], for the signature `sample`: those of fewer rows, and more.
+
+    Args:
+        seed: int, at least 0.
+        count: how many.
+    """
+    return (np.random.SeedSequence(seed).generate_state(count) >> 1).astype("int32")
 
 
 def _images(images):

@@ -24,6 +24,7 @@ _COMPOSE = """# docker compose -f compose.yaml up      (REST on 8501, gRPC on 85
 services:
   {name}:
     image: {image}
+    platform: linux/amd64 # there is none for ARM (Apple silicon): emulated at best; aae-tf serve --builtin needs none
     command:
       - --model_config_file=/models/{name}/models.config
       - --model_config_file_poll_wait_seconds=0

@@ -38,8 +38,9 @@ def signatures(model):
 def export(model, dest, precision="float32", png=False, images=None, about=None):
     """Write a model to `dest/<version>/`, the next whole number, whole or not at all.
 
-    Beside the graph lie model_card.md, signatures.json and (with tensorflow-serving-api installed) warm-up requests for
-    every signature; in `dest` models.config, batching.config and compose.yaml for TensorFlow Serving.
+    Beside the graph lie model_card.md, signatures.json, class_names.json where labels have names, and (with
+    tensorflow-serving-api installed) warm-up requests for every signature; in `dest` models.config, batching.config and
+    compose.yaml for TensorFlow Serving.
 
     Args:
         model: a built `LatentModel`.
@@ -54,7 +55,8 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         Path of the new version.
 
     Raises:
-        InputError: an unknown precision, images that PNG files cannot hold, or `dest` is a file or cannot be written.
+        InputError: an unknown precision, images that PNG files cannot hold, `dest` is a file or cannot be written, or
+            a signature of the user's own has an input or output without rows.
     """
     dest, shape = Path(dest), tuple(model.get_build_config()["input_shape"][1:])
     storage, found = Storage(model, precision), signatures(model)
@@ -73,14 +75,17 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
             for name, (function, specs) in found.items()
         }
         concrete = {name: function.get_concrete_function() for name, function in module.functions.items()}
+        table = signature_table(concrete, model.image_scale)
+        _refuse_without_rows(table)
         with _quiet():
             tf.saved_model.save(module, str(partial), signatures=concrete)
         noise = np.random.default_rng(0).random((2, *shape), "float32")  # nobody's images are written into an export
         write_warmup(partial, _requests(model, found, noise))
         real = noise if images is None else as_images(images).numpy()
         changes = _changes(found, concrete, _requests(model, found, real)) if precision != "float32" else {}
-        table = signature_table(concrete, model.image_scale)
         write_json(partial / "signatures.json", table)
+        if about and about.get("class_names"):
+            write_json(partial / "class_names.json", about["class_names"])
         card = model_card(model, table, precision, changes, about)
         (partial / "model_card.md").write_text(card)
         partial.rename(final)
@@ -88,6 +93,17 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         shutil.rmtree(partial, ignore_errors=True)
     write_configuration(dest)
     return final
+
+
+def _refuse_without_rows(table):
+    """A model server puts the rows of several requests into one batch, and the answer's rows apart again."""
+    for name, sides in table.items():
+        for key, described in (*sides["inputs"].items(), *sides["outputs"].items()):
+            if described["shape"][:1] != [-1]:
+                raise InputError(
+                    f"signature '{name}' cannot be served: {key} has shape {described['shape']}; accepted: as many "
+                    "rows in every input and output, [None, ...]"
+                )
 
 
 def _requests(model, found, images):

@@ -21,7 +21,11 @@ def example_inputs(specs, images, priors, count=2):
         "inputs": lambda: images[:count],
         "codes": lambda: priors["z"].sample(count, 0).numpy(),
         "labels": lambda: np.arange(count, dtype=np.int32) % priors["y"].dim,
-        "count": lambda: np.int32(count),
+        "inputs_to": lambda: images[:count][::-1],
+        "images_to": lambda: images[:count][::-1],
+        "labels_to": lambda: np.zeros(count, np.int32),
+        "share": lambda: np.linspace(0, 1, count, dtype=np.float32),
+        "seeds": lambda: np.arange(count, dtype=np.int32),
         "image_bytes": lambda: np.array([_png(image) for image in images[:count]], object),
         **{name: lambda prior=prior: prior.sample(count, 0).numpy() for name, prior in priors.items()},
     }

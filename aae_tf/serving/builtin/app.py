@@ -26,7 +26,7 @@ def make_app(folder, name, body_limit=BODY_LIMIT, row_limit=ROW_LIMIT, look_seco
         folder: DEST, holding numbered versions.
         name: the model's name in the routes.
         body_limit: bytes of the largest request.
-        row_limit: rows, or samples, of the largest request.
+        row_limit: rows of the largest request.
         look_seconds: seconds between looks for new versions.
         workers: requests computed at a time; others wait.
     """

@@ -27,12 +27,16 @@ class Signature:
         self.inputs = function.structured_input_signature[1]
         self.outputs = function.structured_outputs
 
+    def has_rows(self):
+        """Return whether each input has rows, [N, ...]; version 0.1.0 exported a `sample` whose inputs have none."""
+        return all(spec.shape.rank for spec in self.inputs.values())
+
     def read(self, body, limit):
         """Return (inputs by name, whether rows) of a request's JSON.
 
         Args:
             body: the JSON object.
-            limit: most rows (or samples) a request may ask for.
+            limit: most rows a request may ask for.
 
         Raises:
             BadRequest: anything that does not fit, said in one line.
@@ -55,7 +59,7 @@ class Signature:
                 )
             )
         arrays = {name: self._array(name, columns[name], limit) for name in self.inputs}
-        lengths = {len(array) for array in arrays.values() if array.ndim}
+        lengths = {len(array) for array in arrays.values()}
         if len(lengths) > 1:
             raise BadRequest(f"inputs have different numbers of rows: {sorted(lengths)}")
         return arrays, rows
@@ -68,9 +72,6 @@ class Signature:
     def _columns(self, instances):
         if not isinstance(instances, list) or not instances:
             raise BadRequest('"instances" must be a list that is not empty')
-        scalars = [name for name, spec in self.inputs.items() if spec.shape.rank == 0]
-        if scalars:
-            raise BadRequest(f"{', '.join(scalars)} is one number a request; use the column format (inputs)")
         named = [isinstance(row, dict) and set(row) != {"b64"} for row in instances]
         if not any(named):
             return {self._only_input(): instances}
@@ -104,10 +105,8 @@ class Signature:
         spec = self.inputs[name]
         if not spec.shape.is_compatible_with(array.shape):
             raise BadRequest(f"'{name}' has shape {list(array.shape)}; accepted: {_shape(spec)}")
-        if array.ndim and not 0 < len(array) <= limit:
+        if not 0 < len(array) <= limit:
             raise BadRequest(f"'{name}' has {len(array)} rows; accepted: 1 to {limit}")
-        if name == "count" and not array.ndim and not 0 < array <= limit:
-            raise BadRequest(f"'count' is {array}; accepted: 1 to {limit}")
         return array
 
     def write(self, outputs, rows):

@@ -21,9 +21,10 @@ class Version:
     def __init__(self, path):
         self.number = int(path.name)
         self.model = tf.saved_model.load(str(path))
-        self.signatures = {name: Signature(name, function) for name, function in self.model.signatures.items()}
+        found = {name: Signature(name, function) for name, function in self.model.signatures.items()}
+        self.signatures = {name: each for name, each in found.items() if each.has_rows()}
         if "serving_default" not in self.signatures:
-            raise ValueError("it has no serving_default signature")
+            raise ValueError("it has no serving_default signature whose inputs have rows")
 
     def run(self, signature, inputs):
         """Return a signature's outputs, a dict of name to array, of a dict of arrays.

@@ -1,0 +1,83 @@
+"""A run directory or an exported SavedModel, as functions by name."""
+
+import json
+from pathlib import Path
+
+from aae_tf.errors import InputError
+
+
+class Trained:
+    """A trained model's signatures.
+
+    Args:
+        path: of a run directory, of a served folder (its newest version) or of one version in it.
+
+    Attributes:
+        class_names: what the labels are called, from 0; empty where that is not known.
+
+    Raises:
+        InputError: none of these.
+    """
+
+    def __init__(self, path):
+        self.path, version = Path(path), newest_version(Path(path))
+        if version is None:
+            self._open_run()
+        else:
+            self._open_export(version)
+
+    def _open_run(self):
+        from aae_tf.backend import tf
+        from aae_tf.runs import class_names, load_model
+
+        model = load_model(self.path)
+        declared = model.signatures()
+        self.names, self.class_names = tuple(declared), class_names(self.path, model)
+        self._get = lambda name: tf.function(declared[name][0], input_signature=declared[name][1])
+
+    def _open_export(self, version):
+        from aae_tf.backend import tf
+
+        self._loaded = tf.saved_model.load(str(version))  # kept: its functions hold its variables weakly
+        self.names, names = tuple(self._loaded.signatures), version / "class_names.json"
+        self.class_names = json.loads(names.read_text()) if names.exists() else []
+        self._get = lambda name: self._loaded.signatures[name]
+
+    def function(self, name):
+        """Return a signature: the `ConcreteFunction` that is called with tensors by name.
+
+        Args:
+            name: of the signature.
+
+        Raises:
+            InputError: the model has none of that name.
+        """
+        if name not in self.names:
+            raise InputError(f"'{self.path}' cannot {name}: it has {', '.join(sorted(self.names))}")
+        function = self._get(name)
+        return getattr(function, "get_concrete_function", lambda: function)()
+
+
+def inputs_of(function):
+    """Return the inputs of a signature's `ConcreteFunction`: dict of name to `tf.TensorSpec`."""
+    given, named = function.structured_input_signature
+    return {spec.name: spec for spec in given if spec is not None} | named
+
+
+def newest_version(path):
+    """Return the folder of the newest version, where a path is that of an export: its folder's or a version's own.
+
+    Args:
+        path: Path.
+    """
+    if (path / "recipe.json").exists():
+        return None
+    if (path / "saved_model.pb").exists():
+        return path
+    versions = [file.parent for file in path.glob("[0-9]*/saved_model.pb") if file.parent.name.isdigit()]
+    if not versions:
+        raise InputError(
+            f"'{path}' holds no trained model; accepted: a run directory (aae-tf train) or an exported model's folder "
+            "(aae-tf export)"
+        )
+    return max(versions, key=lambda version: int(version.name))
