@@ -18,6 +18,7 @@ from aae_tf.recipes import OptimizerSettings, Recipe, recipes, register_recipe
 _LAZY = {
     "train": "aae_tf.api",
     "Comparison": "aae_tf.comparison",
+    "Detector": "aae_tf.detection",
     "Run": "aae_tf.runs",
     "Views": "aae_tf.views",
     "compare": "aae_tf.comparison",

@@ -38,6 +38,27 @@ def from_folder(folder, image_size=0):
     return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
 
 
+def read_images(path, image_size=0):
+    """Return the images of a folder as they lie there, not split: what a trained model is asked about.
+
+    Args:
+        path: an image file, or a folder of them with any subfolders.
+        image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
+
+    Returns:
+        (list of file names, within the folder; uint8 [N, H, W, C]).
+
+    Raises:
+        InputError: no images there, an unreadable file, or images of several sizes without `image_size`.
+    """
+    path = Path(path).expanduser()
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.suffix.lower() in SUFFIXES)
+    if not files:
+        raise InputError(f"there are no images at '{path}' ({', '.join(sorted(SUFFIXES))})")
+    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files]
+    return names, _read_files(files, image_size)
+
+
 def _read_files(files, image_size):
     images = (_open(path) for path in files)
     images = [fit_image(image, image_size) if image_size else image for image in images]

@@ -1,5 +1,6 @@
 """Evaluation: pure functions from arrays to numbers."""
 
+from aae_tf.evaluation.anomaly import alarm_threshold, detection_quality
 from aae_tf.evaluation.classification import confusion, error_rate, probe_accuracy
 from aae_tf.evaluation.clustering import agreement, clustering_error, label_clusters, majority_error
 from aae_tf.evaluation.likelihood import log_density, parzen_log_likelihood
@@ -16,9 +17,11 @@ from aae_tf.evaluation.sample_quality import (
 
 __all__ = [
     "agreement",
+    "alarm_threshold",
     "clustering_error",
     "confusion",
     "copying",
+    "detection_quality",
     "error_rate",
     "frechet_distance",
     "holes",

@@ -7,6 +7,7 @@ No function here touches pyplot or a display.
 from aae_tf.figures.charts import confusion_matrix, losses
 from aae_tf.figures.colours import COLOURS, colour
 from aae_tf.figures.grids import (
+    error_maps,
     grid,
     heads_and_members,
     manifold,
@@ -20,6 +21,7 @@ __all__ = [
     "COLOURS",
     "colour",
     "confusion_matrix",
+    "error_maps",
     "grid",
     "heads_and_members",
     "latent_plane",
