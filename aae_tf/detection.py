@@ -24,7 +24,6 @@ from aae_tf.backend import tf
 from aae_tf.data import check_images
 from aae_tf.errors import InputError, check_choice
 from aae_tf.files import write_json
-from aae_tf.models.batches import Batches
 
 PARTS = ("reconstruction", "prior")
 SCORES = (*PARTS, "both")
@@ -47,7 +46,6 @@ class Detector:
     def __init__(self, model, score, scales, promise):
         self.model, self.score, self.scales, self.promise = model, score, scales, promise
         self.threshold = promise["threshold"]
-        self._batches = Batches()
 
     @classmethod
     def on(cls, model, images, labels=None, false_alarm=0.01, score="reconstruction", confidence=0.95):
@@ -66,7 +64,7 @@ class Detector:
         """
         if "encode" not in model.signatures():
             raise InputError(f"{type(model).__name__} has no encoder, so it cannot say how unusual an image is")
-        raw = _over(model, lambda *batch: _raw(model, *batch)[0], images, labels)
+        raw = _over(model, "raw", lambda *batch: _raw(model, *batch)[0], images, labels)
         check_choice("score", score, dict.fromkeys([*SCORES, *raw]))
         names = dict.fromkeys([*PARTS, score] if score != "both" else PARTS)
         scales = {name: [float(raw[name].mean()), float(raw[name].std()) or 1.0] for name in names}
@@ -89,7 +87,8 @@ class Detector:
         Raises:
             InputError: images of another shape, or labels are missing.
         """
-        return _over(self.model, self.graph, images, labels, batch_size, self._batches)
+        key = f"detect {self.score} {self.scales} {self.threshold}"
+        return _over(self.model, key, self.graph, images, labels, batch_size)
 
     def measure(self, images, abnormal, labels=None):
         """Return how well each score tells abnormal images, see `aae_tf.evaluation.detection_quality`.
@@ -148,29 +147,26 @@ class Detector:
 
     def signature(self):
         """Return the function to serve, with a list of its `tf.TensorSpec`: what `detect` says, of a batch."""
-        labels = [tf.TensorSpec((None,), tf.int32, "labels")] if self.model.reads_labels else []
-        return self.graph, [tf.TensorSpec((None, *_shape(self.model)), tf.float32, "images"), *labels]
+        return self.graph, self.model.signatures()["score"][1]
 
 
 def _raw(model, images, labels=None):
     """Return each score of images, dict of name to float32 [N], and the map of their errors, float32 [N, H, W, C]."""
     batch = {"images": images, **({} if labels is None else {"labels": labels})}
     codes = model.codes(batch)
-    error_map = tf.square(_blurred(images - model.to_images(codes)))
-    content = tf.reduce_mean(tf.square(_blurred(images)), _axes(images))
-    reconstruction = tf.reduce_mean(error_map, _axes(images)) / tf.sqrt(content + 1e-6)
+    difference = images - model.to_images(codes)
+    if images.shape.rank == 4:
+        error_map = tf.square(_blurred(difference))
+        content = tf.sqrt(tf.reduce_mean(tf.square(_blurred(images)), [1, 2, 3]) + 1e-6)
+    else:  # a row's size says nothing of how much there is to get wrong
+        error_map, content = tf.square(difference), 1.0
+    reconstruction = tf.reduce_mean(error_map, list(range(1, error_map.shape.rank))) / content
     prior = tf.add_n([model.priors[name].surprise(codes[name]) for name in model.drawn])
     return {**model.scores(batch), "reconstruction": reconstruction, "prior": prior}, error_map
 
 
-def _axes(images):
-    return list(range(1, images.shape.rank))
-
-
 def _blurred(images):
-    """Return images [N, H, W, C] through a Gaussian of a 28th of their longer side; other elements as they are."""
-    if images.shape.rank != 4:
-        return images
+    """Return images [N, H, W, C] through a Gaussian of a 28th of their longer side."""
     std = max(images.shape[1:3]) / 28
     steps = np.arange(-int(3 * std + 0.5), int(3 * std + 0.5) + 1)
     weights = np.exp(-0.5 * np.square(steps / std)).astype("float32")
@@ -186,16 +182,12 @@ def _standardised(raw, scales):
     return {**scores, "both": scores["reconstruction"] + scores["prior"]}
 
 
-def _shape(model):
-    return tuple(model.get_build_config()["input_shape"][1:])
-
-
-def _over(model, graph, images, labels, batch_size=1000, batches=None):
+def _over(model, key, graph, images, labels, batch_size=1000):
     """Return what a function in the graph gives for images, batch by batch."""
     if model.reads_labels and labels is None:
         raise InputError(f"{type(model).__name__} reads labels; give one for each of the images")
     labels = np.asarray(labels, "int32") if model.reads_labels else None
-    return (batches or Batches())("detect", graph, _shape(model), batch_size, images, labels)
+    return model._over_images(key, graph, batch_size, images, labels)
 
 
 def unseen(normal, trained, labels=None):
@@ -203,14 +195,15 @@ def unseen(normal, trained, labels=None):
 
     Args:
         normal: uint8 or float [N, H, W(, C)].
-        trained: uint8 [M, H, W, C].
+        trained: [M, H, W, C], as in the run's data.
         labels: int [N] or None.
 
     Raises:
         InputError: all of them were trained on.
     """
     known = {image.tobytes() for image in trained}
-    kept = [number for number, image in enumerate(check_images(normal)) if image.tobytes() not in known]
+    read = check_images(normal) if trained.dtype == np.uint8 else np.asarray(normal, trained.dtype)
+    kept = [number for number, image in enumerate(read) if image.tobytes() not in known]
     if not kept:
         raise InputError(
             f"all {len(normal)} normal images were trained on; give others, or none for the validation images"

@@ -18,11 +18,10 @@ from aae_tf.run_estimator import RunEstimator, joined
 
 
 class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
-    """Rows to codes and back, by an autoencoder without labels.
+    """Rows to codes and back, by an autoencoder without labels; further parameters are those of `RunEstimator`.
 
     Args:
         recipe: one whose model encodes without labels: 'gaussian' (None), 'mixture', 'vae', ..., or a `Recipe`.
-        **params: as for `RunEstimator`.
 
     Example:
         >>> from sklearn.pipeline import make_pipeline
@@ -77,6 +76,11 @@ class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstim
         """
         return float(np.mean(self.score_samples(X)))
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
+
     def _as_given(self, outputs):
         return outputs.reshape(len(outputs), -1) if self._flat else outputs
 
@@ -88,10 +92,11 @@ class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstim
 class AAEClassifier(ClassifierMixin, RunEstimator):
     """A class from few labels and many rows without one (§5), with -1 for no label as in `sklearn.semi_supervised`.
 
+    Further parameters are those of `RunEstimator`.
+
     Args:
         recipe: one whose model classifies: 'semi_supervised_vat' (None), 'semi_supervised', 'semi_supervised_views',
             'reduction', or a `Recipe`.
-        **params: as for `RunEstimator`.
 
     Attributes:
         classes_: the labels in `y`, -1 left out.
@@ -138,12 +143,11 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
 
 
 class AAEClusterer(ClusterMixin, RunEstimator):
-    """Clusters without labels (§6).
+    """Clusters without labels (§6); further parameters are those of `RunEstimator`.
 
     Args:
         n_clusters: how many at most; the model may leave some empty.
         recipe: one whose model clusters: 'clustering' (None), 'clustering_views', or a `Recipe`.
-        **params: as for `RunEstimator`.
 
     Attributes:
         labels_: int [N], the cluster of each row of `fit`.
@@ -193,14 +197,13 @@ class AAEDetector(OutlierMixin, RunEstimator):
     """What is unlike the rows it was fitted on: 1 for inliers, -1 for outliers, from normal rows alone.
 
     Some rows train nothing and set the threshold, see `aae_tf.Run.detector`. With a tenth of them `false_alarm=0.01`
-    takes 990 rows.
+    takes 990 rows. Further parameters are those of `RunEstimator`.
 
     Args:
         false_alarm: the share of normal rows that may be called outliers, in (0, 1).
         anomaly_score: 'reconstruction', 'prior', 'both', or another score of the model.
         validation_fraction: share of the rows that sets the threshold, in (0, 1).
         recipe: one whose model encodes without labels: 'one_class' (None), 'gaussian', 'vae', ..., or a `Recipe`.
-        **params: as for `RunEstimator`.
 
     Attributes:
         offset_: minus the threshold; rows whose `score_samples` is below it are outliers.
@@ -247,15 +250,15 @@ class AAEDetector(OutlierMixin, RunEstimator):
         return self.run_.detector()
 
     def score_samples(self, X):
-        """Return minus the anomaly score of each row, float32 [N]: low for outliers.
+        """Return minus the anomaly score of each row, float64 [N]: low for outliers.
 
         Args:
             X: as for `fit`.
         """
-        return -self.detector_.detect(self._elements(X))["score"]
+        return -self.detector_.detect(self._elements(X))["score"].astype("float64")  # which scikit-learn asks for
 
     def decision_function(self, X):
-        """Return how far each row's `score_samples` is above `offset_`, float32 [N]: below 0 for outliers.
+        """Return how far each row's `score_samples` is above `offset_`, float64 [N]: below 0 for outliers.
 
         Args:
             X: as for `fit`.

@@ -44,14 +44,15 @@ class RunEstimator(BaseEstimator):
 
     def _elements(self, X, reset=False):
         """Return rows as what the model takes: images, or the rows themselves."""
-        if np.ndim(X) > 2:
+        if getattr(X, "ndim", 2) > 2:
             X = np.asarray(X)
             values = int(np.prod(X.shape[1:]))
             if not reset and values != self.n_features_in_:
                 raise InputError(f"images of {values} values were given; it was fitted on {self.n_features_in_}")
             self.n_features_in_ = values
             return X
-        X = validate_data(self, X, reset=reset)
+        kind = "numeric" if self.image_shape else np.float32
+        X = validate_data(self, X, reset=reset, dtype=kind, ensure_min_samples=2 if reset else 1)
         if self.image_shape is None:
             return X
         if np.prod(self.image_shape) != X.shape[1]:

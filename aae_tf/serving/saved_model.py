@@ -45,7 +45,7 @@ def export(model, dest, precision="float32", png=False, images=None, about=None,
         model: a built `LatentModel`.
         dest: folder of the served model; its name is the model's name there.
         precision: 'float32', or 'float16' to store matrices in half the size; the card then says what that changed.
-        png: add `encode_png` and `classify_png`, which take PNG or JPEG files.
+        png: add `encode_png`, `classify_png` and `detect_png`, which take PNG or JPEG files.
         images: uint8 or float [N, H, W, C], N at least 2: real inputs for measuring that change; noise if there are
             none. They are not written down.
         about: dict for the model card, see `model_card`.
