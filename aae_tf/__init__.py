@@ -17,7 +17,9 @@ from aae_tf.recipes import OptimizerSettings, Recipe, recipes, register_recipe
 
 _LAZY = {
     "train": "aae_tf.api",
+    **dict.fromkeys(("AAEClassifier", "AAEClusterer", "AAEDetector", "AAETransformer"), "aae_tf.estimators"),
     "Comparison": "aae_tf.comparison",
+    "Detector": "aae_tf.detection",
     "Run": "aae_tf.runs",
     "Sweep": "aae_tf.sweeps",
     "Views": "aae_tf.views",

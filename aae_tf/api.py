@@ -30,6 +30,7 @@ def train(
     strategy=None,
     jit_compile=None,
     split="validation",
+    report=True,
     progress=True,
     **options,
 ):
@@ -51,6 +52,8 @@ def train(
         jit_compile: whether XLA compiles the training steps; None: where that makes them faster, which is everywhere
             but for convolutions on a CPU.
         split: held-out images that the report and the figures are of: 'validation', or 'test' to report.
+        report: whether to measure, draw and export what was trained; the model is saved either way, and training into
+            the directory again does what was left out.
         progress: show progress and results on stderr.
         **options: fields of the recipe and options of its model to change: `epochs=5`, `seed=1`, `widths=(500, 500)`,
             `reconstruction={"learning_rate": 0.02}`; of a table `label="species"`, the column that holds the labels,
@@ -92,7 +95,12 @@ def train(
     if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
         run_directory.write_labelled(out_dir, training)
     trainer.checkpoint_folder = out_dir / "checkpoints"
-    return _train_into(out_dir, recipe, dataset, trainer, callbacks, split, console)
+    run = _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+    if report:
+        _finish(run, split, console)
+    elif not (out_dir / "model.keras").exists():
+        run.save_model()
+    return run
 
 
 def _compiles_well(model):
@@ -163,7 +171,7 @@ def _training_images(recipe, model, dataset):
     return train
 
 
-def _train_into(out_dir, recipe, dataset, trainer, callbacks, split, console):
+def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
     done = trainer.restore()
     finished = done >= recipe.epochs or trainer.stopped
     run = runs.Run(recipe, trainer.model, out_dir, trainer.history, dataset)
@@ -175,14 +183,13 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, split, console):
     else:
         text = f"{out_dir}: going on after epoch {done}" if done else f"{recipe.name} on {dataset.source} → {out_dir}"
         console.print(text, highlight=False, soft_wrap=True)
-        for stale in (out_dir / "model.keras", *out_dir.glob("evaluation*.json")):
+        for stale in (out_dir / "model.keras", out_dir / "detector.json", *out_dir.glob("evaluation*.json")):
             stale.unlink(missing_ok=True)  # of a shorter run that is now being made longer
         _fit(out_dir, recipe, dataset, trainer, callbacks, console)
         run_directory.write_outcome(out_dir, _outcome(trainer, callbacks))
     if trainer.model.prior.fitted_after:
         train = dataset.training_images(10**9, recipe.seed)
         trainer.model.prior.fit(trainer.model.encode(train.images, seed=recipe.seed), recipe.seed)
-    _finish(run, split, console)
     return run
 
 

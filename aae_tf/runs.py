@@ -8,6 +8,7 @@ from pathlib import Path
 
 from aae_tf import data, reporting
 from aae_tf.backend import keras
+from aae_tf.detection import Detector, unseen
 from aae_tf.errors import InputError, check_choice
 from aae_tf.files import write_beside, write_json
 from aae_tf.models import MODELS
@@ -35,7 +36,7 @@ class Run:
 
     def __init__(self, recipe, model, out_dir, history, dataset=None):
         self.recipe, self.model, self.out_dir, self.history = recipe, model, Path(out_dir), history
-        self.data = dataset
+        self.data, self._detector = dataset, None
 
     def __repr__(self):
         return f"Run({self.recipe.name!r}, {len(self.history)} epochs, out_dir={str(self.out_dir)!r})"
@@ -149,8 +150,46 @@ class Run:
             )
         return HeldOut(self.data, split, self.recipe.seed, **more)
 
+    def detector(self, normal=None, *, false_alarm=None, score=None, labels=None):
+        """Return what tells abnormal images from normal ones; kept with the run as detector.json.
+
+        Its threshold is set on normal images that the model was not trained on: one in `false_alarm` of such images
+        scores above it (see `aae_tf.evaluation.alarm_threshold`). What is exported from then on decides by it too.
+
+        Args:
+            normal: uint8 or float [N, H, W(, C)]; those that the run was trained on are left out. None: the validation
+                images of the run's data, all of them.
+            false_alarm: the share of normal images that may be called abnormal, in (0, 1); by default 0.01.
+            score: 'reconstruction' (the default), 'prior', 'both', or another score of the model.
+            labels: int [N], for models that read labels, of `normal`.
+
+        Returns:
+            `aae_tf.Detector`. Without arguments the one that was kept, where there is one.
+
+        Raises:
+            InputError: a model without an encoder, an unknown score, too few normal images for such a share, or no
+                data (see `load_run`).
+        """
+        path = self.out_dir / "detector.json"
+        if path.exists() and normal is None and false_alarm is None and score is None:
+            self._detector = self._detector or Detector.load(self.model, path)
+            return self._detector
+        if normal is None:
+            split = self._held_out("validation").images
+            normal, labels = split.images, split.labels
+        elif self.data is not None:
+            normal = self.model.image_scale.read(normal)
+            normal, labels = unseen(normal, self.data.training_images(10**9, 0).images, labels)
+        options = {"false_alarm": false_alarm, "score": score}
+        given = {name: value for name, value in options.items() if value is not None}
+        self._detector = Detector.on(self.model, normal, labels, **given)
+        self._detector.save(path)
+        return self._detector
+
     def export(self, dest=None, precision="float32", png=False, report=None):
         """Write a SavedModel to `dest/<version>/`, with a model card; see `aae_tf.serving.export`.
+
+        Where the run has a detector, its verdicts are served as `detect`.
 
         Args:
             dest: folder of the served model; by default `saved_model` in the run directory.
@@ -174,7 +213,8 @@ class Run:
             "measures": report["measures"] if report else {},
             "class_names": class_names(self.out_dir, self.model),
         }
-        return export(self.model, dest, precision, png, images, about)
+        detector = self.detector() if (self.out_dir / "detector.json").exists() else None
+        return export(self.model, dest, precision, png, images, about, detector)
 
     def interpolate(self, start, end, n=10, labels=None):
         """Return images on the way from one image to another, see `aae_tf.models.LatentModel.interpolate`.

@@ -6,7 +6,7 @@ from notebook_runs import NOTEBOOKS, run
 
 
 def test_there_is_a_notebook_for_every_section():
-    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(12)]
+    assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(13)]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Evaluation: pure functions from arrays to numbers."""
 
+from aae_tf.evaluation.anomaly import alarm_threshold, detection_quality
 from aae_tf.evaluation.classification import confusion, error_rate, probe_accuracy
 from aae_tf.evaluation.clustering import (
     agreement,
@@ -22,10 +23,12 @@ from aae_tf.evaluation.sample_quality import (
 
 __all__ = [
     "agreement",
+    "alarm_threshold",
     "assignment_error",
     "clustering_error",
     "confusion",
     "copying",
+    "detection_quality",
     "error_rate",
     "frechet_distance",
     "holes",

@@ -8,6 +8,7 @@ from aae_tf.figures.charts import confusion_matrix, curves, losses
 from aae_tf.figures.colours import COLOURS, colour
 from aae_tf.figures.columns import against_truth, over_the_plane, pair_plot, profiles
 from aae_tf.figures.grids import (
+    error_maps,
     grid,
     heads_and_members,
     manifold,
@@ -23,6 +24,7 @@ __all__ = [
     "colour",
     "confusion_matrix",
     "curves",
+    "error_maps",
     "grid",
     "heads_and_members",
     "latent_plane",

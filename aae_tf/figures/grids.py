@@ -132,6 +132,33 @@ def reconstructions(images, outputs, columns=12, title="held-out images and thei
     return figure
 
 
+def error_maps(images, outputs, maps, names=(), title=""):
+    """Images, one a column, above their reconstructions, above where the two differ.
+
+    Args:
+        images: float or uint8 [N, H, W, C].
+        outputs: float [N, H, W, C] in [0, 1].
+        maps: float [N, H, W, C], each pixel's error, of which the mean over channels is drawn; all on one scale.
+        names: what each image is called (its verdict).
+        title: title of the figure.
+
+    Returns:
+        `matplotlib.figure.Figure`.
+    """
+    images, maps = to_unit(images), np.mean(maps, -1, keepdims=True)
+    figure = Figure(figsize=(0.75 * len(images) + 0.9, 3.1), layout="constrained")
+    rows = figure.subplots(3, 1)
+    for axes, row, name in zip(rows, (images, outputs, maps), ("image", "reconstruction", "error"), strict=True):
+        show_image(axes, tile(row, len(images)))
+        axes.set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center")
+    rows[2].images[0].set(cmap="inferno", clim=(0, max(float(np.quantile(maps, 0.995)), 1e-9)))
+    if len(names):
+        rows[0].set_xticks((np.arange(len(images)) + 0.5) * images.shape[2] - 0.5, names, fontsize=7)
+        rows[0].tick_params(length=0, labeltop=True, labelbottom=False)
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
 def tile(images, columns):
     """Return images [N, H, W, C] as one image [rows * H, columns * W, C], row by row; missing ones are white.
 

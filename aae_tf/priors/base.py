@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from aae_tf.backend import tf
 from aae_tf.errors import InputError
 from aae_tf.registry import Registry
 
@@ -74,6 +75,20 @@ class Prior:
             share: float32 [N], how far: 0 at the start, 1 at the end.
         """
         return start + share[:, None] * (end - start)
+
+    def surprise(self, z):
+        """Return how little of the prior's mass lies at codes, float32 [N]: high for improbable ones.
+
+        That is -log p(z) in nats; of a prior without a density the distance to the nearest of 2,000 samples.
+
+        Args:
+            z: float32 [N, dim].
+        """
+        if self.distribution is not None:
+            return tf.cast(-self.log_prob(z), tf.float32)
+        samples = tf.cast(self.sample(2000, 2016), tf.float32)
+        squares = tf.reduce_sum(tf.square(samples), -1) - 2.0 * tf.linalg.matmul(z, samples, transpose_b=True)
+        return tf.sqrt(tf.nn.relu(tf.reduce_sum(tf.square(z), -1) + tf.reduce_min(squares, -1)))
 
     def nearest_class(self, z):
         """Return the class to whose part of the prior each code belongs most, int array [N], of float [N, dim].

@@ -83,6 +83,14 @@ class Uniform(Prior):
         self._refuse_labels(labels)
         return tf.random.stateless_uniform([n, self.dim], as_seed(seed), self.low, self.high)
 
+    def surprise(self, z):
+        """Return the distance from the box, float32 [N]: within it all codes are as probable.
+
+        Args:
+            z: float32 [N, dim].
+        """
+        return tf.norm(tf.nn.relu(tf.maximum(self.low - z, z - self.high)), axis=-1)
+
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {"dim": self.dim, "low": self.low, "high": self.high}

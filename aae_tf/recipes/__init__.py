@@ -5,6 +5,7 @@ reconstruction.learning_rate=0.02` does the same on the command line. Nothing he
 """
 
 from aae_tf.errors import InputError, check_choice
+from aae_tf.recipes.anomaly import ANOMALY
 from aae_tf.recipes.baselines import BASELINES
 from aae_tf.recipes.paper import PAPER
 from aae_tf.recipes.recipe import OptimizerSettings, Recipe
@@ -12,7 +13,7 @@ from aae_tf.recipes.views import VIEWS
 
 __all__ = ["OptimizerSettings", "Recipe", "get_recipe", "recipes", "register_recipe"]
 
-_HOUSE = {recipe.name: recipe for recipe in (*PAPER, *VIEWS, *BASELINES)}
+_HOUSE = {recipe.name: recipe for recipe in (*PAPER, *VIEWS, *ANOMALY, *BASELINES)}
 _OWN = {}
 
 
@@ -20,7 +21,7 @@ def recipes():
     """Return the paper's experiments, the baselines it is compared with, and what was registered, by name.
 
     Returns:
-        dict of name to `Recipe`, in the paper's order, those with views after it, then the baselines.
+        dict of name to `Recipe`, in the paper's order, those with views and for anomalies after it, then the baselines.
 
     Example:
         >>> import aae_tf

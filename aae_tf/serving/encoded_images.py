@@ -22,7 +22,7 @@ def decode_files(files, image_shape):
 
 
 def file_signatures(found, image_shape):
-    """Return the signatures 'encode_png' and, where there is a 'classify', 'classify_png'.
+    """Return the signatures 'encode_png' and, where there is a 'classify' or a 'detect', 'classify_png', 'detect_png'.
 
     Args:
         found: what `signatures` returned.
@@ -36,4 +36,5 @@ def file_signatures(found, image_shape):
     def reading(function):
         return lambda image_bytes: function(decode_files(image_bytes, image_shape))
 
-    return {f"{name}_png": (reading(found[name][0]), specs) for name in ("encode", "classify") if name in found}
+    wanted = [name for name in ("encode", "classify", "detect") if name in found and len(found[name][1]) == 1]
+    return {f"{name}_png": (reading(found[name][0]), specs) for name in wanted}

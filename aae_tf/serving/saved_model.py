@@ -35,7 +35,7 @@ def signatures(model):
     return {**found, "serving_default": found[model.default_signature]}
 
 
-def export(model, dest, precision="float32", png=False, images=None, about=None):
+def export(model, dest, precision="float32", png=False, images=None, about=None, detector=None):
     """Write a model to `dest/<version>/`, the next whole number, whole or not at all.
 
     Beside the graph lie model_card.md, signatures.json, class_names.json where labels have names, and (with
@@ -46,10 +46,11 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
         model: a built `LatentModel`.
         dest: folder of the served model; its name is the model's name there.
         precision: 'float32', or 'float16' to store matrices in half the size; the card then says what that changed.
-        png: add `encode_png` and `classify_png`, which take PNG or JPEG files.
+        png: add `encode_png`, `classify_png` and `detect_png`, which take PNG or JPEG files.
         images: uint8 or float [N, H, W, C], N at least 2: real inputs for measuring that change; noise if there are
             none. They are not written down.
         about: dict for the model card, see `model_card`.
+        detector: `aae_tf.Detector` of the model, to serve its verdicts as `detect`; None for none.
 
     Returns:
         Path of the new version.
@@ -60,6 +61,7 @@ def export(model, dest, precision="float32", png=False, images=None, about=None)
     """
     dest, shape = Path(dest), tuple(model.get_build_config()["input_shape"][1:])
     storage, found = Storage(model, precision), signatures(model)
+    found |= {} if detector is None else {"detect": detector.signature()}
     if png:
         if len(shape) != 3 or shape[-1] not in (1, 3):
             raise InputError(

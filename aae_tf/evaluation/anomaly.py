@@ -1,0 +1,87 @@
+"""Anomaly detection from normal images alone: a threshold that promises its false alarms, and how well a score tells.
+
+The scores of n held-out normal images and of a new normal one are exchangeable, so the new one is as likely to be the
+highest of them as any other. That gives the threshold its promise without a word on how scores are distributed
+(conformal anomaly detection: Laxhammar and Falkman, 2010; Bates et al., 2023, arXiv 2104.08279).
+"""
+
+import numpy as np
+from scipy.stats import beta, binom, binomtest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from aae_tf.errors import InputError
+
+
+def alarm_threshold(scores, false_alarm=0.01, confidence=0.95):
+    """Return the threshold above which a new normal image scores with at most a given probability.
+
+    It is the (r + 1)-th highest of n scores, with the largest r for which (r + 1) / (n + 1) is at most `false_alarm`.
+    Given these scores, the share of all normal images above it follows Beta(r + 1, n - r).
+
+    Args:
+        scores: float [n], of normal images that nothing was trained on, high for unusual ones.
+        false_alarm: the share of normal images that may be called abnormal, in (0, 1).
+        confidence: of the intervals, in (0, 1).
+
+    Returns:
+        dict with 'threshold', its 'threshold_interval' (order statistics that hold the true quantile; None for an end
+        that n scores do not reach), 'expected' (the probability of a false alarm), 'interval' (of the share of
+        false alarms, with these scores), 'confidence' and 'n'.
+
+    Raises:
+        InputError: a share outside (0, 1), scores that are not finite, or too few of them for such a share.
+    """
+    scores = np.sort(np.asarray(scores, "float64"))
+    count = len(scores)
+    for name, share in (("false_alarm", false_alarm), ("confidence", confidence)):
+        if not 0 < share < 1:
+            raise InputError(f"{name}={share} is out of range; accepted: above 0 and below 1")
+    if not np.isfinite(scores).all():
+        raise InputError(f"{int((~np.isfinite(scores)).sum())} of {count} normal images have no finite score")
+    above = int(np.floor(false_alarm * (count + 1) * (1 + 1e-9))) - 1
+    if above < 0:
+        raise InputError(
+            f"{count} normal images cannot promise false_alarm={false_alarm:g}; give at least "
+            f"{int(np.ceil(1 / false_alarm * (1 - 1e-9))) - 1}, or accept {1 / (count + 1):.2g} or more"
+        )
+    tail = (1 - confidence) / 2
+    low, high = (int(binom.ppf(share, count, 1 - false_alarm)) for share in (tail, 1 - tail))
+    ends = [scores[low - 1] if low > 0 else None, scores[high] if high < count else None]
+    return {
+        "threshold": float(scores[count - 1 - above]),
+        "threshold_interval": [None if end is None else float(end) for end in ends],
+        "expected": (above + 1) / (count + 1),
+        "interval": [float(end) for end in beta.ppf([tail, 1 - tail], above + 1, count - above)],
+        "confidence": confidence,
+        "n": count,
+    }
+
+
+def detection_quality(scores, abnormal, threshold=None, confidence=0.95):
+    """Return how well a score tells abnormal images from normal ones.
+
+    Args:
+        scores: float [N], high for abnormal images.
+        abnormal: bool [N], which of them are.
+        threshold: above which an image is called abnormal; None: verdicts are not measured.
+        confidence: of the intervals, in (0, 1).
+
+    Returns:
+        dict with 'auroc', 'average_precision' (where there are both kinds) and, of a threshold, 'false_alarms' and
+        'detected' (shares of the normal and of the abnormal images called abnormal, where there are any), each with
+        its exact binomial interval: 'false_alarms_interval', 'detected_interval'.
+
+    Reference:
+        Clopper and Pearson, Biometrika 26 (1934), of the intervals.
+    """
+    scores, abnormal = np.asarray(scores), np.asarray(abnormal, bool)
+    found = {}
+    if abnormal.any() and not abnormal.all():
+        found["auroc"] = float(roc_auc_score(abnormal, scores))
+        found["average_precision"] = float(average_precision_score(abnormal, scores))
+    for name, kind in (("false_alarms", ~abnormal), ("detected", abnormal)):
+        if threshold is not None and kind.any():
+            called = binomtest(int((scores[kind] > threshold).sum()), int(kind.sum()))
+            ends = called.proportion_ci(confidence, "exact")
+            found[name], found[f"{name}_interval"] = called.statistic, [float(ends.low), float(ends.high)]
+    return found

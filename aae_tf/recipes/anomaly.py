@@ -1,0 +1,22 @@
+"""The recipe for data of one kind, against which others are to be noticed. Nothing here imports TensorFlow."""
+
+from aae_tf.recipes.paper import NORMAL
+from aae_tf.recipes.recipe import OptimizerSettings, Recipe
+
+# A code too narrow for anything but the kind it was trained on, and noise on the input, so that what comes back is that
+# kind and not a copy. Chosen on validation images of the embedded digits (docs/anomaly.md has what was tried).
+ANOMALY = (
+    Recipe(
+        "one_class",
+        "one kind of image, so that others are noticed: the detector's usual model",
+        prior=NORMAL,
+        latent_dim=8,
+        epochs=10,
+        batch_size=50,
+        options={"input_noise": 0.3, "widths": (500, 500), "discriminator_widths": (200, 200)},
+        optimizers={
+            "reconstruction": OptimizerSettings("adam", 1e-3, 0.9, "cosine"),
+            "regularization": OptimizerSettings("adam", 5e-4, 0.5, "cosine"),
+        },
+    ),
+)

@@ -1,0 +1,189 @@
+"""scikit-learn estimators: cloned, searched over, piped, pickled, and by scikit-learn's own checks."""
+
+import io
+import pickle
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import check_estimator
+
+import aae_tf
+
+SMALL = {"widths": (64,), "discriminator_widths": (64,), "jit_compile": False}
+GAME = {"regularization": {"learning_rate": 0.01}}
+QUICK = {"options": {**SMALL, **GAME}, "random_state": 0, "epochs": 2}
+ADAM = {"name": "adam", "learning_rate": 2e-3, "schedule": "constant"}
+
+
+@pytest.fixture(scope="module")
+def rows(few):
+    """400 digits as rows [N, 784] of floats, and their labels."""
+    return (few[0] / 255.0).reshape(400, 784).astype("float32"), few[1]
+
+
+@pytest.fixture(scope="module")
+def transformer(rows):
+    options = {**SMALL, "reconstruction": ADAM, "batch_size": 20, **GAME}
+    fitted = aae_tf.AAETransformer(latent_dim=5, epochs=15, image_shape=(28, 28), options=options, random_state=1)
+    return fitted.fit(rows[0])
+
+
+@pytest.fixture(scope="module")
+def classifier(rows):
+    options = {**SMALL, "classification": ADAM, "reconstruction": ADAM, "batch_size": 50}
+    fitted = aae_tf.AAEClassifier(latent_dim=3, epochs=12, image_shape=(28, 28), options=options, random_state=1)
+    some = np.where(np.arange(400) % 2, rows[1] * 10, -1)
+    return fitted.fit(rows[0], some)
+
+
+@pytest.fixture(scope="module")
+def clusterer(rows):
+    return aae_tf.AAEClusterer(4, image_shape=(28, 28), **QUICK).fit(rows[0])
+
+
+@pytest.fixture(scope="module")
+def detector(rows):
+    fitted = aae_tf.AAEDetector(0.1, epochs=3, options={**SMALL, "batch_size": 20}, image_shape=(28, 28))
+    return fitted.fit(rows[0])
+
+
+@pytest.fixture(params=["transformer", "classifier", "clusterer", "detector"])
+def fitted(request):
+    return request.getfixturevalue(request.param)
+
+
+def answers(estimator, X):
+    """Return whatever the estimator says of rows, by method."""
+    methods = ("transform", "predict", "predict_proba", "score_samples", "decision_function")
+    return {name: getattr(estimator, name)(X) for name in methods if hasattr(estimator, name)}
+
+
+def test_codes_and_back(transformer, rows):
+    codes = transformer.transform(rows[0])
+    assert codes.shape == (400, 5)
+    back = transformer.inverse_transform(codes)
+    assert back.shape == (400, 784)
+    np.testing.assert_allclose(-((back - rows[0]) ** 2).mean(1), transformer.score_samples(rows[0]), atol=1e-5)
+    assert transformer.score(rows[0]) > 0.9 * -rows[0].var(0).mean()  # better than the mean image
+    assert list(transformer.get_feature_names_out()) == [f"aaetransformer{number}" for number in range(5)]
+
+
+def test_images_do_as_well_as_rows(rows, few):
+    images = aae_tf.AAETransformer(**QUICK).fit(few[0])
+    flat = aae_tf.AAETransformer(image_shape=(28, 28, 1), **QUICK).fit(rows[0])
+    np.testing.assert_allclose(images.transform(few[0]), flat.transform(rows[0]), atol=1e-4)
+    assert images.inverse_transform(images.transform(few[0][:3])).shape == (3, 28, 28, 1)
+
+
+def test_a_class_from_some_labels(classifier, rows):
+    assert list(classifier.classes_) == [10 * digit for digit in range(10)]
+    unlabelled = slice(None, None, 2)
+    assert np.mean(classifier.predict(rows[0][unlabelled]) == 10 * rows[1][unlabelled]) > 0.4  # chance: 0.1
+    np.testing.assert_allclose(classifier.predict_proba(rows[0]).sum(1), 1, atol=1e-4)
+    assert classifier.score(rows[0], 10 * rows[1]) > 0.4
+
+
+def test_clusters(clusterer, rows):
+    assert clusterer.labels_.shape == (400,)
+    assert set(clusterer.labels_) <= set(range(4))
+    np.testing.assert_array_equal(clusterer.predict(rows[0]), clusterer.labels_)
+
+
+def test_outliers_are_minus_one(detector, rows):
+    found = detector.predict(np.concatenate([rows[0], 1 - rows[0]]))
+    assert set(found[:400]) == {1, -1}
+    assert np.mean(found[:400] == 1) > 0.6
+    assert (found[400:] == -1).all()
+    scores = detector.score_samples(rows[0])
+    np.testing.assert_allclose(detector.decision_function(rows[0]), scores - detector.offset_, atol=1e-6)
+    np.testing.assert_array_equal(found[:400] == -1, detector.detector_.detect(rows[0].reshape(-1, 28, 28))["abnormal"])
+
+
+def test_too_few_rows_for_the_share_asked_for_are_refused(rows):
+    with pytest.raises(aae_tf.InputError, match=r"40 normal images cannot promise .*; give at least 99"):
+        aae_tf.AAEDetector(image_shape=(28, 28), **QUICK).fit(rows[0])
+
+
+def test_a_clone_is_unfitted_and_has_the_parameters(fitted, rows):
+    copy = clone(fitted)
+    assert copy.get_params() == fitted.get_params()
+    with pytest.raises(NotFittedError):
+        answers(copy, rows[0])
+
+
+@pytest.mark.parametrize("how", ["pickle", "joblib"])
+def test_a_file_holds_the_model(how, fitted, rows):
+    if how == "pickle":
+        again = pickle.loads(pickle.dumps(fitted))
+    else:
+        file = io.BytesIO()
+        joblib.dump(fitted, file)
+        file.seek(0)
+        again = joblib.load(file)
+    for name, answer in answers(fitted, rows[0]).items():
+        np.testing.assert_allclose(answers(again, rows[0])[name], answer, atol=1e-4, err_msg=name)
+    assert again.run_.recipe == fitted.run_.recipe
+    assert again.run_.out_dir != fitted.run_.out_dir
+
+
+def test_a_pipeline_classifies_codes(rows, transformer):
+    pipeline = make_pipeline(clone(transformer), LogisticRegression(max_iter=500)).fit(*rows)
+    assert pipeline.score(*rows) > 0.5  # chance: 0.1
+
+
+REASON = "rows [N, D] are not trained on yet: aae_tf.train takes images alone"
+SKIPPED = {  # of scikit-learn's checks, and why
+}
+
+
+def takes_rows():
+    """Return whether `aae_tf.train` takes rows [N, D], without training."""
+    try:
+        aae_tf.data.load(np.random.default_rng(0).normal(size=(20, 3)))
+    except aae_tf.InputError:
+        return False
+    return True
+
+
+ESTIMATORS = [
+    aae_tf.AAETransformer(**QUICK),
+    aae_tf.AAEClassifier(**QUICK),
+    aae_tf.AAEClusterer(3, **QUICK),
+    aae_tf.AAEDetector(0.5, **QUICK),
+]
+
+
+@pytest.mark.skipif(not takes_rows(), reason=REASON)
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda estimator: type(estimator).__name__)
+def test_scikit_learns_checks(estimator):
+    found = check_estimator(estimator, expected_failed_checks=SKIPPED, on_fail=None, on_skip=None)
+    failed = {each["check_name"]: each["exception"] for each in found if each["status"] == "failed"}
+    assert not failed
+    assert len(found) > 30
+
+
+def test_a_grid_search_takes_what_comes_back_best(rows):
+    grid = {"latent_dim": [1, 4]}
+    estimator = aae_tf.AAETransformer(image_shape=(28, 28), **{**QUICK, "epochs": 1})
+    search = GridSearchCV(estimator, grid, cv=[(np.arange(0, 200), np.arange(200, 400))], refit=False)
+    search.fit(rows[0])
+    assert search.best_params_["latent_dim"] in (1, 4)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_score_ == search.cv_results_["mean_test_score"].max()
+
+
+def test_rows_that_are_no_images_of_the_shape_are_refused(rows):
+    with pytest.raises(aae_tf.InputError, match=r"rows of 784 values are no images of shape \(20, 20\)"):
+        aae_tf.AAETransformer(image_shape=(20, 20)).fit(rows[0])
+
+
+def test_other_images_than_those_of_the_fit_are_refused(transformer, few):
+    with pytest.raises(aae_tf.InputError, match="images of 400 values were given; it was fitted on 784"):
+        transformer.transform(few[0][:, :20, :20])
