@@ -34,6 +34,14 @@ def test_few_images_take_more_epochs_for_as_many_updates():
     assert for_data(mine, dataset(700, (8, 8, 1), brightness=150), {}) == mine
 
 
+def test_many_images_take_fewer_passes_where_a_recipe_says_so(digits):
+    recipe = aae_tf.recipes()["semi_supervised_views"]
+    many = dataset(10_000, (4, 4, 1))
+    assert (for_data(recipe, digits, {}).epochs, for_data(recipe, many, {}).epochs) == (80, 12)
+    assert for_data(recipe.with_options(epochs=30), many, {"epochs": 30}).epochs == 30
+    assert for_data(aae_tf.recipes()["gaussian"], many, {}).epochs == 80
+
+
 def test_larger_images_take_smaller_steps():
     recipe = aae_tf.recipes()["gaussian"]
     large = dataset(10, (56, 56, 1))

@@ -12,11 +12,13 @@ from aae_tf.recipes import recipes
 
 MNIST_PIXELS = 28 * 28
 USUAL_IMAGES = 3500  # training images of mnist_5k
+MANY = 10_000  # from which on a recipe may say that fewer passes do
 TABLE_UPDATES = 2000  # of a table at least
 
 # when a recipe's own `variants` apply, by their name
 CONDITIONS = {
     "colour": lambda recipe, dataset: dataset.columns is None and dataset.image_shape[-1] == 3,
+    "many": lambda recipe, dataset: len(dataset.train) >= MANY,
     "unlabelled": lambda recipe, dataset: recipe.labels == 0,
 }
 
