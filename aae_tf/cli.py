@@ -116,14 +116,15 @@ def sweep(
 
     changes = _changes(options, labels=labels)
     dataset = changes.pop("dataset", dataset)
-    grid = {name: values_of(recipes, name, text) for name, text in changes.items()}
-    fixed = {} if epochs is None else {"epochs": epochs}
+    values = {name: values_of(recipes, name, text) for name, text in changes.items()}
+    fixed = {name: each[0] for name, each in values.items() if len(each) == 1}
+    fixed |= {} if epochs is None else {"epochs": epochs}
     try:
         found = sweep_recipes(
             recipes,
             dataset,
             seeds=_whole_numbers(seeds),
-            grid=grid,
+            grid={name: each for name, each in values.items() if len(each) > 1},
             out_dir=out,
             processes=processes,
             split=split,

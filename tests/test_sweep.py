@@ -102,8 +102,8 @@ def test_the_command_reads_seeds_and_values(monkeypatch):
         "labels": ["100", "all"],
         "latent_dim": ["2", "8"],
         "widths": ["500,500", "1000,1000"],
-        "posterior": ["gaussian"],
     }
+    assert options["posterior"] == "gaussian"
     assert values_of(["gaussian"], "widths", "500,500") == ["500,500"]
 
 
