@@ -223,7 +223,7 @@ class Run:
             start: uint8 or float [H, W(, C)], the first image.
             end: uint8 or float [H, W(, C)], the last.
             n: how many.
-            labels: (int, int), theirs, for models that read labels.
+            labels: int [2], theirs, for models that read labels.
 
         Returns:
             float32 array [n, H, W, C] in [0, 1].

@@ -211,7 +211,7 @@ class Inference:
             start: uint8 or float [H, W(, C)], the first image.
             end: uint8 or float [H, W(, C)], the last.
             n: how many, the reconstructions of both among them.
-            labels: (int, int), theirs, for models that read labels; ignored by others.
+            labels: int [2], theirs, for models that read labels; ignored by others.
 
         Returns:
             float32 array [n, H, W, C] in [0, 1].
