@@ -217,3 +217,12 @@ def test_the_anomaly_score_tells_ink_from_digits(runs):
     images = runs["anomaly"].data.test.images / 255.0
     usual, inverted = (runs["anomaly"].model.score(each)["anomaly"] for each in (images, 1 - images))
     assert inverted.min() > usual.max()
+
+
+def test_a_detector_decides_by_the_examples_score(runs):
+    run = runs["anomaly"]
+    detector = run.detector(false_alarm=0.1, score="anomaly")
+    assert detector.detect(1 - run.data.test.images / 255.0)["abnormal"].all()
+    found = detector.detect(run.data.validation.images)
+    np.testing.assert_array_equal(found["score"], found["anomaly"])
+    assert found["abnormal"].sum() == 3  # of 40: one more is one in ten of 41
