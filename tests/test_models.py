@@ -81,8 +81,9 @@ def test_its_signatures_give_its_own_outputs(run, few):
     codes = model.prior.sample(4, 0)
     if model.classes:
         chosen = np.array([0, 3, -1, 1], np.int32)
-        drawn = served["sample"](seed=tf.constant(3), labels=tf.constant(chosen))
-        np.testing.assert_allclose(drawn["images"], model.sample(4, 3, chosen), atol=1e-5)
+        drawn = served["sample"](seeds=tf.range(4), labels=tf.constant(chosen))
+        alone = [model.sample(1, seed, chosen[seed : seed + 1])[0] for seed in range(4)]
+        np.testing.assert_allclose(drawn["images"], alone, atol=1e-5)
         np.testing.assert_array_equal(drawn["labels"].numpy()[[0, 1, 3]], [0, 3, 1])
         decoded = served["decode"](codes=codes, labels=drawn["labels"])
         np.testing.assert_allclose(decoded["images"], model.decode(codes, drawn["labels"]), atol=1e-5)
