@@ -111,7 +111,7 @@ def sweep(
     """Train recipes with several seeds and settings; choose on validation images; one table, one figure."""
     from rich.table import Table
 
-    from aae_tf.sweep_settings import values_of
+    from aae_tf.sweep_settings import seeds_of, values_of
     from aae_tf.sweeps import sweep as sweep_recipes
 
     changes = _changes(options, labels=labels)
@@ -123,7 +123,7 @@ def sweep(
         found = sweep_recipes(
             recipes,
             dataset,
-            seeds=_whole_numbers(seeds),
+            seeds=seeds_of(seeds),
             grid={name: each for name, each in values.items() if len(each) > 1},
             out_dir=out,
             processes=processes,
@@ -138,15 +138,6 @@ def sweep(
         table.add_row(name, *values)
     _print(table)
     typer.echo(found.out_dir / "sweep.png")
-
-
-def _whole_numbers(text):
-    """Return the numbers of '0-4' or '0,3,7'."""
-    try:
-        spans = [[int(end) for end in part.split("-")] for part in text.split(",")]
-        return [number for span in spans for number in range(span[0], span[-1] + 1)]
-    except ValueError:
-        raise InputError(f"--seeds {text} cannot be read; accepted: 0-4 or 0,3,7") from None
 
 
 @app.command()
@@ -203,52 +194,6 @@ def figures(
     loaded = _load(run, dataset)
     for name in loaded.figures(split):
         typer.echo(loaded.out_dir / "figures" / f"{name}.png")
-
-
-@app.command()
-def detect(
-    run: RunDirectory,
-    images: Annotated[str, typer.Argument(metavar="DATA", help="A folder of images, or an image file.")],
-    out: Annotated[str, typer.Option(help="Table of verdicts to write, a .csv file.")],
-    normal: Annotated[
-        str | None, typer.Option(help="Normal images that set the threshold; by default the run's validation images.")
-    ] = None,
-    false_alarm: Annotated[
-        float | None, typer.Option(help="Share of normal images that may be called abnormal; by default 0.01.")
-    ] = None,
-    score: Annotated[str | None, typer.Option(help="reconstruction (the default), prior or both.")] = None,
-):
-    """Say of each image whether it is unlike those that the run was trained on."""
-    import csv
-
-    from aae_tf.detection import verdict_columns
-
-    if not out.endswith(".csv"):
-        raise InputError(f"--out {out} is no table; accepted: a file that ends in .csv")
-    loaded = _load(run, None)
-    names, pictures = _images(loaded, images)
-    usual = None if normal is None else _images(loaded, normal)[1]
-    detector = loaded.detector(usual, false_alarm=false_alarm, score=score)
-    columns = {"file": names, **verdict_columns(detector, pictures)}
-    with open(out, "w", newline="") as file:
-        csv.writer(file).writerows([columns, *zip(*columns.values(), strict=True)])
-    promised = detector.promise
-    low, high = (f"{100 * end:.2g}" for end in promised["interval"])
-    typer.echo(
-        f"{sum(columns['abnormal'])} of {len(names)} abnormal; of normal images {low} to {high} % are called so "
-        f"({promised['n']} held-out ones set the threshold)",
-        err=True,
-    )
-    typer.echo(out)
-
-
-def _images(run, path):
-    from aae_tf.data.folders import read_images
-
-    shape = run.model.get_build_config()["input_shape"][1:]
-    if len(shape) != 3:
-        raise InputError("detect reads images; of rows ask in Python: load_run(RUN).detector().detect(rows)")
-    return read_images(path, shape)
 
 
 @app.command()

@@ -210,16 +210,3 @@ def unseen(normal, trained, labels=None):
             f"all {len(normal)} normal images were trained on; give others, or none for the validation images"
         )
     return np.asarray(normal)[kept], None if labels is None else np.asarray(labels)[kept]
-
-
-def verdict_columns(detector, images, labels=None):
-    """Return a table of verdicts: dict of column to a list of N values.
-
-    Args:
-        detector: `Detector`.
-        images: uint8 or float [N, H, W(, C)].
-        labels: int [N], for models that read labels.
-    """
-    found = detector.detect(images, labels)
-    scores = {name: [float(value) for value in found[name]] for name in found if name not in ("abnormal", "error_map")}
-    return {"abnormal": [bool(value) for value in found["abnormal"]], **scores}

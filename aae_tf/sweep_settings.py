@@ -125,3 +125,19 @@ def values_of(recipes, option, text):
         return [text]
     except InputError:
         return [part.strip() for part in text.split(",")]
+
+
+def seeds_of(text):
+    """Return the seeds that a text of the command line names, a list of int.
+
+    Args:
+        text: '0-4' or '0,3,7'.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        spans = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        return [number for span in spans for number in range(span[0], span[-1] + 1)]
+    except ValueError:
+        raise InputError(f"--seeds {text} cannot be read; accepted: 0-4 or 0,3,7") from None

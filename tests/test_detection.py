@@ -176,8 +176,7 @@ def test_a_longer_run_has_no_verdicts_of_the_shorter_one(few, tmp_path, training
     assert not (tmp_path / "run" / "detector.json").exists()
 
 
-def test_the_command_writes_a_table_of_verdicts(trained, few, digits, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_tf.cli._load", lambda run, dataset: aae_tf.load_run(run, few))
+def test_the_command_writes_a_table_of_verdicts(trained, few, digits, tmp_path, capsys):
     asked = {"normal": digits.validation.images[:200], "some/asked": np.concatenate([few[0][:2], ink(few[0][:3])])}
     for name, images in asked.items():
         (tmp_path / name).mkdir(parents=True)
@@ -187,10 +186,10 @@ def test_the_command_writes_a_table_of_verdicts(trained, few, digits, tmp_path, 
     assert command_line.run("detect", trained.out_dir, "some", "--out", "found.csv", *options) == 0
     captured = capsys.readouterr()
     assert captured.out == "found.csv\n"
-    assert captured.err.startswith("3 of 5 abnormal; of normal images ")
+    assert captured.err.startswith("of normal images ")
     with open("found.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["file"] for row in rows] == [f"asked/{number:03d}.png" for number in range(5)]
+    assert [row["name"] for row in rows] == [f"asked/{number:03d}.png" for number in range(5)]
     assert [row["abnormal"] for row in rows] == ["False"] * 2 + ["True"] * 3
     expected = aae_tf.Detector.load(trained.model, trained.out_dir / "detector.json").detect(asked["some/asked"])[
         "score"
@@ -202,8 +201,7 @@ def test_the_command_writes_a_table_of_verdicts(trained, few, digits, tmp_path, 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["detect", "nowhere", ".", "--out", "found.txt"], "accepted: a file that ends in .csv"),
-        (["detect", "nowhere", ".", "--out", "found.csv"], "holds no run"),
+        (["detect", "nowhere", ".", "--out", "found.csv"], "holds no trained model"),
     ],
 )
 def test_bad_input_is_one_line(arguments, message, capsys):
@@ -239,3 +237,25 @@ def test_rows_of_a_table_have_verdicts_in_the_scale_of_their_columns(tmp_path):
     odd[:, 4] += 8e-3  # eight standard deviations of the smallest column
     found = detector.measure(np.concatenate([run.data.test.images, odd]), np.repeat([False, True], len(odd)))
     assert found["reconstruction"]["auroc"] > 0.9
+
+
+def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_columns(tmp_path, capsys):
+    pandas = pytest.importorskip("pandas")
+    draw = np.random.default_rng(0)
+    table = pandas.DataFrame(draw.normal(size=(300, 3)), columns=["x", "y", "z"]).assign(species="a")
+    table["y"] = table["x"] + 0.1 * table["y"]
+    table.to_csv("table.csv", index=False)
+    quick = {**TINY, **QUICK, "epochs": 5, "report": False}
+    run = aae_tf.train("gaussian", "table.csv", label="species", out_dir=tmp_path / "run", **quick)
+    assert command_line.run("detect", run.out_dir, "table.csv", "--false-alarm", 0.2, "--out", "all.csv") == 0
+    table[["z", "x", "y"]].to_csv("other.csv", index=False)
+    assert command_line.run("encode", run.out_dir, "other.csv", "--out", "codes.csv") == 2
+    assert "another order" in capsys.readouterr().err
+    found = pandas.read_csv("all.csv")
+    assert len(found) == 300 and {"name", "abnormal", "score", "error_map_2"} <= set(found.columns)
+    exported = run.export(tmp_path / "served")
+    served = tf.saved_model.load(str(exported)).signatures["detect"]
+    rows = table[["x", "y", "z"]].to_numpy("float32")
+    np.testing.assert_allclose(served(inputs=tf.constant(rows))["score"], found["score"], rtol=1e-3, atol=1e-3)
+    assert command_line.run("detect", tmp_path / "served", "table.csv", "--false-alarm", 0.1) == 2
+    assert "decides as it was exported" in capsys.readouterr().err

@@ -186,7 +186,7 @@ def test_a_walk_is_round_where_the_prior_is_gaussian_and_straight_elsewhere():
     ("arguments", "message"),
     [
         (["encode", "nowhere", "{photos}"], "holds no trained model"),
-        (["classify", "{run}", "{photos}"], "cannot classify: it has decode, encode"),
+        (["classify", "{run}", "{photos}"], "cannot classify: it has decode"),
         (["encode", "{run}", "nowhere.png"], "no file or folder 'nowhere.png'"),
         (["encode", "{run}", "{run}/recipe.json"], "cannot be read; accepted: images"),
         (["encode", "{run}", "{run}/checkpoints"], "holds no images"),

@@ -73,25 +73,6 @@ def read_image(path, image_shape):
     return np.repeat(image, channels // image.shape[-1], -1)
 
 
-def read_images(path, image_shape):
-    """Return an image file, or all those in a folder, as a trained model takes them.
-
-    Args:
-        path: of the file or the folder, with any folders in it.
-        image_shape: (H, W, C), see `read_image`.
-
-    Returns:
-        (list of file names, within the folder; uint8 [N, H, W, C]).
-
-    Raises:
-        InputError: no images there, or one that cannot be read.
-    """
-    path = Path(path).expanduser()
-    files = image_files(path) if path.is_dir() else [path]
-    names = [file.relative_to(path).as_posix() if path.is_dir() else file.name for file in files]
-    return names, np.stack([read_image(file, image_shape) for file in files])
-
-
 def _read_files(files, image_size):
     images = (_open(path) for path in files)
     images = [fit_image(image, image_size) if image_size else image for image in images]

@@ -255,7 +255,7 @@ def from_path(path, options=None):
             raise InputError(f"'{path}' holds files of several kinds ({', '.join(sorted(kinds))}); put one in a folder")
         files = sorted(path.glob(f"*{kinds.pop()}"))
     what = f"folder '{path.name}'" if path.is_dir() else f"file '{path.name}'"
-    read = _read_npy if files[0].suffix == ".npy" else _read_frames
+    read = _read_npy if files[0].suffix == ".npy" else read_frames
     return from_table(read(files), None, options, what)
 
 
@@ -272,7 +272,15 @@ def _read_npy(files):
     return np.concatenate(blocks)
 
 
-def _read_frames(files):
+def read_frames(files):
+    """Return CSV or Parquet files of the same columns as one pandas DataFrame, below one another.
+
+    Args:
+        files: list of Path.
+
+    Raises:
+        InputError: no pandas, a file that cannot be read, or files of other columns.
+    """
     try:
         import pandas
     except ImportError:

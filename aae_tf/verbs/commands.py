@@ -1,4 +1,5 @@
-"""The verbs as commands: `aae-tf encode | decode | reconstruct | classify | sample | interpolate`."""
+"""The verbs as commands: `aae-tf encode | decode | reconstruct | classify | sample | interpolate |
+detect`."""
 
 from typing import Annotated
 
@@ -11,7 +12,9 @@ BATCH = 256  # rows at a time
 Model = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or the folder of an exported model.")]
 Data = Annotated[
     list[str],
-    typer.Argument(metavar="DATA...", help="Image files and folders of them; or one .npy, .npz or .csv file."),
+    typer.Argument(
+        metavar="DATA...", help="Image files and folders of them; or one .npy, .npz, .csv or .parquet file."
+    ),
 ]
 Labels = Annotated[
     str | None, typer.Option(help="Labels for the rows in turn, 3 or 0,1,2, for models that take labels.")
@@ -51,7 +54,7 @@ def sample(
 ):
     """New images."""
 
-    def rows(inputs):
+    def rows(inputs, columns=None):
         from aae_tf.verbs.rows import seed_rows, with_labels
 
         wanted = "labels" in inputs
@@ -69,25 +72,51 @@ def interpolate(
 ):
     """Images on the way from one image to the next."""
 
-    def rows(inputs):
+    def rows(inputs, columns=None):
         from aae_tf.verbs.rows import steps_between
 
-        ends = {name: spec for name, spec in inputs.items() if name in ("images", "labels")}
-        return steps_between(_data(data, labels)(ends), steps)
+        ends = {name: spec for name, spec in inputs.items() if name in ("images", "inputs", "labels")}
+        return steps_between(_data(data, labels)(ends, columns), steps)
 
     _use("interpolate", run, out, rows)
 
 
-COMMANDS = (encode, decode, reconstruct, classify, sample, interpolate)
+def detect(
+    run: Model,
+    data: Data,
+    out: Numbers = None,
+    normal: Annotated[
+        str | None, typer.Option(help="Normal images that set the threshold; by default the run's validation images.")
+    ] = None,
+    false_alarm: Annotated[
+        float | None, typer.Option(help="Share of normal images that may be called abnormal; by default 0.01.")
+    ] = None,
+    score: Annotated[str | None, typer.Option(help="reconstruction (the default), prior or both.")] = None,
+):
+    """Whether images are unlike those that a run was trained on."""
+    from aae_tf.verbs.trained import promise_of, set_detector
+
+    set_detector(run, None if normal is None else _data([normal]), false_alarm, score)
+    _use("detect", run, out, _data(data))
+    promised = promise_of(run)
+    if promised is not None:
+        low, high = (f"{100 * end:.2g}" for end in promised["interval"])
+        text = (
+            f"of normal images {low} to {high} % are called abnormal ({promised['n']} held-out ones set the threshold)"
+        )
+        typer.echo(text, err=True)
+
+
+COMMANDS = (encode, decode, reconstruct, classify, sample, interpolate, detect)
 
 
 def _data(paths, labels=None):
     """Return the function from a signature's inputs to the rows of a user's data."""
 
-    def rows(inputs):
+    def rows(inputs, columns=None):
         from aae_tf.verbs.rows import data_rows
 
-        return data_rows(paths, inputs, _numbers(labels))
+        return data_rows(paths, inputs, _numbers(labels), columns)
 
     return rows
 
@@ -106,14 +135,15 @@ def _use(verb, run, out, rows):
         verb: name of the signature.
         run: path of the model.
         out: where to write; None for standard output.
-        rows: function from the signature's inputs (dict of name to `tf.TensorSpec`) to `Rows`.
+        rows: function from the signature's inputs (dict of name to `tf.TensorSpec`) and the model's `Columns` (None of
+            images) to `Rows`.
     """
     from aae_tf.verbs.results import check_out, write_results
     from aae_tf.verbs.trained import Trained, inputs_of
 
     trained = Trained(run)
     function = trained.function(verb)
-    found = rows(inputs_of(function))
+    found = rows(inputs_of(function), trained.columns)
     check_out(out, function.structured_outputs, len(found))
     write_results(out, _answers(verb, function, found, trained.class_names), len(found))
     if out is not None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from aae_tf.data.checks import check_images
 from aae_tf.data.folders import SUFFIXES, image_files, read_image
+from aae_tf.data.tables import TABLE_FILES, read_frames
 from aae_tf.errors import InputError
 from aae_tf.pixels import to_unit
 
@@ -33,13 +34,15 @@ class Rows:
         return len(self.names)
 
 
-def data_rows(paths, inputs, labels=None):
+def data_rows(paths, inputs, labels=None, columns=None):
     """Return the rows of a user's data.
 
     Args:
         paths: image files and folders of them; or one .npy, .npz or .csv file.
         inputs: dict of the names that are needed to `tf.TensorSpec`.
         labels: int [M], taken in turn by the rows; by default those in the file.
+        columns: `aae_tf.data.Columns` of rows, None for images: a table is read by the names of its columns, and may
+            have others beside them.
 
     Raises:
         InputError: nothing that can be read, or something that is needed is not there.
@@ -48,6 +51,8 @@ def data_rows(paths, inputs, labels=None):
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise InputError(f"there is no file or folder '{missing[0]}'")
+    if columns is not None and "inputs" in inputs and paths[0].suffix.lower() in TABLE_FILES:
+        return _of_table(paths, columns)
     arrays = [path for path in paths if path.suffix.lower() in READERS]
     if arrays and len(paths) > 1:
         raise InputError(f"'{arrays[0]}' was given beside others; accepted: one {', '.join(READERS)} file alone")
@@ -66,6 +71,14 @@ def with_labels(rows, labels, needed=True, file=None):
         return rows
     every = np.resize(np.asarray(labels, "int32"), len(rows))
     return Rows(rows.names, lambda part: {**rows.read(part), "labels": every[part]})
+
+
+def _of_table(paths, columns):
+    """Return the rows of tables."""
+    frame = read_frames(paths)
+    known = [name for name in frame.columns if name in columns.names]
+    rows = columns.encode(frame[known])
+    return Rows([str(number) for number in range(len(rows))], lambda part: {"inputs": rows[part]})
 
 
 def _of_files(paths, inputs):

@@ -3,7 +3,11 @@
 import json
 from pathlib import Path
 
+import numpy as np
+
 from aae_tf.errors import InputError
+
+DETECTOR = "detector.json"
 
 
 class Trained:
@@ -14,13 +18,14 @@ class Trained:
 
     Attributes:
         class_names: what the labels are called, from 0; empty where that is not known.
+        columns: `aae_tf.data.Columns` of a run's rows; None of images and of exports.
 
     Raises:
         InputError: none of these.
     """
 
     def __init__(self, path):
-        self.path, version = Path(path), newest_version(Path(path))
+        self.path, self.columns, version = Path(path), None, newest_version(Path(path))
         if version is None:
             self._open_run()
         else:
@@ -31,9 +36,13 @@ class Trained:
         from aae_tf.runs import class_names, load_model
 
         model = load_model(self.path)
-        declared = model.signatures()
+        declared, self.columns = model.signatures(), model.image_scale.columns
+        if (self.path / DETECTOR).exists():
+            from aae_tf.detection import Detector
+
+            declared["detect"] = Detector.load(model, self.path / DETECTOR).signature()
         self.names, self.class_names = tuple(declared), class_names(self.path, model)
-        self._get = lambda name: tf.function(declared[name][0], input_signature=declared[name][1])
+        self._get = lambda name: tf.function(declared[name][0], input_signature=declared[name][1], autograph=False)
 
     def _open_export(self, version):
         from aae_tf.backend import tf
@@ -81,3 +90,42 @@ def newest_version(path):
             "(aae-tf export)"
         )
     return max(versions, key=lambda version: int(version.name))
+
+
+def set_detector(path, normal=None, false_alarm=None, score=None):
+    """Give a run a detector, where it has none or another is asked for; an export has its own or none.
+
+    Args:
+        path: of the run directory or of an export.
+        normal: function from inputs and columns to the `Rows` of normal images; None: the run's validation images.
+        false_alarm: see `aae_tf.Run.detector`.
+        score: see `aae_tf.Run.detector`.
+
+    Raises:
+        InputError: another detector is asked of an export.
+    """
+    asked = normal is not None or false_alarm is not None or score is not None
+    if newest_version(Path(path)) is not None:
+        if asked:
+            raise InputError(f"'{path}' is an export, which decides as it was exported; give the run directory")
+        return
+    if (Path(path) / DETECTOR).exists() and not asked:
+        return
+    from aae_tf.runs import load_run
+
+    run = load_run(path)
+    if normal is not None:
+        trained = Trained(path)
+        rows = normal(inputs_of(trained.function("encode")), trained.columns)
+        normal = next(iter(rows.read(np.arange(len(rows))).values()))
+    run.detector(normal, false_alarm=false_alarm, score=score)
+
+
+def promise_of(path):
+    """Return what a run's detector promises, see `aae_tf.evaluation.alarm_threshold`; None of an export.
+
+    Args:
+        path: of the run directory or of an export.
+    """
+    file = Path(path) / DETECTOR
+    return json.loads(file.read_text())["promise"] if file.exists() else None
