@@ -47,10 +47,10 @@ def test_another_prior_function_is_another_run(few):
 def test_a_directory_with_a_prior_that_is_not_known_here_is_passed_over(few):
     run = train(few)
     record = json.loads((run.out_dir / "recipe.json").read_text())
-    record["recipe"]["prior"] = {"name": "ring", "radius": 3.0}
+    record["recipe"]["prior"] = {"name": "hoop", "radius": 3.0}
     (run.out_dir / "recipe.json").write_text(json.dumps(record))
     assert str(train(few).out_dir) == "runs/gaussian-2"
-    with pytest.raises(aae_tf.InputError, match="unknown prior 'ring'"):
+    with pytest.raises(aae_tf.InputError, match="unknown prior 'hoop'"):
         train(few, out_dir="runs/gaussian")
 
 
