@@ -48,7 +48,7 @@ VIEWS = (
         latent_dim=10,
         options=_OPTIONS,
         **_LABELS,
-        **_CONSISTENT,
+        **{**_CONSISTENT, "views": {**DIGITS, "elastic": 1.0}},
     ),
     Recipe(
         "semi_supervised_vat",
