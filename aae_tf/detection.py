@@ -163,7 +163,10 @@ def _raw(model, images, labels=None):
         error_map, content = tf.square(difference), 1.0
     reconstruction = tf.reduce_mean(error_map, list(range(1, error_map.shape.rank))) / content
     prior = tf.add_n([model.priors[name].surprise(codes[name]) for name in model.drawn])
-    return {**model.scores(batch), "reconstruction": reconstruction, "prior": prior}, error_map
+    scores = model.scores(batch)
+    if "prior_logit" in scores:  # high for what looks like the prior
+        scores["prior_logit"] = -scores["prior_logit"]
+    return {**scores, "reconstruction": reconstruction, "prior": prior}, error_map
 
 
 def _blurred(images):

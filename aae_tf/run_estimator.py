@@ -67,7 +67,10 @@ class RunEstimator(BaseEstimator):
         if self.random_state is not None:
             given["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
         recipe = get_recipe(self.recipe or self.usual)
-        given["batch_size"] = min(given.get("batch_size", recipe.batch_size), len(dataset.train))
+        size = given.get("batch_size", recipe.batch_size)
+        least = size if dataset.columns is None else 16  # of which the defaults of tables make batches
+        if "batch_size" in given or len(dataset.train) < least:
+            given["batch_size"] = min(size, len(dataset.train))
         self._folder = tempfile.TemporaryDirectory(prefix="aae_tf-", ignore_cleanup_errors=True)
         given = {"progress": False, **given, "report": False, "out_dir": Path(self._folder.name) / "run"}
         self.run_ = train(recipe, dataset, **given)

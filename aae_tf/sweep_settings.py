@@ -19,7 +19,7 @@ class Setting:
         recipe: its recipe's name.
         changed: dict of the options that the sweep varies to their values here.
         options: dict of all options that are changed in the recipe, seed apart.
-        runs: dict of seed to its finished `Run`; a seed whose training came to a loss that is not finite is missing.
+        runs: dict of seed to its finished `Run`; a seed whose training failed is missing.
         failed: dict of such a seed to what went wrong.
         chosen: whether it is the best of its recipe, by the number that the model watches on validation images.
         reports: list of the measures of the runs, one dict a seed, on the images that the sweep reports on.
@@ -105,6 +105,9 @@ def settings_of(recipes, grid, options):
             changed = dict(zip(varied[name], values, strict=True))
             get_recipe(name).with_likely(**fixed[name], **changed)
             found.append(Setting(name, changed, {**fixed[name], **changed}))
+    folders = [each.folder(0) for each in found]
+    if len(set(folders)) < len(folders):
+        raise InputError("a value was given twice, so two settings are the same; give each once")
     return found
 
 

@@ -5,6 +5,7 @@ sweep gives means and standard deviations over seeds, and compares settings by t
 validation images. Test images are looked at for the chosen setting alone.
 """
 
+import json
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,7 +17,7 @@ from rich.console import Console
 from aae_tf import figures
 from aae_tf.api import train
 from aae_tf.comparison import COLUMNS, markdown_table
-from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.errors import InputError, NonFiniteLossError, check_choice
 from aae_tf.files import write_beside, write_json
 from aae_tf.registry import load_plugin, loaded_plugins
 from aae_tf.run_directory import read_record
@@ -46,11 +47,13 @@ class Sweep:
         for setting in self.settings:
             lengths = [len(run.history) for run in setting.runs.values()]
             seconds = [sum(row["seconds"] for row in run.history) for run in setting.runs.values()]
-            cells = [spread(setting.validated() if name == setting.watched else [], 4) for name in watched]
+            found = setting.validated()
+            found = found[np.isfinite(found)]
+            cells = [spread(found if name == setting.watched else [], 4) for name in watched]
             for measure, _, decimals in known:
                 values = [report[measure]["value"] for report in setting.reports if measure in report]
                 cells.append(spread(values, decimals))
-            seeds = f"{len(setting.runs)}" + (f" ({len(setting.failed)} not finite)" if setting.failed else "")
+            seeds = f"{len(setting.runs)}" + (f" ({len(setting.failed)} failed)" if setting.failed else "")
             about = ["yes" if setting.chosen else "", seeds, spread(lengths, 0), spread(seconds, 0)]
             rows.append([setting.name, *about, *cells])
         return rows
@@ -78,7 +81,10 @@ class Sweep:
                 "changed": {name: shown(value) for name, value in setting.changed.items()},
                 "chosen": setting.chosen,
                 "watched": setting.watched,
-                "validation": dict(zip(map(str, setting.runs), setting.validated().tolist(), strict=True)),
+                "validation": {
+                    str(seed): float(value) if np.isfinite(value) else None
+                    for seed, value in zip(setting.runs, setting.validated(), strict=True)
+                },
                 "failed": {str(seed): text for seed, text in setting.failed.items()},
                 "runs": [str(setting.folder(seed)) for seed in setting.runs],
                 "measures": {
@@ -126,7 +132,8 @@ def sweep(
 
     Each training is a run of its own (`out_dir/RECIPE/SETTING/seed-N`): interrupted, the same call goes on where it
     was. The chosen setting of a recipe has the lowest mean over seeds of the number its model watches on validation
-    images. A training that comes to a loss that is not finite is noted, and the others go on.
+    images. A training that fails (a loss that is not finite, an option that this recipe cannot use) is noted, and the
+    others go on.
 
     Args:
         recipes: names of recipes.
@@ -147,6 +154,9 @@ def sweep(
     Raises:
         InputError: no recipes or seeds, one twice, values that none takes; before any training.
     """
+    check_choice("split", split, ("validation", "test"))
+    if processes < 1:
+        raise InputError(f"processes={processes} train nothing; accepted: 1 or more")
     settings = settings_of(recipes, grid or {}, options)
     seeds = list(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
@@ -170,6 +180,8 @@ def sweep(
     for setting in settings:
         for seed in (seed for seed in seeds if seed not in setting.failed):
             setting.runs[seed] = _finished(Path(out_dir) / setting.folder(seed), dataset, loaded)
+    if not any(setting.runs for setting in settings):
+        raise InputError(f"no training came to its end; the first: {next(iter(settings[0].failed.values()))}")
     found = Sweep(_chosen(settings, split), seeds, split, out_dir)
     found.save()
     return found
@@ -206,7 +218,7 @@ def _train(recipe, dataset, how):
     """Train once; return what went wrong, None if nothing did."""
     try:
         train(recipe, dataset, **how)
-    except NonFiniteLossError as error:
+    except (InputError, NonFiniteLossError) as error:
         return f"{how['out_dir']}: {error}"
     return None
 
@@ -214,7 +226,7 @@ def _train(recipe, dataset, how):
 def _finished(folder, dataset, loaded):
     """Return the `Run` in a folder, its images those of the runs before it where they are the same."""
     recipe = read_record(folder)["recipe"]
-    images = recipe["dataset"], recipe["image_size"]
+    images = json.dumps([recipe.get(name) for name in ("dataset", "image_size", "columns")], sort_keys=True)
     run = load_run(folder, loaded.get(images, dataset))
     loaded[images] = run.data
     return run
@@ -223,7 +235,7 @@ def _finished(folder, dataset, loaded):
 def _chosen(settings, split):
     """Return the settings with the best of each recipe marked, and their measures read or made."""
     for name in dict.fromkeys(setting.recipe for setting in settings):
-        judged = [setting for setting in settings if setting.recipe == name and setting.watched]
+        judged = [each for each in settings if each.recipe == name and each.watched and np.isfinite(each.order()[1])]
         if judged:
             min(judged, key=Setting.order).chosen = True
     for setting in settings:

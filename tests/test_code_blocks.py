@@ -43,6 +43,13 @@ def server():
         yield url.split("/")[2]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_digits(few):
+    """400 digits by a name, for what a command trains on."""
+    whole = aae_tf.data.load(few)
+    aae_tf.data.DATASETS.register(lambda image_size: whole, "few_digits")
+
+
 @pytest.fixture
 def small(monkeypatch):
     """Make `aae_tf.train` quick: few steps take less time than to compile them."""
@@ -126,7 +133,9 @@ def run_ours(arguments):
         assert arguments[1:] == ["saved_models/digits", "--builtin"]
         return
     if arguments[0] in ("train", "compare", "sweep"):
-        arguments = [{"mnist": "mnist_5k"}.get(argument, argument) for argument in arguments]
+        enough = "mnist_5k" if "--labels" in arguments else "few_digits"
+        arguments = [{"mnist": enough}.get(argument, argument) for argument in arguments]
+        arguments += [] if "--dataset" in arguments else ["--dataset", "few_digits"]
         arguments += ["--epochs", "1", "--set", "widths=32", *(["--seeds", "0"] if arguments[0] == "sweep" else [])]
         if arguments[0] == "train":  # not everything that is compared has a discriminator
             arguments += ["--set", "discriminator_widths=32"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from conftest import QUICK, model_of, small
 from PIL import Image
+from serving_processes import serving
 
 import aae_tf
 from aae_tf import priors
@@ -259,3 +260,23 @@ def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_column
     np.testing.assert_allclose(served(inputs=tf.constant(rows))["score"], found["score"], rtol=1e-3, atol=1e-3)
     assert command_line.run("detect", tmp_path / "served", "table.csv", "--false-alarm", 0.1) == 2
     assert "decides as it was exported" in capsys.readouterr().err
+
+
+def test_a_logit_is_turned_round_for_the_verdict(trained, normal):
+    found = aae_tf.Detector.on(trained.model, normal, false_alarm=0.1, score="prior_logit").detect(normal)
+    logits = trained.model.score(normal)["prior_logit"]
+    assert np.corrcoef(found["prior_logit"], logits)[0, 1] < -0.99
+
+
+def test_verdicts_are_served_and_a_failed_command_leaves_the_detector(trained, normal, tmp_path, capsys):
+    made = trained.detector(normal, false_alarm=0.05)
+    trained.export(tmp_path / "served" / "digits")
+    with serving(tmp_path / "served" / "digits") as url, aae_tf.serving.Client(url) as client:
+        found = client.predict("detect", images=(normal[:50] / 255.0).astype("float32"))
+    assert found["abnormal"].dtype == bool
+    np.testing.assert_array_equal(found["abnormal"], made.detect(normal[:50])["abnormal"])
+    np.save("some.npy", normal[:200])
+    before = (trained.out_dir / "detector.json").read_text()
+    assert command_line.run("detect", trained.out_dir, "some.npy", "--false-alarm", 0.3, "--out", "bad.txt") == 2
+    assert command_line.run("detect", trained.out_dir, "none.npy", "--false-alarm", 0.3) == 2
+    assert (trained.out_dir / "detector.json").read_text() == before

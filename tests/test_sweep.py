@@ -69,7 +69,7 @@ def test_a_training_that_diverges_is_noted_and_the_others_go_on(few, tmp_path):
     wild, sane = found.settings
     assert "reconstruction" in wild.failed[3] and not wild.runs
     assert sane.chosen and not wild.chosen
-    assert found.rows()[1][2] == "0 (1 not finite)"
+    assert found.rows()[1][2] == "0 (1 failed)"
 
 
 @pytest.mark.slow
@@ -126,3 +126,19 @@ def test_curves_have_a_line_for_each_setting():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["one", "two"]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), [0.35, 0.15])
     assert axes.get_ylabel() == "classification error (share of images)"
+
+
+def test_what_watches_nothing_is_swept_beside_what_does_and_none_is_chosen_for_it(few, tmp_path):
+    options = {**NETWORKS, **QUICK, "epochs": 1, "batch_size": 40}
+    found = aae_tf.sweep(["gan", "gaussian"], few[0], seeds=[0], out_dir=tmp_path / "sweep", **options)
+    assert [setting.chosen for setting in found.settings] == [False, True]
+    assert json.loads((tmp_path / "sweep" / "sweep.json").read_text())["settings"][0]["validation"] == {"0": None}
+    again = aae_tf.sweep(
+        ["gaussian", "semi_supervised"], few, seeds=[0], labels=40, out_dir=tmp_path / "two", **options
+    )
+    assert "trains without labels" in again.settings[0].failed[0]
+    assert again.settings[1].runs
+    for wrong in ({"split": "tests"}, {"processes": 0}, {"grid": {"latent_dim": [2, 2]}}):
+        with pytest.raises(aae_tf.InputError):
+            aae_tf.sweep(["gaussian"], few, out_dir=tmp_path / "none", **wrong)
+    assert not (tmp_path / "none").exists()

@@ -122,7 +122,7 @@ def check_labels(labels, count):
     if labels.dtype.kind in "US" or labels.dtype == object:
         names, codes = np.unique(labels.astype(str), return_inverse=True)
         return codes.astype(np.int32), tuple(str(name) for name in names)
-    if not np.all(np.isfinite(labels)) or np.any(labels != np.rint(labels)) or labels.min() < -1:
+    if not np.all(np.isfinite(labels)) or np.any(labels != np.rint(labels)) or np.any(labels < -1):
         raise InputError("labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names")
     labels = labels.astype(np.int64)
     found = np.unique(labels[labels >= 0])

@@ -94,7 +94,7 @@ def from_table(table, labels=None, options=None, what="own rows"):
         raise InputError(f"infinite values in {counted(columns.entries, np.isinf(rows))}; clean them first")
     source = f"{what}, {len(rows):,} rows of {_described(columns)}"
     data = replace(split_own(rows, labels, names, source, what="rows"), columns=columns)
-    return _filled(data, options.missing) if unknown.any() else data
+    return data if options.missing == "refuse" else _filled(data, options.missing)
 
 
 def _described(columns):

@@ -61,8 +61,9 @@ def _table(recipe, dataset, kept):
         if recipe.optimizer(kind).name == "sgd":
             adam = {"name": "adam", "learning_rate": 1e-3, "momentum": momentum}
             found |= {f"{kind}.{part}": value for part, value in adam.items()}
-    if recipe.options.get("reconstruction_loss") == "binary_crossentropy":  # of numbers in [0, 1] alone
-        found["reconstruction_loss"] = "gaussian"
+    loss, real = recipe.options.get("reconstruction_loss"), len(dataset.columns.of_kind("real"))
+    if loss == "binary_crossentropy" or (loss and not real):  # of numbers in [0, 1] alone, or of real ones
+        found["reconstruction_loss"] = "gaussian" if real else "squared_error"
     if recipe.latent_dim > 2:
         found["latent_dim"] = max(2, min(recipe.latent_dim, columns // 2))
     width = min(1000, max(64, 4 * columns))

@@ -212,7 +212,7 @@ class RestTransport:
         if len(types) == 1:  # one output comes without its name
             answer = {next(iter(types)): answer}
         return {
-            name: np.asarray(value, {"DT_FLOAT": "float32", "DT_INT32": "int32"}.get(types.get(name)))
+            name: np.asarray(value, {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_BOOL": bool}.get(types.get(name)))
             for name, value in answer.items()
         }
 

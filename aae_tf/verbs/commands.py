@@ -94,8 +94,13 @@ def detect(
     score: Annotated[str | None, typer.Option(help="reconstruction (the default), prior or both.")] = None,
 ):
     """Whether images are unlike those that a run was trained on."""
-    from aae_tf.verbs.trained import promise_of, set_detector
+    from aae_tf.verbs.results import check_out
+    from aae_tf.verbs.trained import Trained, inputs_of, promise_of, set_detector
 
+    trained = Trained(run)
+    encode = trained.function("encode")  # whatever is wrong is said before the detector is another one
+    found = _data(data)(inputs_of(encode), trained.columns)
+    check_out(out, {"score": encode.structured_outputs["codes"]}, len(found))
     set_detector(run, None if normal is None else _data([normal]), false_alarm, score)
     _use("detect", run, out, _data(data))
     promised = promise_of(run)
@@ -122,9 +127,11 @@ def _data(paths, labels=None):
 
 
 def _numbers(labels):
+    import numpy as np
+
     try:
-        return None if labels is None else [int(label) for label in labels.split(",")]
-    except ValueError:
+        return None if labels is None else [int(np.int32(int(label))) for label in labels.split(",")]
+    except (ValueError, OverflowError):
         raise InputError(f"--labels {labels} cannot be read; accepted: whole numbers, 3 or 0,1,2") from None
 
 
@@ -165,7 +172,7 @@ def _answers(verb, function, rows, class_names):
             inputs = rows.read(part)
             _refuse_unknown(inputs.get("labels", np.zeros(1)), verb, class_names)
             outputs = function(**{name: tf.constant(inputs[name]) for name in wanted})
-            outputs = {name: value.numpy() for name, value in outputs.items()}
+            outputs = {name: outputs[name].numpy() for name in sorted(outputs)}  # a run and its export write alike
             if class_names and "labels" in outputs:
                 outputs["class_name"] = np.array(class_names)[outputs["labels"]]
             yield [rows.names[row] for row in part], inputs, outputs

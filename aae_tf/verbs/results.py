@@ -34,11 +34,14 @@ def write_results(out, answers, count):
         write_csv(sys.stdout.buffer, answers, count)
         return
     path = Path(out)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix:
-        write_beside(path, lambda file: WRITERS[path.suffix.lower()](file, answers, count))
-    else:
-        write_folder(path, answers)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix:
+            write_beside(path, lambda file: WRITERS[path.suffix.lower()](file, answers, count))
+        else:
+            write_folder(path, answers)
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be written: {error.strerror or error}") from None
 
 
 def check_out(out, outputs, count):

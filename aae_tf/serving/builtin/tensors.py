@@ -141,7 +141,9 @@ def _shape(spec):
 
 def _described(spec):
     return {
-        "dtype": {"float32": "DT_FLOAT", "int32": "DT_INT32", "string": "DT_STRING"}[spec.dtype.name],
+        "dtype": {"float32": "DT_FLOAT", "int32": "DT_INT32", "bool": "DT_BOOL", "string": "DT_STRING"}[
+            spec.dtype.name
+        ],
         "tensor_shape": {"dim": [{"size": str(size), "name": ""} for size in _shape(spec)], "unknown_rank": False},
         "name": spec.name,
     }
