@@ -25,6 +25,14 @@ def normal(digits):
     return digits.validation.images
 
 
+@pytest.fixture(scope="module", autouse=True)
+def none_left(trained):
+    """Other tests share the run, and its detector would be in what they export."""
+    yield
+    (trained.out_dir / "detector.json").unlink(missing_ok=True)
+    trained._detector = None
+
+
 @pytest.fixture(scope="module")
 def detector(trained, normal):
     """A detector of the small run, which keeps it."""

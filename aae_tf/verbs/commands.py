@@ -95,8 +95,9 @@ def detect(
 ):
     """Whether images are unlike those that a run was trained on."""
     from aae_tf.verbs.results import check_out
-    from aae_tf.verbs.trained import Trained, inputs_of, promise_of, set_detector
+    from aae_tf.verbs.trained import Trained, inputs_of, promise_of, refuse_for_export, set_detector
 
+    refuse_for_export(run, normal, false_alarm, score)
     trained = Trained(run)
     encode = trained.function("encode")  # whatever is wrong is said before the detector is another one
     found = _data(data)(inputs_of(encode), trained.columns)

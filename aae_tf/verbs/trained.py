@@ -92,6 +92,20 @@ def newest_version(path):
     return max(versions, key=lambda version: int(version.name))
 
 
+def refuse_for_export(path, *asked):
+    """Refuse to set anything of an export's detector, which decides as it was exported.
+
+    Args:
+        path: of the run directory or of an export.
+        *asked: what would be set, None for nothing.
+
+    Raises:
+        InputError: the path is of an export, and something would be set.
+    """
+    if any(each is not None for each in asked) and newest_version(Path(path)) is not None:
+        raise InputError(f"'{path}' is an export, which decides as it was exported; give the run directory")
+
+
 def set_detector(path, normal=None, false_alarm=None, score=None):
     """Give a run a detector, where it has none or another is asked for; an export has its own or none.
 
@@ -100,16 +114,9 @@ def set_detector(path, normal=None, false_alarm=None, score=None):
         normal: function from inputs and columns to the `Rows` of normal images; None: the run's validation images.
         false_alarm: see `aae_tf.Run.detector`.
         score: see `aae_tf.Run.detector`.
-
-    Raises:
-        InputError: another detector is asked of an export.
     """
     asked = normal is not None or false_alarm is not None or score is not None
-    if newest_version(Path(path)) is not None:
-        if asked:
-            raise InputError(f"'{path}' is an export, which decides as it was exported; give the run directory")
-        return
-    if (Path(path) / DETECTOR).exists() and not asked:
+    if newest_version(Path(path)) is not None or ((Path(path) / DETECTOR).exists() and not asked):
         return
     from aae_tf.runs import load_run
 
