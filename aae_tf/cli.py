@@ -77,19 +77,13 @@ def compare(
 ):
     """Train several recipes on the same images, or reuse their runs: one table, one figure."""
     changes = _changes(options, epochs=epochs, seed=seed)
-    from rich.table import Table
-
     from aae_tf.comparison import compare as compare_recipes
 
     try:
         found = compare_recipes(recipes, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
     except KeyboardInterrupt:
         _interrupted()
-    names, *columns = zip(*found.rows(), strict=True)
-    table = Table("", *names[1:], box=None)
-    for heading, *values in columns:
-        table.add_row(heading, *values)
-    _print(table)
+    _print_sideways(found.rows())
     typer.echo(found.out_dir / "comparison.png")
 
 
@@ -109,8 +103,6 @@ def sweep(
     ] = None,
 ):
     """Train recipes with several seeds and settings; choose on validation images; one table, one figure."""
-    from rich.table import Table
-
     from aae_tf.sweep_settings import seeds_of, values_of
     from aae_tf.sweeps import sweep as sweep_recipes
 
@@ -132,11 +124,7 @@ def sweep(
         )
     except KeyboardInterrupt:
         _interrupted()
-    heading, *rows = found.rows()
-    table = Table("", *(row[0] for row in rows), box=None)
-    for name, *values in zip(*[heading[1:], *(row[1:] for row in rows)], strict=True):
-        table.add_row(name, *values)
-    _print(table)
+    _print_sideways(found.rows())
     typer.echo(found.out_dir / "sweep.png")
 
 
@@ -252,6 +240,17 @@ def plugins(
     """Import what the user has registered of their own."""
     for each in plugin or []:
         load_plugin(each)
+
+
+def _print_sideways(rows):
+    """Print rows, a heading row first, as columns: there are more headings than fit side by side."""
+    from rich.table import Table
+
+    names, *columns = zip(*rows, strict=True)
+    table = Table("", *names[1:], box=None)
+    for heading, *values in columns:
+        table.add_row(heading, *values)
+    _print(table)
 
 
 def _print(table):
