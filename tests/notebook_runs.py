@@ -11,20 +11,17 @@ from nbclient.util import run_sync
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
 NEEDS_ALL_DIGITS = ("09_serving", "12_anomaly_detection")  # others have every fifth
+NEEDS_REPORTS = ("00_quickstart", "07_dimensionality_reduction")  # others ask for what they show
 SMALL = {"epochs": 1, "widths": (64,), "discriminator_widths": (64,), "jit_compile": False}
 FEWER = {  # what a notebook does at length, and what it does in the tests
     "02_labels_in_the_game": {'(100, 350, "all")': "(100,)"},
     "03_likelihood": {"=10_000": "=500", "300, 1000, 3000, 10_000, 30_000]": "300]", "count = 1000": "count = 200"},
     "06_clustering": {"n_init=10": "n_init=1"},
-    "11_tables": {
-        f'out_dir="runs/{name}", progress=False': f'out_dir="runs/{name}", progress=False, report=False'
-        for name in ("mixed", "few_labels")
-    },
     "12_anomaly_detection": {"for digit in range(10):\n    own_run": "for digit in range(1):\n    own_run"},
 }
 
 
-def quicken(small, folder, whole=False):
+def quicken(small, folder, whole=False, report=False):
     """Begin in a folder, with every training of this process a small one, whatever is asked for."""
     import dataclasses
     import os
@@ -50,7 +47,7 @@ def quicken(small, folder, whole=False):
 
         taken = {} if options.get("model") is not None else get_recipe(recipe).accepted()
         fitting = {name: value for name, value in small.items() if name in taken or name in ("epochs", "jit_compile")}
-        return train(recipe, *args, **options | fitting)
+        return train(recipe, *args, **{"report": report} | options | fitting)
 
     def quick_compare(*args, **options):
         return compare(*args, **options | {name: small[name] for name in ("epochs", "widths", "jit_compile")})
@@ -71,10 +68,11 @@ def run(path, folder):
     """Run a notebook in a folder, nothing of one before it being known; return what its cells gave out (a cell that
     fails raises)."""
     notebook = nbformat.read(path, as_version=4)
+    needs = path.stem in NEEDS_ALL_DIGITS, path.stem in NEEDS_REPORTS
     for often, seldom in FEWER.get(path.stem, {}).items():
         (cell,) = (cell for cell in notebook.cells if cell.cell_type == "code" and often in cell.source)
         cell.source = cell.source.replace(often, seldom)
-    start = f"{inspect.getsource(quicken)}\nquicken({SMALL}, {str(folder)!r}, {path.stem in NEEDS_ALL_DIGITS})"
+    start = f"{inspect.getsource(quicken)}\nquicken({SMALL}, {str(folder)!r}, *{needs})"
     notebook.cells[:0] = [nbformat.v4.new_code_cell(source) for source in ("%reset -f", start)]
     NotebookClient(notebook, timeout=300, km=kernel()).execute()
     return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

@@ -58,7 +58,7 @@ def small(monkeypatch):
 
     def quick(*args, **options):
         networks = {} if "model" in options else NETWORKS
-        return train(*args, progress=False, **{**options, **networks, "epochs": 1})
+        return train(*args, progress=False, **{"report": False, **options, **networks, "epochs": 1})
 
     monkeypatch.setattr("aae_tf.train", quick)
 

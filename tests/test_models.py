@@ -202,6 +202,7 @@ def test_labels_are_asked_for_where_the_decoder_needs_them(few):
         plain.decode({"z": np.zeros((3, 2)), "style": np.zeros((3, 2))})
 
 
+@pytest.mark.usefixtures("training_alone")
 @pytest.mark.slow
 def test_semi_supervised_on_colour_photographs(shared, tmp_path):
     with np.load(shared / "colour_objects_32.npz") as arrays:
