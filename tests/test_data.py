@@ -511,7 +511,7 @@ def test_a_pixels_type_alone_says_what_it_means_everywhere(few, kind):
         to_unit(given_images),
         as_images(given_images).numpy(),
         as_images(tf.constant(given_images)).numpy(),
-        client._images(given_images),
+        client._elements(given_images)["images"],
     ):
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, rtol=1e-6)

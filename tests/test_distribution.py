@@ -43,14 +43,20 @@ TWO_DEVICES = """
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 """
 
+STRATEGY = """
+    # one for all: the collectives of a second one would take the first one's for their own
+    two_devices = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+"""
+
 MIRRORED = """
-    trainer = train(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]), sys.argv[1])
+    trainer = train(two_devices, "checkpoints")
     assert trainer.replicas == 2
     for variable in trainer.model.trainable_variables:
         first, second = variable.value.values
         np.testing.assert_array_equal(first, second)
     alone = train(tf.distribute.get_strategy())
-    print("reconstruction", trainer.history[-1]["reconstruction"], alone.history[-1]["reconstruction"])
+    losses = [each.history[-1]["reconstruction"] for each in (trainer, alone)]
+    np.savez("learned.npz", mirrored=losses[0], alone=losses[1])
 """
 
 EQUAL = """
@@ -88,8 +94,7 @@ EQUAL = """
         history = trainer.fit(steps)
         return model, before, [history[-1][name] for name in trainer.names]
 
-    # one strategy for all: the collectives of a second one would take the first one's for their own
-    strategies = {"one": tf.distribute.get_strategy(), "two": tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])}
+    strategies = {"one": tf.distribute.get_strategy(), "two": two_devices}
     results = {}
     for name, sides, how in (
         ("unlike", ("one", "two"), dict(steps=3, repeated=False, batch_norm=False, scaled=False, rate=1.0)),
@@ -105,21 +110,19 @@ EQUAL = """
                 results[f"{name} {key}"] = np.stack([start, variable.numpy()])
                 if side == "two" and name != "moving":
                     np.testing.assert_array_equal(*variable.value.values)
-    np.savez(sys.argv[1], **results)
+    np.savez("equal.npz", **results)
 """
 
 WHOLE = """
-    import sys
-    import numpy as np
     import aae_tf
 
-    with np.load(sys.argv[1]) as given:
+    with np.load("few.npz") as given:
         few = given["images"], given["labels"]
     run = aae_tf.train(
-        "semi_supervised", few, labels=40, out_dir="run", strategy=tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]),
+        "semi_supervised", few, labels=40, out_dir="run", strategy=two_devices,
         widths=(32,), discriminator_widths=(32,), epochs=1, batch_size=40, weight_average=0.9, progress=False,
         jit_compile=False)
-    np.savez(sys.argv[2], codes=run.model.encode(few[0][:5]), reconstruction=run.history[-1]["reconstruction"])
+    np.savez("whole.npz", codes=run.model.encode(few[0][:5]), reconstruction=run.history[-1]["reconstruction"])
 """
 
 WORKER = """
@@ -140,25 +143,29 @@ def reported(output):
     return [float(word) for word in output.splitlines()[-1].split()[1:]]
 
 
-@pytest.mark.slow
-def test_mirrored_replicas_agree_and_learn_what_one_device_learns(tmp_path):
-    path = script(tmp_path, "mirrored.py", TWO_DEVICES, SETUP, MIRRORED)
-    done = subprocess.run([sys.executable, path, tmp_path / "checkpoints"], capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def mirrored(few, tmp_path_factory):
+    """The folder of what two replicas did in a process of their own."""
+    folder = tmp_path_factory.mktemp("mirrored")
+    np.savez(folder / "few.npz", images=few[0], labels=few[1])
+    path = script(folder, "mirrored.py", TWO_DEVICES, SETUP, STRATEGY, WHOLE, MIRRORED, EQUAL)
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False, cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
-    mirrored, alone = reported(done.stdout)
-    np.testing.assert_allclose(mirrored, alone, rtol=0.02)  # each replica draws its own part of the prior
-    assert (tmp_path / "checkpoints" / "epoch-000002.npz").exists()
+    return folder
+
+
+@pytest.mark.slow
+def test_mirrored_replicas_agree_and_learn_what_one_device_learns(mirrored):
+    with np.load(mirrored / "learned.npz") as losses:  # each replica draws its own part of the prior
+        np.testing.assert_allclose(losses["mirrored"], losses["alone"], rtol=0.02)
+    assert (mirrored / "checkpoints" / "epoch-000002.npz").exists()
 
 
 @pytest.fixture(scope="module")
-def trainings(tmp_path_factory):
+def trainings(mirrored):
     """What three steps change on one device and on two replicas: {training: {"one" or "two": {variable: array}}}."""
-    folder = tmp_path_factory.mktemp("equal")
-    path = script(folder, "equal.py", TWO_DEVICES, SETUP, EQUAL)
-    done = subprocess.run([sys.executable, path, folder / "results.npz"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
     found = {}
-    with np.load(folder / "results.npz") as arrays:
+    with np.load(mirrored / "equal.npz") as arrays:
         for key in arrays.files:
             name, side, variable = key.split(" ", 2)
             found.setdefault(name, {}).setdefault(side, {})[variable] = arrays[key]
@@ -197,17 +204,12 @@ def test_batch_statistics_are_of_the_whole_batch(trainings):
 
 
 @pytest.mark.slow
-def test_train_takes_a_strategy_to_the_end(few, tmp_path):
-    np.savez(tmp_path / "few.npz", images=few[0], labels=few[1])
-    path = script(tmp_path, "whole.py", TWO_DEVICES, WHOLE)
-    arguments = [sys.executable, path, tmp_path / "few.npz", tmp_path / "results.npz"]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    loaded = aae_tf.load_run(tmp_path / "run", few)
-    with np.load(tmp_path / "results.npz") as results:
+def test_train_takes_a_strategy_to_the_end(few, mirrored):
+    loaded = aae_tf.load_run(mirrored / "run", few)
+    with np.load(mirrored / "whole.npz") as results:
         np.testing.assert_allclose(loaded.model.encode(few[0][:5]), results["codes"], atol=1e-5)
     for name in ("history.csv", "evaluation.json", "figures/confusion.png", "saved_model/1/saved_model.pb"):
-        assert (tmp_path / "run" / name).exists(), name
+        assert (mirrored / "run" / name).exists(), name
 
 
 @pytest.mark.slow

@@ -123,7 +123,7 @@ def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
 @pytest.mark.slow
 def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
     made = aae_tf.train(
-        "labelled_mixture", digits, labels="all", epochs=15, widths=(256, 256), discriminator_widths=(128, 128),
+        "labelled_mixture", digits, labels="all", epochs=8, widths=(256, 256), discriminator_widths=(128, 128),
         out_dir=tmp_path / "run", **QUICK,
     )  # fmt: skip
     inside = made.evaluate()["measures"]["label_in_prior"]

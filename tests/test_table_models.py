@@ -270,6 +270,18 @@ def test_a_served_model_refuses_rows_of_another_width(run, wine):
     assert "'inputs' has shape [3, 5]; accepted: [-1, 16]" in answer.json()["error"]
 
 
+def test_the_client_sends_rows(run, wine):
+    rows = run.data.columns.encode(wine.drop(columns="target"))[:5]
+    with aae_tf.serving.Client("http://served/v1/models/wines") as client:
+        client._transport.http = TestClient(make_app(run.out_dir / "saved_model", "wines"))
+        codes = client.encode(rows)
+        np.testing.assert_allclose(codes, run.model.encode(rows), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(client.reconstruct(rows), run.model.reconstruct(rows), rtol=1e-4, atol=1e-3)
+        np.testing.assert_array_equal(client.classify(rows)[0], run.model.predict_labels(rows))
+        assert client.score(rows)[0].shape == (5,)
+        assert client.sample(labels=[0, 1, 2]).shape == (3, 16)
+
+
 # From recipes and the command line -------------------------------------------------------------------------------
 
 

@@ -105,6 +105,40 @@ def test_missing_values_are_refused_or_imputed_by_training_rows(mixed):
         whole.columns.encode(rows)
 
 
+def test_a_column_of_objects_is_what_it_holds(wine):
+    """Gaps turn truth values and whole numbers into objects."""
+    gaps = wine.index % 7 == 0
+    objects = wine.assign(
+        red=(wine.hue > 1).astype(object).where(~gaps),
+        cases=(wine.proline / 10).round().astype(int).astype(object).where(~gaps),
+        ash=wine.ash.astype(object),
+    )
+    found = data.load(objects, columns={"label": "target", "counts": ("cases",), "missing": "median"}).columns
+    kinds = {each.name: each.kind for each in found.columns}
+    assert (kinds["red"], kinds["cases"], kinds["ash"]) == ("binary", "count", "real")
+
+
+def test_parquet_files_are_read_a_few_columns_at_a_time(mixed, tmp_path, monkeypatch):
+    mixed.set_index(mixed.index * 2).iloc[:100].to_parquet(tmp_path / "1.parquet")
+    mixed.set_index(mixed.index * 2).iloc[100:].to_parquet(tmp_path / "2.parquet")
+    asked, read = [], pd.read_parquet
+    monkeypatch.setattr(pd, "read_parquet", lambda *args, **how: asked.append(how["columns"]) or read(*args, **how))
+    found = data.load(tmp_path, columns=COUNTS | {"drop": ("hue",)})
+    expected = data.load(mixed.drop(columns="hue"), columns=COUNTS)
+    np.testing.assert_array_equal(found.train.images, expected.train.images)
+    np.testing.assert_array_equal(found.test.labels, expected.test.labels)
+    assert found.columns == expected.columns
+    assert max(map(len, asked)) <= 16 < len(mixed.columns) and not any("hue" in names for names in asked)
+
+
+@pytest.mark.parametrize(("name", "classes"), [("wine", 3), ("breast_cancer", 2), ("diabetes", 0)])
+def test_tables_of_scikit_learn_have_names(name, classes):
+    found = data.load(name)
+    assert (found.columns is None, found.classes) == (False, classes)
+    with pytest.raises(InputError, match="is a table"):
+        data.load(name, image_size=8)
+
+
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [

@@ -1,4 +1,5 @@
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -309,9 +310,11 @@ def test_mixed_precision_trains_and_resumes_exactly(few, policy, tmp_path, monke
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     compiled = policy == "mixed_float16"  # the one whose losses are scaled
     options = {**SMALL, "precision": policy, "batch_size": 50, "progress": False, "jit_compile": compiled}
-    whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**options, "epochs": 4})
-    aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**options, "epochs": 2})
-    parts = aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**options, "epochs": 4})
+    whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**options, "epochs": 3})
+    shutil.copytree(tmp_path / "whole", tmp_path / "parts")
+    for name in ("model.keras", "checkpoints/epoch-000003.npz"):  # as if killed in the third epoch
+        (tmp_path / "parts" / name).unlink()
+    parts = aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**options, "epochs": 3})
     assert whole.history[-1]["reconstruction"] < whole.history[0]["reconstruction"]
     for first, second in zip(whole.model.weights, parts.model.weights, strict=True):
         np.testing.assert_array_equal(first, second)

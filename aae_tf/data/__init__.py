@@ -1,5 +1,6 @@
 """Data: named datasets, arrays, tables, folders, tf.data; uint8 images or float32 rows, in three splits."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +44,13 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
         InputError: none of these, data that cannot be used (see the readers), a `Dataset` of another size, or options
             of tables for what is none.
     """
-    from aae_tf.data import tables
+    from aae_tf.data import table_files, tables
 
     pair = isinstance(dataset, tuple | list) and len(dataset) == 2 and np.ndim(dataset[0]) >= 2
     rows, labels = dataset if pair else (dataset, None)
     if tables.is_table(rows):
         found = tables.from_table(rows, labels, columns)
-    elif isinstance(dataset, str | Path) and dataset not in DATASETS and tables.is_file(Path(dataset).expanduser()):
+    elif isinstance(dataset, str | Path) and dataset not in DATASETS and table_files.is_table_path(dataset):
         found = tables.from_path(Path(dataset).expanduser(), columns)
     elif columns and not isinstance(dataset, Dataset):
         raise InputError(f"columns.{next(iter(columns))} was set, but the data is no table")
@@ -113,6 +114,16 @@ def _embedded(image_size):
     from aae_tf.data.embedded import load_mnist_5k
 
     return load_mnist_5k(image_size)
+
+
+def _of_scikit_learn(name, image_size):
+    from aae_tf.data.scikit_learn import load_scikit_learn
+
+    return load_scikit_learn(name, image_size)
+
+
+for _name in ("wine", "breast_cancer", "diabetes"):
+    DATASETS.register(functools.partial(_of_scikit_learn, _name), _name)
 
 
 def prepare(name, folder=None):

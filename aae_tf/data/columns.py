@@ -197,6 +197,8 @@ def raw_columns(frame):
 def _raw(name, series):
     from pandas.api import types
 
+    if types.is_object_dtype(series.dtype):
+        series = series.convert_dtypes()  # numbers, truth values with gaps
     dtype = series.dtype
     if types.is_bool_dtype(dtype):
         return RawColumn(name, "truth", series.to_numpy("float64", na_value=np.nan))

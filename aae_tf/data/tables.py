@@ -13,12 +13,12 @@ import numpy as np
 from aae_tf.data.checks import check_labels
 from aae_tf.data.columns import Column, Columns, RawColumn, as_frame, counted, encoded, listed, raw_columns
 from aae_tf.data.dataset import Split, split_own
+from aae_tf.data.table_files import ParquetFiles, read_path
 from aae_tf.errors import InputError
 from aae_tf.options import Choices, options_of
 
 MOST_BYTES = 2 * 1024**3  # of rows in memory
 MOST_CATEGORIES = 50  # of a text column that nobody said is a category
-TABLE_FILES = (".csv", ".tsv", ".parquet")
 ALL = "all"
 
 
@@ -69,31 +69,35 @@ def from_table(table, labels=None, options=None, what="own rows"):
         InputError: columns that cannot be used, or whole numbers of which nobody said what they are.
     """
     options = TableOptions(**(options or {}))
-    raw = _raw_columns(table, options)
+    names, columns_of = _given(table, options.label)
+    _check_names(names, options)
     if options.label and labels is not None:
         raise InputError(f"label='{options.label}' was set, but labels are given beside the rows; give one of them")
-    names = ()
-    if options.label:
-        labels, names = _labels(next(each for each in raw if each.name == options.label))
-    elif labels is not None:
-        labels, names = check_labels(labels, len(raw[0].values))
-    raw = [each for each in raw if each.name not in (options.label, *options.drop)]
-    if not raw:
+    classes, columns, parts, refused = (), [], [], _Refused()
+    for raw in columns_of([name for name in names if name not in options.drop]):  # a column at a time in memory
+        if raw.name == options.label:
+            labels, classes = _labels(raw)
+        elif refused.usable(raw, options):
+            columns.append(_column(raw, options))
+            parts.append(encoded(columns[-1], raw))
+    refused.check()
+    if not parts:
         raise InputError("the table has no columns but those left out")
-    _refuse_unusable(raw)
-    _refuse_unsaid([each.name for each in raw if each.type == "whole" and options.kind_of(each) is None])
-    columns = Columns(tuple(_column(each, options) for each in raw))
-    unknown = np.stack([each.unknown for each in raw], 1)
+    if labels is not None and not options.label:
+        labels, classes = check_labels(labels, len(parts[0]))
+    columns, firsts = Columns(tuple(columns)), np.cumsum([0, *(part.shape[1] for part in parts[:-1])])
+    rows = np.concatenate(parts, 1)
+    del parts
+    unknown = np.isnan(rows)[:, firsts]
     if unknown.any() and options.missing == "refuse":
         raise InputError(
             f"missing values in {counted(columns.names, unknown)}; fill them in (columns.missing=median), leave the "
             "columns out (columns.drop=NAME), or the rows"
         )
-    rows = np.concatenate([encoded(column, each) for column, each in zip(columns.columns, raw, strict=True)], 1)
     if np.isinf(rows).any():
         raise InputError(f"infinite values in {counted(columns.entries, np.isinf(rows))}; clean them first")
     source = f"{what}, {len(rows):,} rows of {_described(columns)}"
-    data = replace(split_own(rows, labels, names, source, what="rows"), columns=columns)
+    data = replace(split_own(rows, labels, classes, source, what="rows"), columns=columns)
     return data if options.missing == "refuse" else _filled(data, options.missing)
 
 
@@ -105,11 +109,24 @@ def _described(columns):
     return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]])) + " columns"
 
 
-def _raw_columns(table, options):
-    """Return the columns of a table as they were given, its names checked against those that the options name."""
+def _given(table, label):
+    """Return the names of a table's columns, and a function that yields those of some names, as `RawColumn`."""
+    if isinstance(table, ParquetFiles):
+        return table.names, table.columns
     frame = as_frame(table)
-    raw = raw_columns(frame) if frame is not None else _columns_of_array(table, options)
-    names = [each.name for each in raw]
+    if frame is not None:
+        names = [str(name) for name in frame.columns]
+        return names, lambda wanted: raw_columns(frame.iloc[:, [names.index(name) for name in wanted]])
+    rows, kind = _rows_of_array(table)
+    if label:
+        raise InputError(f"label='{label}' names a column, and an array has no names; pass (rows, labels)")
+    names = [f"x{number}" for number in range(rows.shape[1])]
+    return names, lambda wanted: (
+        RawColumn(name, kind, rows[:, names.index(name)].astype("float64")) for name in wanted
+    )
+
+
+def _check_names(names, options):
     if len(set(names)) < len(names):
         raise InputError(f"several columns have one name: {listed(sorted({n for n in names if names.count(n) > 1}))}")
     named = {option: getattr(options, option) for option in ("real", "counts", "categorical", "drop")}
@@ -118,12 +135,10 @@ def _raw_columns(table, options):
         strange = [name for name in wanted if name not in (*names, ALL)]
         if strange:
             raise InputError(f"{option} names {listed(strange)}; the table has {listed(names)}")
-    return raw
 
 
-def _columns_of_array(table, options):
-    if options.label:
-        raise InputError(f"label='{options.label}' names a column, and an array has no names; pass (rows, labels)")
+def _rows_of_array(table):
+    """Return an array [N, D] and the type of its columns."""
     if hasattr(table, "toarray"):
         size = 4 * table.shape[0] * table.shape[1]
         if size > MOST_BYTES:
@@ -137,8 +152,49 @@ def _columns_of_array(table, options):
         raise InputError(f"rows of shape {rows.shape} were given; accepted: [N, D]")
     if rows.dtype.kind not in types:
         raise InputError(f"rows of dtype {rows.dtype} were given; accepted: numbers, or a DataFrame for text")
-    values = rows.astype("float64", copy=False)
-    return [RawColumn(f"x{number}", types[rows.dtype.kind], values[:, number]) for number in range(rows.shape[1])]
+    return rows, types[rows.dtype.kind]
+
+
+class _Refused:
+    """What is wrong with the columns of a table, gathered so that one line names all of them."""
+
+    def __init__(self):
+        self.empty, self.unsaid, self.count, self.constant = [], [], 0, 0
+
+    def usable(self, raw, options):
+        """Return whether a column can be used; note why not."""
+        known = raw.values[~raw.unknown]
+        self.count += 1
+        if not len(known):
+            self.empty.append(raw.name)
+            return False
+        self.constant += bool(np.all(known == known[0]))
+        if raw.type == "whole" and options.kind_of(raw) is None:
+            self.unsaid.append(raw.name)
+            return False
+        return True
+
+    def check(self):
+        """Refuse columns without a value, a table of constants, and whole numbers of which nobody said what they are.
+
+        Raises:
+            InputError: any of these.
+        """
+        if self.empty:
+            leave = ",".join(self.empty[:6])
+            raise InputError(f"no row has a value in {listed(self.empty)}; leave them out (columns.drop={leave})")
+        if self.count and self.constant == self.count:
+            raise InputError(
+                f"every one of the {self.count} columns is the same in all rows, so there is nothing to learn (of "
+                "images, reshape flat rows to height and width)"
+            )
+        if self.unsaid:
+            first = self.unsaid[0]
+            raise InputError(
+                f"{listed(self.unsaid)}: whole numbers, which may be real numbers (columns.real={first}), counts "
+                f"(columns.counts={first}) or categories (columns.categorical={first}); say which, 'all' for every "
+                "such column"
+            )
 
 
 def _column(raw, options):
@@ -165,31 +221,6 @@ def _categories(raw, said):
 def _whole(values):
     known = values[~np.isnan(values)]
     return bool(np.all((known >= 0) & (known == np.rint(known))))
-
-
-def _refuse_unusable(raw):
-    """Refuse columns without a value, and a table of constants."""
-    empty = [each.name for each in raw if each.unknown.all()]
-    if empty:
-        raise InputError(f"no row has a value in {listed(empty)}; leave them out (columns.drop={','.join(empty[:6])})")
-    if all(_constant(each.values[~each.unknown]) for each in raw):
-        raise InputError(
-            f"every one of the {len(raw)} columns is the same in all rows, so there is nothing to learn (of images, "
-            "reshape flat rows to height and width)"
-        )
-
-
-def _refuse_unsaid(names):
-    if names:
-        raise InputError(
-            f"{listed(names)}: whole numbers, which may be real numbers (columns.real={names[0]}), counts "
-            f"(columns.counts={names[0]}) or categories (columns.categorical={names[0]}); say which, 'all' for every "
-            "such column"
-        )
-
-
-def _constant(values):
-    return bool(np.all(values == values[0]))
 
 
 def _labels(raw):
@@ -227,13 +258,6 @@ def is_table(thing):
     return getattr(thing, "ndim", None) == 2 or hasattr(thing, "to_pandas")
 
 
-def is_file(path):
-    """Return whether a path is of a table: a CSV or Parquet file, or a folder of those or of .npy files."""
-    if path.is_dir():
-        return any(child.suffix in (*TABLE_FILES, ".npy") for child in path.iterdir())
-    return path.suffix in TABLE_FILES
-
-
 def from_path(path, options=None):
     """Return a `Dataset` of a CSV (.csv, .tsv) or Parquet file, or of a folder of them or of .npy files.
 
@@ -246,55 +270,5 @@ def from_path(path, options=None):
         InputError: a file that is not there or cannot be read, or as `from_table`.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"there is no file '{path}'")
-    files = [path]
-    if path.is_dir():
-        kinds = {child.suffix for child in path.iterdir()} & {*TABLE_FILES, ".npy"}
-        if len(kinds) > 1:
-            raise InputError(f"'{path}' holds files of several kinds ({', '.join(sorted(kinds))}); put one in a folder")
-        files = sorted(path.glob(f"*{kinds.pop()}"))
     what = f"folder '{path.name}'" if path.is_dir() else f"file '{path.name}'"
-    read = _read_npy if files[0].suffix == ".npy" else read_frames
-    return from_table(read(files), None, options, what)
-
-
-def _read_npy(files):
-    blocks = []
-    for file in files:
-        try:
-            blocks.append(np.atleast_2d(np.load(file, allow_pickle=False)))
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"'{file}' cannot be read: {error}") from None
-    widths = sorted({block.shape[1:] for block in blocks})
-    if len(widths) > 1 or len(widths[0]) != 1:
-        raise InputError(f"the .npy files hold rows of shapes {listed(widths)}; accepted: [D] or [n, D], of one D")
-    return np.concatenate(blocks)
-
-
-def read_frames(files):
-    """Return CSV or Parquet files of the same columns as one pandas DataFrame, below one another.
-
-    Args:
-        files: list of Path.
-
-    Raises:
-        InputError: no pandas, a file that cannot be read, or files of other columns.
-    """
-    try:
-        import pandas
-    except ImportError:
-        raise InputError("reading tables needs pandas; install it with: pip install 'aae-tf[tables]'") from None
-    frames = []
-    for file in files:
-        try:
-            if file.suffix == ".parquet":
-                frames.append(pandas.read_parquet(file, dtype_backend="numpy_nullable"))
-            else:
-                separator = "\t" if file.suffix == ".tsv" else ","
-                frames.append(pandas.read_csv(file, sep=separator, dtype_backend="numpy_nullable"))
-        except (OSError, ValueError, ImportError) as error:
-            raise InputError(f"'{file}' cannot be read as a table: {str(error).splitlines()[0]}") from None
-        if list(frames[-1].columns) != list(frames[0].columns):
-            raise InputError(f"'{file.name}' has other columns than '{files[0].name}', or another order; make them one")
-    return pandas.concat(frames, ignore_index=True)
+    return from_table(read_path(path), None, options, what)

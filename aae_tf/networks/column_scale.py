@@ -69,22 +69,27 @@ class ColumnScale(keras.layers.Layer):
         if self.kind == "unit":
             self._refuse_outside(rows)
         scaled = counts if self.kind in ("unit", "none") else np.sort(np.concatenate([real, counts]))
-        values = np.asarray(rows, "float64")[:, scaled]
-        values[:, np.isin(scaled, counts)] = np.log1p(values[:, np.isin(scaled, counts)])
-        shift, spread = values.mean(0), values.std(0)
-        constant = np.array(self.columns.entries)[scaled][np.ptp(values, 0) == 0]
+        shift, spread = np.zeros(len(self.columns)), np.ones(len(self.columns))
+        for number in scaled:  # one after the other, so that no second table is in memory
+            values = np.asarray(rows[:, number], "float64")
+            shift[number], spread[number] = self._place(np.log1p(values) if number in counts else values)
+        constant = np.array(self.columns.entries)[spread == 0]
         if len(constant):
             raise InputError(
                 f"the same number in all training rows of {listed(constant)}; leave it out "
                 f"(columns.drop={','.join(constant[:6])}), or do not scale (scale=none)"
             )
-        if self.kind == "robust":
-            lower, shift, upper = np.quantile(values, (0.25, 0.5, 0.75), axis=0)
-            spread = np.where(upper > lower, (upper - lower) / 1.349, spread)
-        every = np.zeros(len(self.columns)), np.ones(len(self.columns))
-        for whole, part, weight in zip(every, (shift, spread), (self.shift, self.spread), strict=True):
-            whole[scaled] = part
-            weight.assign(whole)
+        self.shift.assign(shift)
+        self.spread.assign(spread)
+
+    def _place(self, values):
+        """Return where a column lies and how far it spreads, 0 if it is constant."""
+        if np.ptp(values) == 0:
+            return values[0], 0.0
+        if self.kind != "robust":
+            return values.mean(), values.std()
+        lower, median, upper = np.quantile(values, (0.25, 0.5, 0.75))
+        return median, (upper - lower) / 1.349 if upper > lower else values.std()
 
     def _refuse_outside(self, rows):
         outside = (rows < 0) | (rows > 1)

@@ -52,18 +52,19 @@ class Client:
             self._transport = RestTransport(self.url, timeout)
 
     def encode(self, images):
-        """Return codes z, float32 [N, D], of images.
+        """Return codes z, float32 [N, D], of images or rows.
 
         Args:
-            images: uint8, or float in [0, 1], [N, H, W(, C)].
+            images: uint8, or float in [0, 1], [N, H, W(, C)]; rows of a table as float [N, D], the entries in the order
+                of `signatures.json` (`Columns.encode` makes them of a DataFrame).
 
         Raises:
             ServingError: the server refused, or did not answer.
         """
-        return self.predict("encode", images=_images(images))["codes"]
+        return self.predict("encode", **_elements(images))["codes"]
 
     def decode(self, codes, labels=None):
-        """Return images, float32 [N, H, W, C], of codes.
+        """Return images, float32 [N, H, W, C], or rows, float32 [N, D], of codes.
 
         Args:
             codes: float [N, D].
@@ -72,60 +73,60 @@ class Client:
         Raises:
             ServingError: the server refused, or did not answer.
         """
-        return self.predict("decode", codes=np.asarray(codes, "float32"), **_labels(labels))["images"]
+        return _made(self.predict("decode", codes=np.asarray(codes, "float32"), **_labels(labels)))
 
     def reconstruct(self, images, labels=None):
-        """Return reconstructions, float32 [N, H, W, C].
+        """Return reconstructions, float32 of the shape of what was given.
 
         Args:
-            images: uint8, or float in [0, 1], [N, H, W(, C)].
+            images: images [N, H, W(, C)] or rows [N, D], as for `encode`.
             labels: int [N], for models whose signature takes them.
 
         Raises:
             ServingError: the server refused, or did not answer.
         """
-        return self.predict("reconstruct", images=_images(images), **_labels(labels))["images"]
+        return _made(self.predict("reconstruct", **_elements(images), **_labels(labels)))
 
     def classify(self, images):
         """Return (labels int32 [N], probabilities float32 [N, K]).
 
         Args:
-            images: uint8, or float in [0, 1], [N, H, W(, C)].
+            images: images [N, H, W(, C)] or rows [N, D], as for `encode`.
 
         Raises:
             ServingError: the server refused, or did not answer.
         """
-        found = self.predict("classify", images=_images(images))
+        found = self.predict("classify", **_elements(images))
         return found["labels"], found["probabilities"]
 
     def score(self, images, labels=None):
-        """Return (reconstruction error float32 [N], prior logit float32 [N]): how unusual the images are.
+        """Return (reconstruction error float32 [N], prior logit float32 [N]): how unusual images or rows are.
 
         The logit is None for models without a game.
 
         Args:
-            images: uint8, or float in [0, 1], [N, H, W(, C)].
+            images: images [N, H, W(, C)] or rows [N, D], as for `encode`.
             labels: int [N], for models whose signature takes them.
 
         Raises:
             ServingError: the server refused, or did not answer.
         """
-        found = self.predict("score", images=_images(images), **_labels(labels))
+        found = self.predict("score", **_elements(images), **_labels(labels))
         return found["reconstruction_error"], found.get("prior_logit")
 
     def sample(self, count=1, seed=0, labels=None):
-        """Return new images, float32 [N, H, W, C].
+        """Return new images, float32 [N, H, W, C], or rows, float32 [N, D].
 
         Args:
             count: how many, where no labels are given.
-            seed: int; the same seed gives the same images, and a greater count more of them.
+            seed: int; the same seed gives the same ones, and a greater count more of them.
             labels: int [N], the class of each, -1 to draw one; for models with labels.
 
         Raises:
             ServingError: the server refused, or did not answer.
         """
         seeds = row_seeds(seed, count if labels is None else len(labels))
-        return self.predict("sample", seeds=seeds, **_labels(labels))["images"]
+        return _made(self.predict("sample", seeds=seeds, **_labels(labels)))
 
     def predict(self, signature="serving_default", **inputs):
         """Call any signature.
@@ -251,9 +252,16 @@ def row_seeds(seed, count):
     return (np.random.SeedSequence(seed).generate_state(count) >> 1).astype("int32")
 
 
-def _images(images):
-    images = to_unit(images)
-    return images[..., None] if images.ndim == 3 else images
+def _elements(given):
+    """Return images or rows under the name that signatures take them by."""
+    if np.ndim(given) == 2:
+        return {"inputs": np.asarray(given, "float32")}
+    images = to_unit(given)
+    return {"images": images[..., None] if images.ndim == 3 else images}
+
+
+def _made(found):
+    return found["images"] if "images" in found else found["outputs"]
 
 
 def _labels(labels):

@@ -11,7 +11,7 @@ import numpy as np
 
 from aae_tf.data.checks import check_images
 from aae_tf.data.folders import SUFFIXES, image_files, read_image
-from aae_tf.data.tables import TABLE_FILES, read_frames
+from aae_tf.data.table_files import TABLE_FILES, read_frames
 from aae_tf.errors import InputError
 from aae_tf.pixels import to_unit
 

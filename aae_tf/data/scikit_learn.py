@@ -1,0 +1,28 @@
+"""Tables that scikit-learn carries, so that there is one to try without a file or a network."""
+
+from aae_tf.data.table_files import need_pandas
+from aae_tf.data.tables import from_table
+from aae_tf.errors import InputError
+
+
+def load_scikit_learn(name, image_size=0):
+    """Return a table of scikit-learn as a `Dataset`: 'wine' and 'breast_cancer' with classes, 'diabetes' without.
+
+    Args:
+        name: of these three.
+        image_size: 0; a table has no images.
+
+    Raises:
+        InputError: an image size, or no pandas.
+    """
+    if image_size:
+        raise InputError(f"image_size={image_size} was set, but '{name}' is a table; leave it out")
+    need_pandas()
+    from sklearn import datasets
+
+    what = f"{name} of scikit-learn"
+    if name == "diabetes":  # in their own units, the outcome a column like the others
+        patients = datasets.load_diabetes(as_frame=True, scaled=False).frame
+        return from_table(patients.assign(sex=patients.sex.map({1.0: "1", 2.0: "2"})), what=what)
+    found = getattr(datasets, f"load_{name}")(as_frame=True)
+    return from_table(found.data, [str(found.target_names[label]) for label in found.target], what=what)
