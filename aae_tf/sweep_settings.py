@@ -60,6 +60,12 @@ class Setting:
             found.append(kept["value"] if kept else run.history[-1].get(self.watched, np.nan))
         return np.array(found, float)
 
+    def unit(self):
+        """Return what the watched number is measured in: errors of differently scaled columns do not compare."""
+        run = next(iter(self.runs.values()))
+        of_rows = run.data.columns is not None and self.watched == "val_reconstruction_error"
+        return run.recipe.options.get("image_scale") if of_rows else None
+
     def order(self):
         """Return what settings are compared by: how many seeds failed, then the mean of the watched number."""
         return len(self.failed), np.nan_to_num(self.validated(), nan=np.inf).mean()

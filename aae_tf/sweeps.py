@@ -132,8 +132,8 @@ def sweep(
 
     Each training is a run of its own (`out_dir/RECIPE/SETTING/seed-N`): interrupted, the same call goes on where it
     was. The chosen setting of a recipe has the lowest mean over seeds of the number its model watches on validation
-    images. A training that fails (a loss that is not finite, an option that this recipe cannot use) is noted, and the
-    others go on.
+    images; none is chosen where settings scale columns differently, for their errors do not compare. A training that
+    fails (a loss that is not finite, an option that this recipe cannot use) is noted, and the others go on.
 
     Args:
         recipes: names of recipes.
@@ -236,7 +236,7 @@ def _chosen(settings, split):
     """Return the settings with the best of each recipe marked, and their measures read or made."""
     for name in dict.fromkeys(setting.recipe for setting in settings):
         judged = [each for each in settings if each.recipe == name and each.watched and np.isfinite(each.order()[1])]
-        if judged:
+        if judged and len({each.unit() for each in judged}) == 1:
             min(judged, key=Setting.order).chosen = True
     for setting in settings:
         for run in setting.runs.values() if split == "validation" or setting.chosen else ():

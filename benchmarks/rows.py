@@ -1,9 +1,9 @@
-"""Times an epoch of the networks of section 2 on many rows beside images of as many numbers, and reads them from Parquet.
+"""Times an epoch of the networks of section 2 on many rows beside images of as many numbers; reads rows from Parquet.
 
     python benchmarks/rows.py                        # 100,000 rows of 200 floats; images of 10 x 20
 
-Both trainings take the same steps (batch 100, Adam); they run in turn in one process, and the first epoch of each, which
-compiles, does not count. Then a process of its own trains one epoch from a Parquet file and says its peak memory.
+Both trainings take the same steps (batch 100, Adam); they run in turn in one process, and the first epoch of each,
+which compiles, does not count. Then a process of its own trains one epoch from a Parquet file and says its peak memory.
 """
 
 import statistics

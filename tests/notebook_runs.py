@@ -17,6 +17,7 @@ FEWER = {  # what a notebook does at length, and what it does in the tests
     "02_labels_in_the_game": {'(100, 350, "all")': "(100,)"},
     "03_likelihood": {"=10_000": "=500", "300, 1000, 3000, 10_000, 30_000]": "300]", "count = 1000": "count = 200"},
     "06_clustering": {"n_init=10": "n_init=1"},
+    "07_dimensionality_reduction": {'out_dir="runs/space"': 'out_dir="runs/space", report=False'},
     "12_anomaly_detection": {"for digit in range(10):\n    own_run": "for digit in range(1):\n    own_run"},
 }
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from pathlib import Path
 
 import command_line
 import numpy as np
@@ -248,6 +249,27 @@ def test_rows_of_a_table_have_verdicts_in_the_scale_of_their_columns(tmp_path):
     assert found["reconstruction"]["auroc"] > 0.9
 
 
+def test_rows_without_a_real_number_are_alike_by_chance_and_none_is_left_out(tmp_path):
+    rows = np.random.default_rng(0).random((300, 4)) > 0.5  # sixteen different rows
+    quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 20, "report": False}
+    run = aae_tf.train("gaussian", rows, out_dir=tmp_path / "run", **quick)
+    assert run.detector(rows[:100], false_alarm=0.1).promise["n"] == 100
+
+
+def test_a_model_that_reads_labels_is_asked_from_the_shell_with_them(few, tmp_path, capsys):
+    np.savez("few.npz", images=few[0], labels=few[1])
+    quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 20, "report": False, "labels": "all"}
+    run = aae_tf.train("style", "few.npz", out_dir=tmp_path / "run", **quick)
+    np.savez("some.npz", images=few[0][:50], labels=few[1][:50])
+    np.save("bare.npy", few[0][:50])
+    assert command_line.run("detect", run.out_dir, "some.npz", "--false-alarm", 0.1, "--out", "found.csv") == 0
+    assert command_line.run("detect", run.out_dir, "bare.npy") == 2
+    assert "needs each row's label; give --labels" in capsys.readouterr().err
+    assert command_line.run("detect", run.out_dir, "bare.npy", "--labels", "3", "--out", "threes.csv") == 0
+    normal = ["--normal", "some.npz", "--false-alarm", 0.1]
+    assert command_line.run("detect", run.out_dir, "some.npz", *normal, "--out", "again.csv") == 0
+
+
 def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_columns(tmp_path, capsys):
     pandas = pytest.importorskip("pandas")
     draw = np.random.default_rng(0)
@@ -258,8 +280,13 @@ def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_column
     run = aae_tf.train("gaussian", "table.csv", label="species", out_dir=tmp_path / "run", **quick)
     assert command_line.run("detect", run.out_dir, "table.csv", "--false-alarm", 0.2, "--out", "all.csv") == 0
     table[["z", "x", "y"]].to_csv("other.csv", index=False)
-    assert command_line.run("encode", run.out_dir, "other.csv", "--out", "codes.csv") == 2
-    assert "another order" in capsys.readouterr().err
+    exported = run.export(tmp_path / "served")
+    for trained in (run.out_dir, exported):
+        assert command_line.run("encode", trained, "other.csv", "--out", "codes.csv") == 2
+        assert "another order" in capsys.readouterr().err
+    for name, trained in (("run", run.out_dir), ("export", exported)):  # the export has its columns beside it
+        assert command_line.run("encode", trained, "table.csv", "--out", f"{name}.csv") == 0
+    assert Path("run.csv").read_text() == Path("export.csv").read_text()
     found = pandas.read_csv("all.csv")
     assert len(found) == 300 and {"name", "abnormal", "score", "error_map_2"} <= set(found.columns)
     exported = run.export(tmp_path / "served")

@@ -63,6 +63,7 @@ def test_test_images_are_looked_at_for_the_chosen_setting_alone_and_nothing_is_t
     assert all(run.last_report("test") for run in fast.runs.values())
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_a_training_that_diverges_is_noted_and_the_others_go_on(few, tmp_path):
     rates = {"reconstruction.learning_rate": [1e30, 0.02]}
     found = aae_tf.sweep(["gaussian"], few, seeds=[3], grid=rates, out_dir=tmp_path / "sweep", **TINY)
@@ -70,6 +71,15 @@ def test_a_training_that_diverges_is_noted_and_the_others_go_on(few, tmp_path):
     assert "reconstruction" in wild.failed[3] and not wild.runs
     assert sane.chosen and not wild.chosen
     assert found.rows()[1][2] == "0 (1 failed)"
+
+
+@pytest.mark.usefixtures("training_alone")
+def test_errors_of_differently_scaled_columns_are_not_compared(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(200, 3)).astype("float32")
+    options = {**TINY, "epochs": 1, "seeds": [0], "out_dir": tmp_path / "sweep"}
+    found = aae_tf.sweep(["gaussian"], rows, grid={"image_scale": ["standardized", "none"]}, **options)
+    assert [setting.chosen for setting in found.settings] == [False, False]
+    assert all(np.isfinite(setting.validated()).all() for setting in found.settings)
 
 
 @pytest.mark.slow
@@ -128,6 +138,7 @@ def test_curves_have_a_line_for_each_setting():
     assert axes.get_ylabel() == "classification error (share of images)"
 
 
+@pytest.mark.usefixtures("training_alone")
 def test_what_watches_nothing_is_swept_beside_what_does_and_none_is_chosen_for_it(few, tmp_path):
     options = {**NETWORKS, **QUICK, "epochs": 1, "batch_size": 40}
     found = aae_tf.sweep(["gan", "gaussian"], few[0], seeds=[0], out_dir=tmp_path / "sweep", **options)

@@ -216,6 +216,8 @@ def test_a_run_is_measured_and_drawn_as_rows(run):
     assert set(error["explained"]) == set(run.data.columns.entries)
     assert {"two_sample_accuracy", "log_likelihood", "copying", "coverage", "classification_error"} <= set(measures)
     assert measures["classification_error"]["value"] < measures["classification_error"]["yardstick"]
+    said = [text for each in measures.values() for text in (each.get("unit"), each.get("yardstick_is")) if text]
+    assert not [text for text in said if "image" in text]
     drawn = {path.stem for path in (run.out_dir / "figures").glob("*.png")}
     assert drawn == {"samples", "latent_plane", "reconstructions", "losses", "confusion"}
 
@@ -310,7 +312,8 @@ def test_the_command_line_trains_on_a_file(wine, tmp_path, capsys):
     record = json.loads((tmp_path / "run" / "recipe.json").read_text())
     assert record["recipe"]["columns"] == {"label": "target", "real": ["all"]}
     assert record["recipe"]["options"]["image_scale"] == "standardized"
-    capsys.readouterr()
+    said = capsys.readouterr().err
+    assert "rows/s" in said
     assert run_command("train", "--dataset", "wine.csv", "--label", "vintage", *quick) == 2
     assert capsys.readouterr().err.startswith("error: label names vintage; the table has alcohol")
     assert run_command("train", "semi_supervised_views", "--dataset", "wine.csv", "--set", "columns.real=all") == 2

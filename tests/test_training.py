@@ -1,9 +1,6 @@
+import multiprocessing
 import random
 import shutil
-import signal
-import subprocess
-import sys
-import textwrap
 import time
 from pathlib import Path
 
@@ -320,19 +317,14 @@ def test_mixed_precision_trains_and_resumes_exactly(few, policy, tmp_path, monke
         np.testing.assert_array_equal(first, second)
 
 
-VICTIM = """
-    import sys
-    import aae_tf
-    from aae_tf.training import loop
-
-    loop.CHECKPOINT_SECONDS = 0.0
-    loop.STRETCH_SECONDS = 0.05
+def victim(folder):
+    """Train, in a process of its own."""
+    loop.CHECKPOINT_SECONDS, loop.STRETCH_SECONDS = 0.0, 0.05
     aae_tf.train(
-        "likelihood", "mnist_5k", out_dir=sys.argv[1], epochs=8, widths=(64, 64), discriminator_widths=(64, 64),
+        "likelihood", "mnist_5k", out_dir=folder, epochs=8, widths=(64, 64), discriminator_widths=(64, 64),
         posterior="universal", batch_norm=True, input_noise=0.3, input_dropout=0.1, weight_average=0.99, seed=5,
         regularization={"name": "adam", "learning_rate": 1e-4}, progress=False, jit_compile=False, report=False,
-    )
-"""
+    )  # fmt: skip
 
 
 def checkpoint_arrays(folder):
@@ -343,27 +335,35 @@ def checkpoint_arrays(folder):
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_and_resumed_is_bit_for_bit_one_never_killed(tmp_path):
-    script = tmp_path / "victim.py"
-    script.write_text(textwrap.dedent(VICTIM))
-    whole = subprocess.Popen([sys.executable, script, tmp_path / "whole"])
+    processes = multiprocessing.get_context("forkserver")  # TensorFlow is imported once for all
+    processes.set_forkserver_preload(["test_training"])
+
+    def started(name):
+        process = processes.Process(target=victim, args=(tmp_path / name,))
+        process.start()
+        return process
+
+    whole = started("whole")
     chance = random.Random(time.time())
     killed_at = []
     while len(killed_at) < 2:
-        victim = subprocess.Popen([sys.executable, script, tmp_path / "killed"])
+        killed = started("killed")
         folder = tmp_path / "killed" / "checkpoints"
         start = checkpoints.latest_epoch(folder)
-        while checkpoints.latest_epoch(folder) <= start and victim.poll() is None:
+        while checkpoints.latest_epoch(folder) <= start and killed.is_alive():
             time.sleep(0.02)  # let it get at least one epoch further
         time.sleep(chance.random() * 0.6)
-        if victim.poll() is not None:
+        if not killed.is_alive():
             break
-        victim.send_signal(signal.SIGKILL)
-        victim.wait()
+        killed.kill()
+        killed.join()
         killed_at.append(checkpoints.latest_epoch(folder))
     assert killed_at, "it finished before it could be killed"
     assert not (tmp_path / "killed" / "model.keras").exists() or killed_at[-1] == 8
-    subprocess.run([sys.executable, script, tmp_path / "killed"], check=True)
-    assert whole.wait() == 0
+    resumed = started("killed")
+    for process in (resumed, whole):
+        process.join()
+        assert process.exitcode == 0
     expected, found = checkpoint_arrays(tmp_path / "whole"), checkpoint_arrays(tmp_path / "killed")
     assert expected.keys() == found.keys()
     for name, array in expected.items():

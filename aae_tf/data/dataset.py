@@ -133,6 +133,11 @@ class Dataset:
         known = self.train if isinstance(self.train, Split) else self.train.sample
         return known if len(known) <= most else known.take(np.random.default_rng(seed).permutation(len(known))[:most])
 
+    @property
+    def elements(self):
+        """What its elements are called: 'images', or 'rows' of a table."""
+        return "images" if self.columns is None else "rows"
+
     def fingerprint(self):
         """Return a hash of all images, labels and class names, to know the data again; computed once."""
         return self._fingerprints[1]

@@ -31,7 +31,19 @@ def measure(model, held_out):
     found = {}
     for _, function in declared(model.measures, MEASURES):
         found |= function(model, held_out)
-    return found
+    return found if held_out.data.columns is None else _of_rows(found)
+
+
+def _of_rows(measures):
+    """Return measures with their units said of rows, not of images."""
+
+    def said(value):
+        return value.replace("image", "row") if isinstance(value, str) else value
+
+    return {
+        name: {key: said(value) if key in ("unit", "yardstick_is") else value for key, value in about.items()}
+        for name, about in measures.items()
+    }
 
 
 @MEASURES.register

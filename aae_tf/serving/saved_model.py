@@ -38,9 +38,9 @@ def signatures(model):
 def export(model, dest, precision="float32", png=False, images=None, about=None, detector=None):
     """Write a model to `dest/<version>/`, the next whole number, whole or not at all.
 
-    Beside the graph lie model_card.md, signatures.json, class_names.json where labels have names, and (with
-    tensorflow-serving-api installed) warm-up requests for every signature; in `dest` models.config, batching.config and
-    compose.yaml for TensorFlow Serving.
+    Beside the graph lie model_card.md, signatures.json, class_names.json where labels have names, columns.json of a
+    model of rows, and (with tensorflow-serving-api installed) warm-up requests for every signature; in `dest`
+    models.config, batching.config and compose.yaml for TensorFlow Serving.
 
     Args:
         model: a built `LatentModel`.
@@ -88,6 +88,8 @@ def export(model, dest, precision="float32", png=False, images=None, about=None,
         write_json(partial / "signatures.json", table)
         if about and about.get("class_names"):
             write_json(partial / "class_names.json", about["class_names"])
+        if model.image_scale.columns is not None:
+            write_json(partial / "columns.json", model.image_scale.columns.get_config())
         card = model_card(model, table, precision, changes, about)
         (partial / "model_card.md").write_text(card)
         partial.rename(final)

@@ -37,11 +37,12 @@ class ProgressDisplay(keras.callbacks.Callback):
     Args:
         batch_size: images a step.
         console: a `rich.console.Console`; by default one on stderr.
+        elements: what the images are called.
     """
 
-    def __init__(self, batch_size, console=None):
+    def __init__(self, batch_size, console=None, elements="images"):
         super().__init__()
-        self.batch_size = batch_size
+        self.batch_size, self.elements = batch_size, elements
         self.console = console or Console(stderr=True)
         self.live = None
 
@@ -67,7 +68,7 @@ class ProgressDisplay(keras.callbacks.Callback):
             return
         self.rate = (position - self.start) * self.batch_size / max(now - self.started, 1e-6)
         if self.live:
-            text = f"epoch {self.epoch + 1}/{self.params['epochs']}  {show(logs)}  {self.rate:,.0f} images/s"
+            text = f"epoch {self.epoch + 1}/{self.params['epochs']}  {show(logs)}  {self.rate:,.0f} {self.elements}/s"
             self.live.update(self.task, completed=position, description=text)
 
     def on_epoch_end(self, epoch, logs=None):
@@ -80,7 +81,7 @@ class ProgressDisplay(keras.callbacks.Callback):
         left = ""
         if self.started is not None and getattr(self, "rate", 0):
             steps_left = (self.params["epochs"] - epoch - 1) * self.steps
-            left = f"  {self.rate:,.0f} images/s  {steps_left * self.batch_size / self.rate:.0f} s left"
+            left = f"  {self.rate:,.0f} {self.elements}/s  {steps_left * self.batch_size / self.rate:.0f} s left"
         line = f"epoch {epoch + 1}/{self.params['epochs']}  {show(logs)}{left}"
         self.console.print(line, highlight=False, soft_wrap=True)
 

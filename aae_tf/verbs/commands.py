@@ -92,6 +92,7 @@ def detect(
         float | None, typer.Option(help="Share of normal images that may be called abnormal; by default 0.01.")
     ] = None,
     score: Annotated[str | None, typer.Option(help="reconstruction (the default), prior or both.")] = None,
+    labels: Labels = None,
 ):
     """Whether images are unlike those that a run was trained on."""
     from aae_tf.verbs.results import check_out
@@ -100,10 +101,10 @@ def detect(
     refuse_for_export(run, normal, false_alarm, score)
     trained = Trained(run)
     encode = trained.function("encode")  # whatever is wrong is said before the detector is another one
-    found = _data(data)(inputs_of(encode), trained.columns)
+    found = _data(data, labels)(inputs_of(trained.function("reconstruct")), trained.columns)
     check_out(out, {"score": encode.structured_outputs["codes"]}, len(found))
-    set_detector(run, None if normal is None else _data([normal]), false_alarm, score)
-    _use("detect", run, out, _data(data))
+    set_detector(run, None if normal is None else _data([normal], labels), false_alarm, score)
+    _use("detect", run, out, _data(data, labels))
     promised = promise_of(run)
     if promised is not None:
         low, high = (f"{100 * end:.2g}" for end in promised["interval"])
@@ -153,12 +154,12 @@ def _use(verb, run, out, rows):
     function = trained.function(verb)
     found = rows(inputs_of(function), trained.columns)
     check_out(out, function.structured_outputs, len(found))
-    write_results(out, _answers(verb, function, found, trained.class_names), len(found))
+    write_results(out, _answers(verb, function, found, trained), len(found))
     if out is not None:
         typer.echo(out)
 
 
-def _answers(verb, function, rows, class_names):
+def _answers(verb, function, rows, trained):
     """Yield (names, inputs, outputs) batch by batch, and show how far it is."""
     import numpy as np
 
@@ -166,12 +167,14 @@ def _answers(verb, function, rows, class_names):
     from aae_tf.training.progress import sample_progress
     from aae_tf.verbs.trained import inputs_of
 
-    wanted = inputs_of(function)
+    wanted, class_names = inputs_of(function), trained.class_names
+    classes = trained.classes if "labels" in wanted else None
     with sample_progress(len(rows)) as progress:
         for start in range(0, len(rows), BATCH):
             part = np.arange(start, min(start + BATCH, len(rows)))
             inputs = rows.read(part)
-            _refuse_unknown(inputs.get("labels", np.zeros(1)), verb, class_names)
+            if classes is not None:
+                _refuse_unknown(inputs["labels"], verb, classes)
             outputs = function(**{name: tf.constant(inputs[name]) for name in wanted})
             outputs = {name: outputs[name].numpy() for name in sorted(outputs)}  # a run and its export write alike
             if class_names and "labels" in outputs:
@@ -180,9 +183,7 @@ def _answers(verb, function, rows, class_names):
             progress(verb, part[-1] + 1)
 
 
-def _refuse_unknown(labels, verb, class_names):
+def _refuse_unknown(labels, verb, classes):
     least = -1 if verb == "sample" else 0
-    if class_names and not (least <= labels.min() and labels.max() < len(class_names)):
-        raise InputError(
-            f"labels from {labels.min()} to {labels.max()} were given; accepted: {least} to {len(class_names) - 1}"
-        )
+    if not (least <= labels.min() and labels.max() < classes):
+        raise InputError(f"labels from {labels.min()} to {labels.max()} were given; accepted: {least} to {classes - 1}")

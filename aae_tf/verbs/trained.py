@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aae_tf.data import Columns
 from aae_tf.errors import InputError
 
 DETECTOR = "detector.json"
@@ -18,14 +19,14 @@ class Trained:
 
     Attributes:
         class_names: what the labels are called, from 0; empty where that is not known.
-        columns: `aae_tf.data.Columns` of a run's rows; None of images and of exports.
+        columns: `aae_tf.data.Columns` of its rows; None of images.
 
     Raises:
         InputError: none of these.
     """
 
     def __init__(self, path):
-        self.path, self.columns, version = Path(path), None, newest_version(Path(path))
+        self.path, version = Path(path), newest_version(Path(path))
         if version is None:
             self._open_run()
         else:
@@ -50,7 +51,16 @@ class Trained:
         self._loaded = tf.saved_model.load(str(version))  # kept: its functions hold its variables weakly
         self.names, names = tuple(self._loaded.signatures), version / "class_names.json"
         self.class_names = json.loads(names.read_text()) if names.exists() else []
+        columns = version / "columns.json"
+        self.columns = Columns.from_config(json.loads(columns.read_text())) if columns.exists() else None
         self._get = lambda name: self._loaded.signatures[name]
+
+    @property
+    def classes(self):
+        """How many labels there are, from 0; None where that is not known."""
+        if not self.class_names and "classify" in self.names:
+            return self.function("classify").structured_outputs["probabilities"].shape[-1]
+        return len(self.class_names) or None
 
     def function(self, name):
         """Return a signature: the `ConcreteFunction` that is called with tensors by name.
@@ -120,12 +130,14 @@ def set_detector(path, normal=None, false_alarm=None, score=None):
         return
     from aae_tf.runs import load_run
 
-    run = load_run(path)
+    run, labels = load_run(path), None
     if normal is not None:
         trained = Trained(path)
-        rows = normal(inputs_of(trained.function("encode")), trained.columns)
-        normal = next(iter(rows.read(np.arange(len(rows))).values()))
-    run.detector(normal, false_alarm=false_alarm, score=score)
+        rows = normal(inputs_of(trained.function("reconstruct")), trained.columns)
+        found = rows.read(np.arange(len(rows)))
+        labels = found.pop("labels", None)
+        (normal,) = found.values()
+    run.detector(normal, false_alarm=false_alarm, score=score, labels=labels)
 
 
 def promise_of(path):
