@@ -17,6 +17,7 @@ from aae_tf.training.callbacks import check_callbacks
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
 from aae_tf.views import Views
+from aae_tf.warm_start import take_weights
 
 
 def train(
@@ -78,6 +79,8 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
+        if recipe.warm_start:
+            _start_warm(model, recipe.warm_start, console)
         recipe = _with_used_optimizers(recipe, model, options)
         training = _training_images(recipe, model, dataset)
         before = run_directory.read_record(out_dir) if out_dir is not None and jit_compile is None else None
@@ -101,6 +104,12 @@ def train(
     elif not (out_dir / "model.keras").exists():
         run.save_model()
     return run
+
+
+def _start_warm(model, path, console):
+    taken, left = take_weights(model, path)
+    rest = f"; as they were made: {', '.join(left)}" if left else ""
+    console.print(f"{taken} weights from {path}{rest}", highlight=False, soft_wrap=True)
 
 
 def _compiles_well(model):
@@ -245,7 +254,10 @@ def _resolve(recipe, dataset, prior, model, options):
             raise InputError("the model is an object of yours and has its prior; give it another one there")
         own = {"model": "own", "options": {}, "prior": {"name": "own"}, "latent_dim": model.prior.dim}
         recipe = dataclasses.replace(recipe, **own)
+    options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
     recipe = recipe.with_likely(**options)
+    if recipe.warm_start:
+        recipe = recipe.with_options(warm_start=str(Path(recipe.warm_start).expanduser().resolve()))
     if model is not None and recipe.latent_dim != model.prior.dim:
         raise InputError(f"latent_dim={recipe.latent_dim} was set, but the model's prior has {model.prior.dim}")
     if isinstance(dataset, str | Path):

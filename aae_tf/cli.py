@@ -48,11 +48,12 @@ def train(
     label: Annotated[str | None, typer.Option(help="The column of a table that holds the labels.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
+    warm_start: Annotated[str | None, typer.Option(help="Run directory whose weights training starts from.")] = None,
     split: Split = "validation",
     options: Options = None,
 ):
     """Train a recipe: pictures, numbers and a servable model at the end."""
-    changes = _changes(options, epochs=epochs, labels=labels, label=label, seed=seed)
+    changes = _changes(options, epochs=epochs, labels=labels, label=label, seed=seed, warm_start=warm_start)
     from aae_tf.recipes import get_recipe
 
     get_recipe(recipe).with_likely(**changes)  # refuse what cannot be, before TensorFlow is loaded where that can be

@@ -136,9 +136,10 @@ def run_ours(arguments):
         enough = "mnist_5k" if "--labels" in arguments else "few_digits"
         arguments = [{"mnist": enough}.get(argument, argument) for argument in arguments]
         arguments += [] if "--dataset" in arguments else ["--dataset", "few_digits"]
+        recipe = "gaussian" if arguments[1].startswith("-") else arguments[1]
+        alone = arguments[0] == "train" and "discriminator_widths" in aae_tf.recipes()[recipe].accepted()
         arguments += ["--epochs", "1", "--set", "widths=32", *(["--seeds", "0"] if arguments[0] == "sweep" else [])]
-        if arguments[0] == "train":  # not everything that is compared has a discriminator
-            arguments += ["--set", "discriminator_widths=32"]
+        arguments += ["--set", "discriminator_widths=32"] if alone else []
     assert command_line.run(*arguments) == 0
 
 

@@ -97,6 +97,7 @@ class Recipe(_Checked):
         keep: weights that are kept, 'last' or 'best' (of all epochs, by the watched validation measure).
         patience: epochs without a better watched validation measure after which training stops; 0: never.
         watch: the validation measure that `keep` and `patience` watch, least is best; '': the model's own.
+        warm_start: run directory whose weights training starts from, where they fit (`aae_tf.warm_start`); '': none.
         variants: what changes by itself under a condition of `aae_tf.recipes.defaults` ('colour', 'unlabelled'),
             by the condition's name; not recorded, since what was taken is.
     """
@@ -125,6 +126,7 @@ class Recipe(_Checked):
     keep: Annotated[str, Choices(("last", "best"))] = "last"
     patience: Annotated[int, Range(0)] = 0
     watch: str = ""
+    warm_start: str = ""
     variants: dict = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self):

@@ -1,0 +1,43 @@
+"""Starting from weights of another run: the same networks, other data, another number of classes, another prior."""
+
+from pathlib import Path
+
+from aae_tf.errors import InputError
+from aae_tf.runs import load_model
+
+OF_THE_DATA = ("prior", "image_scale")  # what a run takes from its own recipe and images
+
+
+def take_weights(model, path):
+    """Give a built model the weights of a finished run, network by network: those of the same place and shape.
+
+    A network that the run does not have, or has with another number of layers, keeps its weights, and so does a layer
+    of another shape (the head of y for another number of classes).
+
+    Args:
+        model: a built `LatentModel`; its weights are set.
+        path: run directory.
+
+    Returns:
+        (int, list of str): how many weights were taken, and the paths of those that were not.
+
+    Raises:
+        InputError: no finished run there, or none of its weights fits.
+    """
+    source = load_model(Path(path))
+    taken, left = 0, []
+    for name in sorted(set(model.parts) - set(OF_THE_DATA)):
+        ours = getattr(model, name).weights
+        theirs = getattr(getattr(source, name, None), "weights", [])
+        fitting = [len(ours) == len(theirs) and mine.shape == theirs[at].shape for at, mine in enumerate(ours)]
+        for at, fits in enumerate(fitting):
+            if fits:
+                ours[at].assign(theirs[at])
+        taken += sum(fitting)
+        left += [mine.path for mine, fits in zip(ours, fitting, strict=True) if not fits]
+    if not taken:
+        raise InputError(
+            f"warm_start: no weight of the {type(source).__name__} in '{path}' fits this {type(model).__name__}; "
+            "accepted: a run with networks of the same layers and widths"
+        )
+    return taken, left
