@@ -171,12 +171,11 @@ def _training_images(recipe, model, dataset):
             raise InputError(f"labels={recipe.labels!r} was asked for, but {name} trains without labels")
         return dataset.train
     train = dataset.with_labels(recipe.labels, recipe.seed).train
-    if isinstance(train, data.Split):
-        known = 0 if train.labels is None else int((train.labels >= 0).sum())
-        if "labels" in model.brings and known < len(train):
-            raise InputError(f"{name} decodes with every image's label; {len(train) - known} training images have none")
-        if "labelled" in model.brings and not known:
-            raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
+    known = train.known if isinstance(train, data.Stream) else len(train.labelled())
+    if "labels" in model.brings and known < len(train):
+        raise InputError(f"{name} decodes with every image's label; {len(train) - known} training images have none")
+    if "labelled" in model.brings and not known:
+        raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
     return train
 
 

@@ -6,17 +6,19 @@ import zlib
 
 import numpy as np
 import pytest
+from conftest import model_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 import aae_tf
 from aae_tf import InputError, data
-from aae_tf.backend import tf
+from aae_tf.backend import keras, tf
 from aae_tf.data import streams
 from aae_tf.models import as_images
 from aae_tf.pixels import to_unit
 from aae_tf.serving import client
+from aae_tf.training import Trainer, sources
 
 
 def test_embedded_digits_are_stratified_disjoint_and_real(digits):
@@ -481,6 +483,42 @@ def test_no_held_out_image_of_a_stream_is_trained_on(few):
     assert streams.from_tf_data(source, memory_bytes=100).fingerprint() == found.fingerprint()
     other = source.map(lambda image, label: (image, (label + 1) % 10))
     assert streams.from_tf_data(other, memory_bytes=100).fingerprint() != found.fingerprint()
+
+
+@pytest.mark.parametrize("most", [10_000, 9])
+def test_a_stream_with_few_labels_is_traced_once_and_draws_labelled_images_alone(few, most, monkeypatch):
+    """Whether all labelled images are in memory or only some: then for the stretches that have none."""
+    monkeypatch.setattr(streams, "SAMPLE", most)
+    monkeypatch.setattr(streams, "SOME", 5)
+    images, labels = few[0], np.where(np.arange(400) % 20 < 2, few[1], -1)
+    labels[:150] = -1  # whole stretches without one
+    stream = streams.from_tf_data(tf.data.Dataset.from_tensor_slices((images, labels)), memory_bytes=100).train
+    assert len(stream.labelled) == (stream.known if most > 9 else 5) < 30
+    source = sources.Streamed(stream, 40, steps_per_stretch=2)
+    taught = {image.tobytes() for image in images[labels >= 0]}
+    for stretch in source.stretches(0, None):
+        rows = stretch.pool.rows[: int(stretch.pool.count)]
+        assert {image.tobytes() for image in tf.gather(stretch.pool.images, rows).numpy()} <= taught
+        assert (tf.gather(stretch.pool.labels, rows).numpy() >= 0).all()
+    recipe = aae_tf.recipes()["semi_supervised"].with_options(widths=(16,), discriminator_widths=(16,))
+    model = model_of(recipe)
+    optimizers = {update.state: keras.optimizers.SGD(0.01) for update in model.updates()}
+    trainer = Trainer(model, stream, optimizers, batch_size=40, jit_compile=False)
+    trainer.source = source
+    assert np.isfinite(trainer.fit(1)[0]["classification"])
+    assert trainer._stretch.experimental_get_tracing_count() <= (1 if most > 9 else 2)
+
+
+def test_what_learns_from_labels_refuses_a_stream_without(few):
+    unlabelled = tf.data.Dataset.from_tensor_slices((few[0], np.full(400, -1)))
+    partly = tf.data.Dataset.from_tensor_slices((few[0], np.where(np.arange(400) % 2, few[1], -1)))
+    for recipe, dataset, words in (
+        ("semi_supervised", unlabelled, "needs labels"),
+        ("style", partly, "training images have none"),
+    ):
+        found = streams.from_tf_data(dataset, memory_bytes=100)
+        with pytest.raises(InputError, match=words):
+            aae_tf.train(recipe, found, labels="all", progress=False)
 
 
 def test_streams_that_cannot_be_split_or_labelled_are_refused(few):

@@ -48,12 +48,16 @@ class Stream:
         count: images in an epoch.
         sample: `Split` of some of these images, in memory, for what compares with training images.
         digest: hash of all images and labels in their order.
+        known: how many of these images have labels.
+        labelled: `Split` of labelled ones, in memory: all, or a few where there are many. None without labels.
     """
 
     dataset: object
     count: int
     sample: Split
     digest: str = ""
+    known: int = 0
+    labelled: Split | None = None
 
     def __len__(self):
         return self.count

@@ -15,7 +15,8 @@ from aae_tf.data.dataset import Dataset, Split, Stream, split_own
 from aae_tf.errors import InputError
 
 MEMORY_BYTES = 2 * 1024**3
-SAMPLE = 10_000  # training images of a stream that are kept in memory
+SAMPLE = 10_000  # training images of a stream that are kept in memory, and labelled ones at most
+SOME = 256  # labelled images that are kept where there are more, for stretches without any
 WHAT = "the tf.data.Dataset's images"
 
 
@@ -79,17 +80,26 @@ def _stream(elements, labelled):
     held_out = max(1, min(count // 20, 5_000))
     sizes = [held_out, held_out, min(SAMPLE, count - 2 * held_out)]
     ends = np.sort(draws)[np.cumsum(sizes) - 1]
-    kept = _columns(marked.filter(lambda element: element["draw"] <= ends[-1]))
-    _refuse_another_order(found["mark"][draws <= ends[-1]], kept["mark"])
+    taught = np.sort(draws[(draws > ends[1]) & (found["label"] >= 0)]) if labelled else draws[:0]
+    most = len(taught) if len(taught) <= SAMPLE else SOME
+    last = taught[most - 1] if most else ends[1]  # labelled images up to this draw are kept
+
+    def is_kept(draw, label):
+        return (draw <= ends[-1]) | ((draw <= last) & (label >= 0)) if labelled else draw <= ends[-1]
+
+    kept = _columns(marked.filter(lambda element: is_kept(element["draw"], element["label"])))
+    _refuse_another_order(found["mark"][is_kept(draws, found["label"])], kept["mark"])
     part = np.searchsorted(ends, kept["draw"])
     labels = kept["label"].astype(np.int32) if labelled else None
-    validation, test, sample = (Split(kept["image"], labels).take(part == number) for number in range(3))
+    images = Split(kept["image"], labels)
+    validation, test, sample = (images.take(part == number) for number in range(3))
+    pool = images.take((kept["draw"] > ends[1]) & (kept["draw"] <= last) & (labels >= 0)) if labelled else None
     refuse_binary(sample.images, WHAT)
     training = drawn.filter(lambda element, draw: draw > ends[1]).map(
         lambda element, draw: {"image": element["image"], "label": _number(element["label"])}
     )
     digest = hashlib.blake2b(found["mark"][draws > ends[1]].tobytes(), digest_size=16).hexdigest()
-    stream = Stream(training, count - 2 * held_out, sample, digest)
+    stream = Stream(training, count - 2 * held_out, sample, digest, len(taught), pool)
     source = f"tf.data.Dataset, streamed; {held_out:,} images validate, {held_out:,} test, by a hash of their indices"
     return Dataset("own", stream, validation, test, names, source)
 

@@ -225,7 +225,7 @@ class Trainer:
             not finite (-1: none).
         """
         scalars = (stretch.offset, stretch.first, stretch.count, self.epoch)
-        arrays = (stretch.images, stretch.labels, stretch.labelled, stretch.rows)
+        arrays = (stretch.images, stretch.labels, stretch.pool, stretch.rows)
         totals, bad = self._stretch(*arrays, *(tf.constant(value, tf.int32) for value in scalars), tf.constant(totals))
         return totals.numpy(), bad.numpy()
 
@@ -248,7 +248,7 @@ class Trainer:
 
     # Steps, in the graph ------------------------------------------------------------------------------------
 
-    def _run_stretch(self, images, labels, labelled, rows, offset, first, count, epoch, totals):
+    def _run_stretch(self, images, labels, pool, rows, offset, first, count, epoch, totals):
         """Run steps first .. first + count; returns the epoch's summed losses and each phase's first non-finite step.
 
         The sums go from call to call (float32 [P], -1 for "all finite" in the second), so that they do not depend on
@@ -259,7 +259,7 @@ class Trainer:
             seed = fold(fold(self.seed, epoch), step)
             chosen = tf.gather(rows, step - offset)
             done = tf.cast(epoch, tf.float32) + tf.cast(step, tf.float32) / self.source.steps
-            losses = self._run_step(images, labels, labelled, chosen, seed, done)
+            losses = self._run_step(images, labels, pool, chosen, seed, done)
             if self.average is not None:
                 self.average.update(epoch * self.source.steps + step)
             bad = tf.where((bad < 0) & ~tf.math.is_finite(losses), step, bad)
@@ -270,21 +270,21 @@ class Trainer:
         _, totals, bad = tf.while_loop(lambda step, *_: step < first + count, one, start)
         return totals, bad
 
-    def _run_step(self, images, labels, labelled, rows, seed, done):
+    def _run_step(self, images, labels, pool, rows, seed, done):
         if self.replicas == 1:
-            batch = self._batch(images, labels, labelled, rows, seed, done)
+            batch = self._batch(images, labels, pool, rows, seed, done)
             return self._stacked(self.step(self.model, self.updates, self.optimizers, batch, seed))
         share = self.batch_size // self.replicas
 
-        def on_replica(images, labels, labelled, rows, seed, done):
+        def on_replica(images, labels, pool, rows, seed, done):
             number = tf.distribute.get_replica_context().replica_id_in_sync_group
             own = rows[number * share : (number + 1) * share]
             seed = fold(seed, number)
-            batch = self._batch(images, labels, labelled, own, seed, done)
+            batch = self._batch(images, labels, pool, own, seed, done)
             how = {"replicas": self.replicas, "compute": self._compile_gradient}
             return self._stacked(self.step(self.model, self.updates, self.optimizers, batch, seed, **how))
 
-        losses = self.strategy.run(on_replica, args=(images, labels, labelled, rows, seed, done))
+        losses = self.strategy.run(on_replica, args=(images, labels, pool, rows, seed, done))
         return self.strategy.reduce(tf.distribute.ReduceOp.MEAN, losses, axis=None)
 
     def _stacked(self, losses):
@@ -294,17 +294,17 @@ class Trainer:
         """Compile a gradient computation: with several replicas a collective must stay outside XLA."""
         return tf.function(gradient, jit_compile=True, autograph=False) if self.jit_compile else gradient
 
-    def _batch(self, images, labels, labelled, rows, seed, done):
+    def _batch(self, images, labels, pool, rows, seed, done):
         """Gather and scale a batch (a gather, not a slice: XLA would fuse a slice into the matrix product)."""
         batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows), "epoch": done}
         if self.views is not None:
             batch["views"] = self.views(batch["images"], fold(seed, 102))
         if "labelled" in self.model.brings:
-            drawn = tf.random.stateless_uniform(tf.shape(rows), fold(seed, 101), 0, tf.size(labelled), tf.int32)
-            chosen = tf.gather(labelled, drawn)
-            labelled = _scaled(tf.gather(images, chosen))
+            drawn = tf.random.stateless_uniform(tf.shape(rows), fold(seed, 101), 0, pool.count, tf.int32)
+            chosen = tf.gather(pool.rows, drawn)
+            labelled = _scaled(tf.gather(pool.images, chosen))
             batch["labelled_images"] = labelled if self.views is None else self.views(labelled, fold(seed, 103))
-            batch["labelled_labels"] = tf.gather(labels, chosen)
+            batch["labelled_labels"] = tf.gather(pool.labels, chosen)
         return batch
 
 

@@ -13,13 +13,29 @@ from aae_tf.backend import tf
 from aae_tf.errors import InputError
 
 
+class Pool(NamedTuple):
+    """Images with labels, of which each step draws a mini-batch.
+
+    Attributes:
+        images: uint8 [P, H, W, C].
+        labels: int32 [P].
+        rows: int32 [R], those of the images that have labels.
+        count: int32 [], how many of these rows count; what follows them only keeps the shape.
+    """
+
+    images: Any
+    labels: Any
+    rows: Any
+    count: Any
+
+
 class Stretch(NamedTuple):
     """Some steps of an epoch, ready for one compiled call.
 
     Attributes:
         images: uint8 [M, H, W, C].
         labels: int32 [M], -1 for unlabelled.
-        labelled: int32 [L], rows of the block that have labels (at least one row; row 0 if none has).
+        pool: `Pool`.
         rows: int32 [S, batch], rows of the block for each step of the block.
         offset: step of the epoch that rows[0] belongs to.
         first: first step of the epoch to run.
@@ -28,7 +44,7 @@ class Stretch(NamedTuple):
 
     images: Any
     labels: Any
-    labelled: Any
+    pool: Pool
     rows: Any
     offset: int
     first: int
@@ -52,7 +68,7 @@ class InMemory:
         self.batch_size, self.seed, self.count = batch_size, seed, len(split)
         labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
         self.images, self.labels = tf.constant(split.images), tf.constant(labels)
-        self.labelled = tf.constant(_labelled(labels))
+        self.pool = _pool(self.images, self.labels, len(split))
 
     def stretches(self, epoch, length):
         """Yield the stretches of an epoch (counted from 0); `length()` says how many steps the next should have."""
@@ -62,7 +78,7 @@ class InMemory:
         first = 0
         while first < self.steps:
             count = min(length(), self.steps - first)
-            yield Stretch(self.images, self.labels, self.labelled, rows, 0, first, count)
+            yield Stretch(self.images, self.labels, self.pool, rows, 0, first, count)
             first += count
 
 
@@ -82,6 +98,11 @@ class Streamed:
         self.steps = _steps(len(stream), batch_size)
         self.batch_size = batch_size
         self.block = min(steps_per_stretch, self.steps)
+        self.pool, self.pool_is_all = None, False
+        if stream.known:
+            self.pool_is_all = stream.known == len(stream.labelled)
+            images, labels = (tf.constant(array) for array in (stream.labelled.images, stream.labelled.labels))
+            self.pool = _pool(images, labels, len(stream.labelled))
         self.blocks = (
             stream.dataset.take(self.steps * batch_size).batch(self.block * batch_size).prefetch(tf.data.AUTOTUNE)
         )
@@ -97,12 +118,21 @@ class Streamed:
             images = tf.pad(images, [[0, missing], *[[0, 0]] * (images.shape.rank - 1)])
             labels = tf.pad(labels, [[0, missing]], constant_values=-1)
             first = number * self.block
-            yield Stretch(images, labels, tf.constant(_labelled(labels.numpy())), rows, first, first, count)
+            yield Stretch(images, labels, self._pool_of(images, labels), rows, first, first, count)
+
+    def _pool_of(self, images, labels):
+        """Return the labelled images in memory if those are all there are, or the block has none; else the block's."""
+        if self.pool is not None and (self.pool_is_all or not np.any(labels.numpy() >= 0)):
+            return self.pool
+        return _pool(images, labels, len(images))
 
 
-def _labelled(labels):
-    rows = np.flatnonzero(labels >= 0).astype(np.int32)
-    return rows if len(rows) else np.zeros(1, np.int32)
+def _pool(images, labels, size):
+    """Return the `Pool` of a block, its rows as many as the block has, so that a step is traced once for all blocks."""
+    rows = np.flatnonzero(labels.numpy() >= 0).astype(np.int32)
+    padded = np.zeros(size, np.int32)
+    padded[: len(rows)] = rows
+    return Pool(images, labels, tf.constant(padded), tf.constant(max(1, len(rows)), tf.int32))
 
 
 def _steps(count, batch_size):

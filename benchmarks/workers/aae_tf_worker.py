@@ -23,9 +23,7 @@ trainer = Trainer(model, data.Split(digits()), optimizers, BATCH, order=sys.argv
 def run_steps(count):
     source = trainer.source
     rows = next(source.stretches(0, lambda: 1)).rows
-    trainer.run_stretch(
-        Stretch(source.images, source.labels, source.labelled, rows, 0, 0, count), np.zeros(3, "float32")
-    )
+    trainer.run_stretch(Stretch(source.images, source.labels, source.pool, rows, 0, 0, count), np.zeros(3, "float32"))
 
 
 serve(run_steps)
