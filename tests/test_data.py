@@ -14,7 +14,7 @@ from PIL import Image
 import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import keras, tf
-from aae_tf.data import streams
+from aae_tf.data import Split, streams
 from aae_tf.models import as_images
 from aae_tf.pixels import to_unit
 from aae_tf.serving import client
@@ -248,10 +248,47 @@ def test_tf_data_that_does_not_fit_is_streamed_and_trains(few, tmp_path):
 def test_an_infinite_dataset_and_other_things_are_refused(few):
     with pytest.raises(InputError, match="infinite"):
         data.load(tf.data.Dataset.from_tensor_slices(few[0]).repeat())
-    with pytest.raises(InputError, match="a dict is not a dataset"):
-        data.load({"images": few[0]})
+    with pytest.raises(InputError, match="a set is not a dataset"):
+        data.load({"images"})
     with pytest.raises(InputError, match="unknown dataset 'mnits'"):
         data.load("mnits")
+
+
+@pytest.mark.parametrize("kind", ["arrays", "tf.data", "stream"])
+def test_parts_kept_apart_stay_apart(few, kind, monkeypatch):
+    mixed = np.random.default_rng(0).permutation(400)
+    images, labels = few[0][mixed], few[1][mixed]
+    names = np.array(list("abcdefghij"))[labels] if kind == "arrays" else labels
+    ends = {"train": slice(0, 300), "validation": slice(300, 340), "test": slice(340, 400)}
+    parts = {name: (images[part], names[part]) for name, part in ends.items()}
+    if kind != "arrays":
+        parts = {name: tf.data.Dataset.from_tensor_slices(part) for name, part in parts.items()}
+    monkeypatch.setattr(streams, "MEMORY_BYTES", 100_000 if kind == "stream" else 10**9)
+    found = data.load(parts)
+    assert pixels_of(found.validation) == pixels_of(Split(images[300:340]))
+    assert pixels_of(found.test) == pixels_of(Split(images[340:]))
+    assert found.classes == 10
+    by_image = {image.tobytes(): label for image, label in zip(images, labels, strict=True)}
+    assert all(by_image[image.tobytes()] == label for image, label in zip(*vars(found.test).values(), strict=True))
+    if kind == "stream":  # a stream's own held-out images are not trained on
+        assert len(found.train) == 300 - 2 * 15
+        return
+    assert pixels_of(found.train) == pixels_of(Split(images[:300]))
+    without = data.load({"train": parts["train"], "test": parts["test"]})
+    assert (len(without.train), len(without.validation), len(without.test)) == (270, 30, 60)
+
+
+def test_parts_that_do_not_fit_together_are_refused(few):
+    images, labels = few
+    for parts, words in (
+        ({"images": images}, "parts images were given; accepted: 'train' with"),
+        ({"train": few}, "accepted: 'train' with 'validation', 'test' or both"),
+        ({"train": few, "test": (images[:, ::2], labels)}, "'test' has images of shape"),
+        ({"train": few, "test": (images, labels + 1)}, "the class '10', which no training image has"),
+        ({"train": few, "test": np.random.rand(20, 5)}, "'test' is a table"),
+    ):
+        with pytest.raises(InputError, match=words):
+            data.load(parts)
 
 
 def test_an_npz_file(few, tmp_path):

@@ -35,7 +35,7 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
             'svhn_cropped', ...); a folder of images (`folder/class/*.png|jpg`, or flat) or an .npz file, as a path; an
             array [N, H, W(, C)], uint8 or float in [0, 1]; a `tf.data.Dataset`; a table: an array [N, D], a DataFrame,
             scipy sparse rows, or the path of a .csv, .tsv or .parquet file, or of a folder of those or of .npy files;
-            a pair (images or rows, labels); or a `Dataset`.
+            a pair (images or rows, labels); a dict of 'train', 'validation' and 'test', of images each; or a `Dataset`.
         image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
             them as they are.
         columns: how a table is read: a dict of the options in `aae_tf.data.tables.TableOptions`.
@@ -60,10 +60,12 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
 
 
 def _load_images(dataset, image_size):
-    from aae_tf.data import arrays, streams
+    from aae_tf.data import arrays, parts, streams
 
     if isinstance(dataset, Dataset):
         return _of_size(dataset, image_size)
+    if isinstance(dataset, dict):
+        return parts.from_parts(dataset, image_size)
     if isinstance(dataset, str | Path):
         return _load_text(dataset, image_size)
     if isinstance(dataset, np.ndarray):
@@ -76,7 +78,8 @@ def _load_images(dataset, image_size):
         return arrays.from_arrays(np.asarray(dataset), image_size=image_size)
     raise InputError(
         f"a {type(dataset).__name__} is not a dataset; accepted: a name, a folder, an array [N, H, W(, C)] or [N, D], "
-        "a DataFrame, a CSV or Parquet file, (images or rows, labels), or a tf.data.Dataset"
+        "a DataFrame, a CSV or Parquet file, (images or rows, labels), a tf.data.Dataset, or a dict of 'train', "
+        "'validation' and 'test'"
     )
 
 
