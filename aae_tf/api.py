@@ -98,11 +98,12 @@ def train(
     if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
         run_directory.write_labelled(out_dir, training)
     trainer.checkpoint_folder = out_dir / "checkpoints"
-    run = _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
-    if report:
-        _finish(run, split, console)
-    elif not (out_dir / "model.keras").exists():
-        run.save_model()
+    with run_directory.held(out_dir):
+        run = _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+        if report:
+            _finish(run, split, console)
+        elif not (out_dir / "model.keras").exists():
+            run.save_model()
     return run
 
 

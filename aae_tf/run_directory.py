@@ -4,6 +4,7 @@ A run's identity is its recipe, model and prior (as Keras serialises them), imag
 Another one is another run: never returned for it, never resumed from.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -17,6 +18,11 @@ from aae_tf.errors import InputError
 from aae_tf.files import write_beside, write_json
 from aae_tf.recipes import Recipe
 from aae_tf.training import checkpoints
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 
 def identity(recipe, model, dataset, policy, compiled):
@@ -149,6 +155,33 @@ def _write_record(out_dir, recipe, dataset, found, before):
         record["outcome"] = before["outcome"]
     write_json(out_dir / "model.json", {name: found[name] for name in ("model", "draws")})
     write_json(out_dir / "recipe.json", record)
+
+
+@contextlib.contextmanager
+def held(out_dir):
+    """A context in which this process alone trains into a run directory; the system lets go of it when a process dies.
+
+    Args:
+        out_dir: the run directory.
+
+    Raises:
+        InputError: another process holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        if fcntl is not None:
+            file = stack.enter_context(open(Path(out_dir) / ".lock", "a+"))
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                raise InputError(
+                    f"process {file.read().strip() or 'unknown'} is training into '{out_dir}'; wait for it, end it, or "
+                    "use another out_dir"
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+        yield
 
 
 def write_outcome(out_dir, outcome):

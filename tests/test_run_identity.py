@@ -1,6 +1,7 @@
 """A directory is one run: everything that decides its weights is compared before anything is trained or returned."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from conftest import QUICK, SMALL
 from PIL import Image
 
 import aae_tf
-from aae_tf import models, networks, priors
+from aae_tf import models, networks, priors, run_directory
 from aae_tf.backend import keras, tf, tfp
 
 tfd = tfp.distributions
@@ -20,6 +21,15 @@ pytestmark = pytest.mark.usefixtures("training_alone")
 
 def train(few, recipe="gaussian", **options):
     return aae_tf.train(recipe, few, **{**ONE, **options})
+
+
+def test_two_processes_do_not_train_into_one_directory(few, tmp_path):
+    run = train(few, out_dir=tmp_path / "run")
+    words = rf"process {os.getpid()} is training into '.*run'"
+    # to the system a lock of another open file is another process's
+    with run_directory.held(run.out_dir), pytest.raises(aae_tf.InputError, match=words):
+        train(few, out_dir=run.out_dir, epochs=2)
+    assert len(train(few, out_dir=run.out_dir, epochs=2).history) == 2
 
 
 def test_another_prior_is_another_run(few):

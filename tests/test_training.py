@@ -196,7 +196,30 @@ def test_a_checkpoint_cut_short_is_passed_over_for_the_one_before(few, tmp_path,
     make_trainer(few, tmp_path).fit(3)
     newest = tmp_path / "epoch-000003.npz"
     newest.write_bytes(newest.read_bytes()[:1000])
-    assert make_trainer(few, tmp_path).restore() == 2
+    with pytest.warns(UserWarning, match="epoch-000003.npz' is damaged"):
+        assert make_trainer(few, tmp_path).restore() == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*is damaged")
+def test_a_checkpoint_with_a_flipped_bit_is_noticed(tmp_path):
+    """Wherever it is: either nothing that is read has changed, or the checkpoint before it is taken."""
+    kept = {}
+    for epoch in (1, 2):
+        kept[epoch] = [tf.Variable(tf.random.stateless_normal([7, 5], [epoch, 0])), tf.Variable(epoch)]
+        checkpoints.save(tmp_path, epoch, kept[epoch], [{"epoch": 1}] * epoch, {"rates": [np.arange(3)]})
+    newest = tmp_path / "epoch-000002.npz"
+    whole, taken = newest.read_bytes(), set()
+    for bit in range(0, 8 * len(whole), 37):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        newest.write_bytes(damaged)
+        found = [tf.Variable(tf.zeros([7, 5])), tf.Variable(0)]
+        epoch, history, _ = checkpoints.restore(tmp_path, found)
+        taken.add(epoch)
+        assert len(history) == epoch
+        for variable, expected in zip(found, kept[epoch], strict=True):
+            np.testing.assert_array_equal(variable, expected)
+    assert taken == {1, 2}
 
 
 def test_another_models_checkpoint_is_refused(few, tmp_path):

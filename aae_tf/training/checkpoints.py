@@ -7,6 +7,7 @@ first.
 
 import json
 import re
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from aae_tf.errors import InputError
 from aae_tf.files import write_beside
 
 KEEP = 2
+DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
 def save(folder, epoch, variables, history, state=None):
@@ -34,6 +36,7 @@ def save(folder, epoch, variables, history, state=None):
     plain = _plain(state or {}, arrays)
     arrays["history"] = _text(history)
     arrays["state"] = _text(plain)
+    arrays["names"] = _text(sorted(arrays))
     write_beside(folder / f"epoch-{epoch:06d}.npz", lambda file: np.savez(file, **arrays))
     for old in _found(folder)[:-KEEP]:
         old.unlink(missing_ok=True)
@@ -55,11 +58,13 @@ def restore(folder, variables):
     for path in reversed(_found(folder)):
         try:
             with np.load(path) as arrays:
+                _refuse_renamed(arrays)
                 values = [arrays[name] for name in sorted(arrays.files) if name.startswith("v")]
                 history = json.loads(arrays["history"].tobytes())
                 state = _unplain(json.loads(arrays["state"].tobytes()), arrays) if "state" in arrays else {}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            continue  # cut short by a full disk or a copy: the one before it is whole
+        except DAMAGE as error:  # cut short by a full disk or a copy, or with a flipped bit: the one before is whole
+            warnings.warn(f"'{path}' is damaged ({error}) and passed over for the one before it", stacklevel=2)
+            continue
         expected = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != expected:
             raise InputError(f"'{path}' is the checkpoint of another model; use another out_dir")
@@ -67,6 +72,14 @@ def restore(folder, variables):
             variable.assign(value.astype(variable.dtype) if value.dtype != variable.dtype else value)
         return _epoch(path), history, state
     return 0, [], {}
+
+
+def _refuse_renamed(arrays):
+    """The archive's checksums are of what it holds, not of the names."""
+    known = re.compile(r"[va]\d{5}|history|state|names")
+    named = json.loads(arrays["names"].tobytes()) if "names" in arrays else None  # 0.1.0 had none
+    if not all(map(known.fullmatch, arrays.files)) or (named and named != sorted({*arrays.files} - {"names"})):
+        raise ValueError("its parts have other names")
 
 
 def latest_epoch(folder):
