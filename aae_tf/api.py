@@ -275,6 +275,8 @@ def _resolve(recipe, dataset, prior, model, options):
         raise InputError("model 'own' needs the object: train(model=...)")
     ORDERS.check("order", recipe.order)
     dtype_policy(recipe.precision)
+    if isinstance(dataset, data.Dataset) and recipe.columns:
+        raise InputError(f"columns.{next(iter(recipe.columns))} was set, but the Dataset is read; give it to data.load")
     dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size, recipe.columns)
     if recipe.views and dataset.columns is not None:
         raise InputError(f"recipe '{recipe.name}' is trained on views, which are of images and not of rows")

@@ -28,7 +28,8 @@ class RunEstimator(BaseEstimator):
         image_shape: (H, W) or (H, W, C) of the images that rows [N, H W C] are; None: rows are vectors, and images are
             given as [N, H, W(, C)].
         options: dict of further arguments of `aae_tf.train`: options of the recipe, `jit_compile`, `progress`, ...;
-            None for none.
+            None for none. Rows are real numbers unless `columns` says otherwise: `{"columns": {"counts": "all"}}`, or
+            of single ones by the names x0, x1, ...
         random_state: int or `RandomState`, for the seed of everything random; None: the recipe's seed.
 
     Attributes:
@@ -61,8 +62,10 @@ class RunEstimator(BaseEstimator):
 
     def _train(self, elements, classes=None, **more):
         """Train on all the elements but those that `_held_out` keeps back."""
-        dataset = self._held_out(data.load(elements if classes is None else (elements, classes)))
-        given = {"latent_dim": self.latent_dim, "epochs": self.epochs, **(self.options or {}), **more}
+        options = dict(self.options or {})
+        columns = options.pop("columns", None)
+        dataset = self._held_out(data.load(elements if classes is None else (elements, classes), columns=columns))
+        given = {"latent_dim": self.latent_dim, "epochs": self.epochs, **options, **more}
         given = {name: value for name, value in given.items() if value is not None}
         if self.random_state is not None:
             given["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))

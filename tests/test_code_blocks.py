@@ -58,14 +58,14 @@ def small(monkeypatch):
 
     def quick(*args, **options):
         networks = {} if "model" in options else NETWORKS
-        return train(*args, progress=False, **{"report": False, **options, **networks, "epochs": 1})
+        return train(*args, progress=False, **{**options, **networks, "epochs": 1})
 
     monkeypatch.setattr("aae_tf.train", quick)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("language", "text"), blocks())
-def test_block(language, text, few, small, server, tmp_path):
+def test_block(language, text, few, small, training_alone, server, tmp_path):
     shutil.copytree(ROOT / "saved_models", "saved_models")
     photos = tmp_path / "photos"
     photos.mkdir()

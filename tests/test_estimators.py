@@ -83,6 +83,13 @@ def test_images_do_as_well_as_rows(rows, few):
     assert images.inverse_transform(images.transform(few[0][:3])).shape == (3, 28, 28, 1)
 
 
+def test_rows_may_be_counts():
+    counts = np.random.default_rng(0).poisson(4, (60, 4))
+    fitted = aae_tf.AAETransformer(options={**TINY["options"], "columns": {"counts": "all"}}, epochs=1).fit(counts)
+    assert fitted.run_.model.image_scale.kinds == ("count",)
+    assert fitted.transform(counts).shape == (60, 2)
+
+
 def test_a_class_from_some_labels(classifier, rows):
     assert list(classifier.classes_) == [10 * digit for digit in range(10)]
     unlabelled = slice(None, None, 2)

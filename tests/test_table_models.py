@@ -304,6 +304,43 @@ def test_defaults_of_tables_go_by_rows_and_columns_and_leave_what_is_given():
 
 
 @pytest.mark.usefixtures("training_alone")
+def test_models_that_read_labels_are_asked_about_a_file_with_them(wine, tmp_path, capsys):
+    wine.drop(columns="cases").to_csv("wine.csv", index=False)
+    quick = ["--epochs", "1", "--set", "widths=8", "--set", "discriminator_widths=8", "--set", "columns.real=all"]
+    assert run_command("train", "style", "--dataset", "wine.csv", "--label", "target", "--out", "run", *quick) == 0
+    assert run_command("reconstruct", "run", "wine.csv", "--labels", "0,1", "--out", "a.npz") == 0
+    capsys.readouterr()
+    assert run_command("reconstruct", "run", "wine.csv", "--out", "b.npz") == 2
+    assert "needs each row's label; give --labels, or 'labels' in 'wine.csv'" in capsys.readouterr().err
+    wine.drop(columns="cases").assign(labels=np.arange(len(wine)) % 2).to_csv("labels.csv", index=False)
+    assert run_command("reconstruct", "run", "labels.csv", "--out", "c.npz") == 0
+    with np.load("a.npz") as one, np.load("c.npz") as other:
+        np.testing.assert_array_equal(one["outputs"], other["outputs"])
+    (tmp_path / "parts").mkdir()
+    for number, part in enumerate((wine[:100], wine[100:])):
+        part.to_parquet(tmp_path / "parts" / f"{number}.parquet")
+    assert run_command("encode", "run", "parts", "--out", "codes.csv") == 0
+    assert len((tmp_path / "codes.csv").read_text().splitlines()) == 179
+
+
+def test_a_small_table_is_trained_measured_and_mapped(tmp_path):
+    """Fewer rows than a mini-batch, and held-out ones too few for ten neighbours."""
+    rows = np.random.default_rng(0).normal(size=(15, 3))
+    options = {**QUICK, "epochs": 1, "widths": (8,), "discriminator_widths": (8,)}
+    labelled = (np.repeat(rows, 8, 0), np.arange(120) % 2)
+    for recipe, given, more in (("gaussian", rows, {}), ("reduction", labelled, {"labels": "all", "clusters": 2})):
+        run = aae_tf.train(recipe, given, out_dir=tmp_path / recipe, report=False, **options, **more)
+        measures = run.evaluate(likelihood_samples=0)["measures"]
+        assert np.isfinite([measure["value"] for measure in measures.values()]).all()
+
+
+def test_columns_of_a_loaded_dataset_cannot_be_set_anew(wine, tmp_path):
+    found = data.load(wine, columns={"label": "target", "counts": "cases"})
+    with pytest.raises(InputError, match=r"columns.drop was set, but the Dataset is read"):
+        aae_tf.train("gaussian", found, columns={"drop": "ash"}, out_dir=tmp_path / "run", **QUICK)
+
+
+@pytest.mark.usefixtures("training_alone")
 def test_the_command_line_trains_on_a_file(wine, tmp_path, capsys):
     wine.drop(columns="cases").to_csv("wine.csv", index=False)
     quick = ["--epochs", "1", "--set", "widths=8", "--set", "discriminator_widths=8", "--out", "run"]

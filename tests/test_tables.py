@@ -105,6 +105,54 @@ def test_missing_values_are_refused_or_imputed_by_training_rows(mixed):
         whole.columns.encode(rows)
 
 
+def test_suffixes_may_be_capitals_and_tabs_separate(wine, tmp_path):
+    expected = data.load(wine, columns={"label": "target"})
+    wine.to_csv(tmp_path / "WINE.CSV", index=False)
+    wine.to_csv(tmp_path / "wine.TSV", index=False, sep="\t")
+    wine.to_parquet(tmp_path / "wine.PARQUET")
+    for name in ("WINE.CSV", "wine.TSV", "wine.PARQUET"):
+        found = data.load(str(tmp_path / name), columns={"label": "target", "real": "all"})
+        np.testing.assert_allclose(found.train.images, expected.train.images, rtol=1e-6)
+
+
+def test_classes_are_those_that_there_are_and_labels_may_be_missing(wine):
+    rows = wine.drop(columns="target")
+    quality = wine.target.map({"a": 3, "b": 5, "c": 8})
+    for found in (data.load(wine.assign(target=quality), columns={"label": "target"}), data.load((rows, quality))):
+        assert found.class_names == ("3", "5", "8")
+        assert set(found.train.labels) == {0, 1, 2}
+    some = wine.target.where(wine.index % 2 == 0)
+    for found in (data.load(wine.assign(target=some), columns={"label": "target"}), data.load((rows, some))):
+        assert found.class_names == ("a", "b", "c")
+        assert sum((part.labels < 0).sum() for part in (found.train, found.validation, found.test)) == 89
+
+
+def test_rows_to_ask_about_are_held_to_what_their_columns_are(mixed):
+    rows = mixed.drop(columns="target")[:3]
+    columns = data.load(mixed, columns=COUNTS | {"missing": "mean"}).columns
+    for wrong, words in (
+        (rows.assign(cases=[1, -2, 3]), "'cases' holds -2, a count; accepted: whole numbers from 0"),
+        (rows.assign(cases=1.5), "'cases' holds 1.5"),
+        (rows.assign(red=7), "'red' holds 7, a binary; accepted: 0 or 1"),
+        (rows.assign(body="pale"), "accepted: light, strong"),
+        (rows[:0], "a table without rows"),
+    ):
+        with pytest.raises(InputError, match=words):
+            columns.encode(wrong)
+    one = rows[:1].astype(object).assign(hue=None)  # as a request of one row comes
+    assert np.isfinite(columns.encode(one)).all()
+    soft = columns.encode(rows) * 0.5  # what a model gives can be given back
+    np.testing.assert_array_equal(columns.encode(soft), soft)
+
+
+def test_masked_values_are_missing_and_large_codes_stay_apart():
+    rows = np.ma.masked_equal(np.where(np.arange(60).reshape(20, 3) % 7, np.random.rand(20, 3), -9999), -9999)
+    with pytest.raises(InputError, match="missing values in x0"):
+        data.load(rows)
+    codes = pd.DataFrame({"a": np.random.rand(20), "k": 10**15 + np.arange(20) % 3})
+    assert data.load(codes, columns={"categorical": "k"}).columns.columns[1].categories[2] == "1000000000000002"
+
+
 def test_a_column_of_objects_is_what_it_holds(wine):
     """Gaps turn truth values and whole numbers into objects."""
     gaps = wine.index % 7 == 0
@@ -152,6 +200,16 @@ def test_tables_of_scikit_learn_have_names(name, classes):
         (lambda f: f.rename(columns={"hue": "ash"}), {}, "several columns have one name: ash"),
         (lambda f: f[["target"]], {}, "no columns but those left out"),
         (lambda f: f[:9], {}, "at least 10"),
+        (lambda f: f[:0], {}, "have no rows"),
+        (lambda f: f.assign(same="a", true=True), {}, r"the same in all rows of same, true; .*columns.drop=same,true"),
+        (lambda f: f.assign(cases=10**9), {"counts": "cases"}, "counts up to 1e.09, whose probabilities float32"),
+        (lambda f: f.assign(t=1.7e9 + f.hue), {}, r"'t' lies too far from 0 for float32 \(about 1.7e.09"),
+        (lambda f: f, {"real": "hue", "drop": "hue"}, r"'hue' is named in several .* \(real, drop\)"),
+        (lambda f: f, {"drop": "target"}, r"'target' is named in several .* \(drop, label\)"),
+        (lambda f: f, {"label": "all"}, "label names all"),
+        (lambda f: f.assign(target=None), {}, "no row has a label in 'target'"),
+        (lambda f: f, {"missing": "zero"}, "accepted: refuse, mean, median"),
+        (lambda f: f, {"labels": "hue"}, "unknown option of columns 'labels'"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(change, options, message, wine):
@@ -172,6 +230,14 @@ def test_files_that_are_no_tables_are_refused(wine, tmp_path):
     wine[["hue", "ash"]].to_csv(tmp_path / "2.csv")
     with pytest.raises(InputError, match=r"'2.csv' has other columns than '1.csv'"):
         data.load(tmp_path)
+    (tmp_path / "twice.csv").write_text("a,a\n" + "1.5,2.5\n3.5,1.5\n" * 8)
+    with pytest.raises(InputError, match="several columns have one name: a"):
+        data.load(tmp_path / "twice.csv")
+    (tmp_path / "more.csv").write_text("a,b\n" + "0.5,1.5,2.5\n1.5,3.5,0.5\n" * 8)
+    with pytest.raises(InputError, match="lines have more fields than the header has names"):
+        data.load(tmp_path / "more.csv")
+    with pytest.raises(InputError, match="'wine' is read as it is"):
+        data.load("wine", columns={"drop": "hue"})
     for given, options, message in (
         (np.zeros((20, 8, 8)), {"label": "hue"}, "the data is no table"),
         (np.random.rand(20, 5), {"label": "hue"}, "an array has no names"),

@@ -53,7 +53,12 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
     elif isinstance(dataset, str | Path) and dataset not in DATASETS and table_files.is_table_path(dataset):
         found = tables.from_path(Path(dataset).expanduser(), columns)
     elif columns and not isinstance(dataset, Dataset):
-        raise InputError(f"columns.{next(iter(columns))} was set, but the data is no table")
+        why = (
+            f"'{dataset}' is read as it is"
+            if isinstance(dataset, str) and dataset in DATASETS
+            else "the data is no table"
+        )
+        raise InputError(f"columns.{next(iter(columns))} was set, but {why}")
     else:
         return _load_images(dataset, image_size)
     return _of_size(found, image_size)

@@ -105,7 +105,7 @@ def check_labels(labels, count):
     """Return labels as int32 [N], and the name of each class.
 
     Args:
-        labels: class names or whole numbers [N]; -1 marks an unlabelled image.
+        labels: class names or whole numbers [N]; -1, or None among names, marks an unlabelled image.
         count: number of images, N.
 
     Returns:
@@ -120,8 +120,11 @@ def check_labels(labels, count):
     if labels.ndim != 1 or len(labels) != count:
         raise InputError(f"labels have shape {labels.shape} for {count} images; accepted: one label an image")
     if labels.dtype.kind in "US" or labels.dtype == object:
-        names, codes = np.unique(labels.astype(str), return_inverse=True)
-        return codes.astype(np.int32), tuple(str(name) for name in names)
+        known = np.array([each is not None and each == each for each in labels], bool)  # None and NaN have no name
+        names, found = np.unique(labels[known].astype(str), return_inverse=True)
+        codes = np.full(count, -1, np.int32)
+        codes[known] = found
+        return codes, tuple(str(name) for name in names)
     if not np.all(np.isfinite(labels)) or np.any(labels != np.rint(labels)) or np.any(labels < -1):
         raise InputError("labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names")
     labels = labels.astype(np.int64)

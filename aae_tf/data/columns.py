@@ -127,6 +127,8 @@ class Columns:
             raise InputError(
                 f"the table's columns are in another order, {listed(given)}; accepted: {listed(self.names)}"
             )
+        if not len(frame):
+            raise InputError("a table without rows was given; accepted: one row or more")
         raw = raw_columns(frame)
         return np.concatenate([encoded(column, each) for column, each in zip(self.columns, raw, strict=True)], 1)
 
@@ -175,7 +177,10 @@ class RawColumn:
         """Return the values as names, object array [N] of str, None where missing; whole numbers without a point."""
         if self.type == "text":
             return self.values
-        return np.array([None if np.isnan(value) else f"{value:.15g}" for value in self.values], object)
+        texts = (f"{value:.0f}" if value == np.rint(value) else f"{value:.15g}" for value in self.values)
+        return np.array(
+            [None if np.isnan(value) else text for value, text in zip(self.values, texts, strict=True)], object
+        )
 
 
 def as_frame(table):
@@ -197,6 +202,8 @@ def raw_columns(frame):
 def _raw(name, series):
     from pandas.api import types
 
+    if types.is_object_dtype(series.dtype) and series.isna().all():
+        return RawColumn(name, "real", np.full(len(series), np.nan))
     if types.is_object_dtype(series.dtype):
         series = series.convert_dtypes()  # numbers, truth values with gaps
     dtype = series.dtype
@@ -226,16 +233,29 @@ def encoded(column, raw):
         if raw.type == "text":
             text = next((each for each in raw.values if each is not None), "")
             raise InputError(f"column '{column.name}' holds text ({text!r}) where numbers were; accepted: numbers")
+        _refuse_other_values(column, raw.values[~raw.unknown])
         return raw.values.astype("float32")[:, None]
     texts, known = raw.as_text(), {name: number for number, name in enumerate(column.categories)}
     strange = sorted({text for text in texts if text is not None and text not in known})
     if strange:
         raise InputError(f"column '{column.name}' holds {listed(strange)}; accepted: {listed(column.categories)}")
     unknown = raw.unknown
-    codes = np.array([0 if text is None else known[text] for text in texts])
+    codes = np.array([0 if text is None else known[text] for text in texts], int)
     entries = np.eye(len(known), dtype="float32")[codes]
     entries[unknown] = np.nan
     return entries
+
+
+def _refuse_other_values(column, values):
+    """Refuse numbers that a count, or a yes or no, cannot be."""
+    whole = values == np.rint(values)
+    allowed = {
+        "count": (whole & (values >= 0), "whole numbers from 0"),
+        "binary": (whole & (abs(values - 0.5) < 1), "0 or 1"),
+    }
+    fine, accepted = allowed.get(column.kind, (whole | True, ""))
+    if not fine.all():
+        raise InputError(f"column '{column.name}' holds {values[~fine][0]:g}, a {column.kind}; accepted: {accepted}")
 
 
 def listed(names, most=6):

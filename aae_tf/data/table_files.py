@@ -1,5 +1,6 @@
 """Files that hold tables: CSV, Parquet, .npy, and folders of them."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,37 @@ TABLE_FILES = (".csv", ".tsv", ".parquet")
 COLUMNS_AT_ONCE = 16  # of Parquet files, in memory
 
 
-def is_table_path(path):
+def is_table_path(path, *suffixes):
     """Return whether a path is of a table: a CSV or Parquet file, or a folder of those or of .npy files.
 
     Args:
         path: str or Path.
+        *suffixes: of files that count in a folder; by default all of these.
     """
     path = Path(path).expanduser()
     if path.is_dir():
-        return any(child.suffix in (*TABLE_FILES, ".npy") for child in path.iterdir())
-    return path.suffix in TABLE_FILES
+        return any(child.suffix.lower() in (suffixes or (*TABLE_FILES, ".npy")) for child in path.iterdir())
+    return path.suffix.lower() in TABLE_FILES
+
+
+def table_files(path):
+    """Return the files of a table: one, or those of a folder in the order of their names; a list of Path.
+
+    Args:
+        path: Path of a file, or of a folder of files of one kind.
+
+    Raises:
+        InputError: nothing is there, or files of several kinds.
+    """
+    if not path.exists():
+        raise InputError(f"there is no file '{path}'")
+    if not path.is_dir():
+        return [path]
+    files = sorted(child for child in path.iterdir() if child.suffix.lower() in (*TABLE_FILES, ".npy"))
+    kinds = sorted({file.suffix.lower() for file in files})
+    if len(kinds) > 1:
+        raise InputError(f"'{path}' holds files of several kinds ({', '.join(kinds)}); put one in a folder")
+    return files
 
 
 def read_path(path):
@@ -32,15 +54,8 @@ def read_path(path):
     Raises:
         InputError: nothing is there, or a file that cannot be read.
     """
-    if not path.exists():
-        raise InputError(f"there is no file '{path}'")
-    files = [path]
-    if path.is_dir():
-        kinds = {child.suffix for child in path.iterdir()} & {*TABLE_FILES, ".npy"}
-        if len(kinds) > 1:
-            raise InputError(f"'{path}' holds files of several kinds ({', '.join(sorted(kinds))}); put one in a folder")
-        files = sorted(path.glob(f"*{kinds.pop()}"))
-    return {".npy": _read_npy, ".parquet": ParquetFiles}.get(files[0].suffix, read_frames)(files)
+    files = table_files(path)
+    return {".npy": _read_npy, ".parquet": ParquetFiles}.get(files[0].suffix.lower(), read_frames)(files)
 
 
 class ParquetFiles:
@@ -107,13 +122,24 @@ def read_frames(files):
 
 
 def _read(file, columns=None):
-    pandas = need_pandas()
+    pandas, kind = need_pandas(), file.suffix.lower()
     try:
-        if file.suffix == ".parquet":
+        if kind == ".parquet":
             return pandas.read_parquet(file, columns=columns, dtype_backend="numpy_nullable")
-        return pandas.read_csv(file, sep="\t" if file.suffix == ".tsv" else ",", dtype_backend="numpy_nullable")
-    except (OSError, ValueError, ImportError) as error:
+        separator = "\t" if kind == ".tsv" else ","
+        with open(file, newline="", encoding="utf-8-sig") as lines:
+            names = next(csv.reader(lines, delimiter=separator), [])
+        frame = pandas.read_csv(file, sep=separator, dtype_backend="numpy_nullable")
+    except (OSError, ValueError, ImportError, csv.Error) as error:
         raise _unreadable(file, error) from None
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise InputError(f"'{file}': several columns have one name: {listed(sorted(set(twice)))}")
+    if not isinstance(frame.index, pandas.RangeIndex):
+        raise InputError(
+            f"'{file}': lines have more fields than the header has names ({len(names)}); name every column"
+        )
+    return frame
 
 
 def need_pandas():

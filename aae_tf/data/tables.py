@@ -14,10 +14,11 @@ from aae_tf.data.checks import check_labels
 from aae_tf.data.columns import Column, Columns, RawColumn, as_frame, counted, encoded, listed, raw_columns
 from aae_tf.data.dataset import Split, split_own
 from aae_tf.data.table_files import ParquetFiles, read_path
-from aae_tf.errors import InputError
+from aae_tf.errors import InputError, check_choice
 from aae_tf.options import Choices, options_of
 
 MOST_BYTES = 2 * 1024**3  # of rows in memory
+MOST_COUNTED = 1_000_000
 MOST_CATEGORIES = 50  # of a text column that nobody said is a category
 ALL = "all"
 
@@ -55,6 +56,22 @@ class TableOptions:
 TABLE_OPTIONS = options_of(TableOptions)
 
 
+def read_options(given):
+    """Return options as `TableOptions` takes them: "a,b" for several columns, a name alone for one.
+
+    Args:
+        given: dict of the attributes of `TableOptions`.
+
+    Raises:
+        InputError: an unknown name, or a value that is not accepted.
+    """
+    for name in given:
+        check_choice("option of columns", name, TABLE_OPTIONS)
+    several = {name for name, option in TABLE_OPTIONS.items() if option.kind is not str}  # names may hold brackets
+    parts = {name: given[name].split(",") for name in several & given.keys() if isinstance(given[name], str)}
+    return {name: TABLE_OPTIONS[name].read(parts.get(name, each)) for name, each in given.items()}
+
+
 def from_table(table, labels=None, options=None, what="own rows"):
     """Return a `Dataset` of rows.
 
@@ -68,23 +85,26 @@ def from_table(table, labels=None, options=None, what="own rows"):
     Raises:
         InputError: columns that cannot be used, or whole numbers of which nobody said what they are.
     """
-    options = TableOptions(**(options or {}))
+    options = TableOptions(**read_options(options or {}))
     names, columns_of = _given(table, options.label)
     _check_names(names, options)
     if options.label and labels is not None:
         raise InputError(f"label='{options.label}' was set, but labels are given beside the rows; give one of them")
     classes, columns, parts, refused = (), [], [], _Refused()
     for raw in columns_of([name for name in names if name not in options.drop]):  # a column at a time in memory
+        if not len(raw.values):
+            raise InputError(f"{what} have no rows; at least 10 are needed")
         if raw.name == options.label:
             labels, classes = _labels(raw)
         elif refused.usable(raw, options):
             columns.append(_column(raw, options))
+            _refuse_rounded(columns[-1], raw)
             parts.append(encoded(columns[-1], raw))
     refused.check()
     if not parts:
         raise InputError("the table has no columns but those left out")
     if labels is not None and not options.label:
-        labels, classes = check_labels(labels, len(parts[0]))
+        labels, classes = _compact(*check_labels(labels, len(parts[0])))
     columns, firsts = Columns(tuple(columns)), np.cumsum([0, *(part.shape[1] for part in parts[:-1])])
     rows = np.concatenate(parts, 1)
     del parts
@@ -132,9 +152,15 @@ def _check_names(names, options):
     named = {option: getattr(options, option) for option in ("real", "counts", "categorical", "drop")}
     named["label"] = (options.label,) if options.label else ()
     for option, wanted in named.items():
-        strange = [name for name in wanted if name not in (*names, ALL)]
+        known = (*names, ALL) if option in ("real", "counts", "categorical") else names
+        strange = [name for name in wanted if name not in known]
         if strange:
             raise InputError(f"{option} names {listed(strange)}; the table has {listed(names)}")
+    every = [name for wanted in named.values() for name in wanted if name != ALL]
+    twice = next((name for name in every if every.count(name) > 1), None)
+    if twice is not None:
+        said = ", ".join(option for option, wanted in named.items() if twice in wanted)
+        raise InputError(f"'{twice}' is named in several of the options of columns ({said}); name it once")
 
 
 def _rows_of_array(table):
@@ -147,19 +173,21 @@ def _rows_of_array(table):
             )
         table = table.toarray()
     rows = np.asarray(table)
+    masked = np.ma.getmaskarray(table) if isinstance(table, np.ma.MaskedArray) else None
     types = {"f": "real", "i": "whole", "u": "whole", "b": "truth"}
     if rows.ndim != 2 or 0 in rows.shape:
         raise InputError(f"rows of shape {rows.shape} were given; accepted: [N, D]")
     if rows.dtype.kind not in types:
         raise InputError(f"rows of dtype {rows.dtype} were given; accepted: numbers, or a DataFrame for text")
-    return rows, types[rows.dtype.kind]
+    kind = types[rows.dtype.kind]
+    return rows if masked is None else np.where(masked, np.nan, rows), kind
 
 
 class _Refused:
     """What is wrong with the columns of a table, gathered so that one line names all of them."""
 
     def __init__(self):
-        self.empty, self.unsaid, self.count, self.constant = [], [], 0, 0
+        self.empty, self.unsaid, self.same, self.count, self.constant = [], [], [], 0, 0
 
     def usable(self, raw, options):
         """Return whether a column can be used; note why not."""
@@ -168,7 +196,10 @@ class _Refused:
         if not len(known):
             self.empty.append(raw.name)
             return False
-        self.constant += bool(np.all(known == known[0]))
+        constant = bool(np.all(known == known[0]))
+        self.constant += constant
+        if constant and raw.type in ("text", "truth"):  # of numbers the scale says so, of the training rows
+            self.same.append(raw.name)
         if raw.type == "whole" and options.kind_of(raw) is None:
             self.unsaid.append(raw.name)
             return False
@@ -188,6 +219,9 @@ class _Refused:
                 f"every one of the {self.count} columns is the same in all rows, so there is nothing to learn (of "
                 "images, reshape flat rows to height and width)"
             )
+        if self.same:
+            leave = ",".join(self.same[:6])
+            raise InputError(f"the same in all rows of {listed(self.same)}; leave them out (columns.drop={leave})")
         if self.unsaid:
             first = self.unsaid[0]
             raise InputError(
@@ -205,6 +239,11 @@ def _column(raw, options):
     kind = said or {"real": "real", "truth": "binary", "text": "category"}[raw.type]
     if kind == "count" and not _whole(raw.values):
         raise InputError(f"column '{name}' is said to hold counts, but not all of it are whole numbers from 0")
+    if kind == "count" and np.nanmax(raw.values) > MOST_COUNTED:
+        raise InputError(
+            f"column '{name}' holds counts up to {np.nanmax(raw.values):g}, whose probabilities float32 cannot tell; "
+            f"accepted: at most {MOST_COUNTED:,}, or as real numbers (columns.real={name})"
+        )
     return Column(name, kind, _categories(raw, said is not None) if kind == "category" else ())
 
 
@@ -223,13 +262,35 @@ def _whole(values):
     return bool(np.all((known >= 0) & (known == np.rint(known))))
 
 
+def _refuse_rounded(column, raw):
+    """Rows are float32: a number far from 0 beside its spread (seconds since 1970) loses what tells it from others."""
+    known = raw.values[~raw.unknown] if column.kind == "real" else np.zeros(1)
+    lost = np.abs(known - known.astype("float32")).max()
+    if lost > 0.001 * known.std() > 0:
+        raise InputError(
+            f"column '{column.name}' lies too far from 0 for float32 (about {known.mean():.6g}, spread "
+            f"{known.std():.3g}): up to {lost:.2g} would be lost; subtract a constant first, or leave it out "
+            f"(columns.drop={column.name})"
+        )
+
+
 def _labels(raw):
     """Return a label column as int32 [N], -1 where it is missing, and the names of the classes."""
     known = ~raw.unknown
+    if not known.any():
+        raise InputError(f"no row has a label in '{raw.name}'")
     codes, names = check_labels(raw.values[known], known.sum())
     labels = np.full(len(known), -1, np.int32)
     labels[known] = codes
-    return labels, names
+    return _compact(labels, names)
+
+
+def _compact(labels, names):
+    """Return labels and names of the classes that there are: of a column 3, 5, 8 three, and not nine."""
+    there = np.unique(labels[labels >= 0])
+    codes = np.full(len(names) + 1, -1, np.int32)  # the last one is that of -1
+    codes[there] = np.arange(len(there))
+    return codes[labels], tuple(names[each] for each in there)
 
 
 def _filled(data, how):

@@ -18,13 +18,13 @@ def map_quality(images, places, labels=None, neighbours=10):
 
     Returns:
         dict with 'trustworthiness' in [0, 1] (Venna and Kaski, 2001: are neighbours on the map neighbours in the
-        data?) and, with labels, 'nearest_accuracy' (five-fold, nearest neighbours on the map).
+        data?) and, with at least ten labels, 'nearest_accuracy' (five-fold, nearest neighbours on the map).
     """
     quality = {
         "trustworthiness": float(trustworthiness(images, places, n_neighbors=min(neighbours, len(images) // 2 - 1)))
     }
-    if labels is not None:
-        voters = KNeighborsClassifier(neighbours)
+    if labels is not None and len(labels) >= 10:
+        voters = KNeighborsClassifier(min(neighbours, len(labels) // 2))
         quality["nearest_accuracy"] = float(
             cross_val_score(voters, places, labels, cv=KFold(5, shuffle=True, random_state=0)).mean()
         )

@@ -137,7 +137,8 @@ def copying(samples, train, held_out, seed=0):
         seed: seed of the halves.
 
     Returns:
-        float: about 1 (or above) without memorising, near 0 for copies.
+        float: about 1 (or above) without memorising, near 0 for copies; inf or NaN where most held-out images are
+        themselves among the training images.
 
     Reference:
         After the three-sample test of Meehan, Chaudhuri and Dasgupta, 2020, arXiv 2004.05675.
@@ -149,4 +150,5 @@ def copying(samples, train, held_out, seed=0):
         to_train, to_unseen = (nearest(images, others)[1] for others in (train, unseen))
         return np.median(to_train / np.maximum(to_unseen, 1e-12))
 
-    return float(ratio(samples) / ratio(honest[: max(len(samples), 1)]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(ratio(samples) / ratio(honest[: max(len(samples), 1)]))

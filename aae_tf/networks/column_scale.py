@@ -75,9 +75,10 @@ class ColumnScale(keras.layers.Layer):
             shift[number], spread[number] = self._place(np.log1p(values) if number in counts else values)
         constant = np.array(self.columns.entries)[spread == 0]
         if len(constant):
+            unscaled = "" if (spread[counts] == 0).any() else ", or do not scale (scale=none)"
             raise InputError(
                 f"the same number in all training rows of {listed(constant)}; leave it out "
-                f"(columns.drop={','.join(constant[:6])}), or do not scale (scale=none)"
+                f"(columns.drop={','.join(constant[:6])}){unscaled}"
             )
         self.shift.assign(shift)
         self.spread.assign(spread)

@@ -128,18 +128,12 @@ def _prior(prior, part, value):
 
 def _reading(current, part, value):
     """Return how a table is read, changed: one of its options, or as a whole."""
-    from aae_tf.data.tables import TABLE_OPTIONS
+    from aae_tf.data.tables import read_options
 
     if not part and not isinstance(value, dict):
         raise InputError(f"columns={value!r} cannot be read; accepted: columns.NAME=VALUE, or a dict")
     value = {**current, part: value} if part else value
-    for name in value:
-        check_choice("option of columns", name, TABLE_OPTIONS)
-    several = {name for name, option in TABLE_OPTIONS.items() if option.kind is not str}  # names may hold brackets
-    given = {
-        name: each.split(",") if name in several and isinstance(each, str) else each for name, each in value.items()
-    }
-    return {name: TABLE_OPTIONS[name].read(each) for name, each in given.items()}
+    return read_options(value)
 
 
 def _numbers(field, current, part, value):

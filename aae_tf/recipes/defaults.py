@@ -54,7 +54,7 @@ def _table(recipe, dataset, kept):
     Wider networks and longer training fit the training rows and no others; chosen on validation rows (docs/tables.md).
     """
     rows, columns = len(dataset.train), len(dataset.columns)
-    batch = recipe.batch_size if "batch_size" in kept else min(recipe.batch_size, max(16, rows // 10))
+    batch = recipe.batch_size if "batch_size" in kept else min(rows, recipe.batch_size, max(16, rows // 10))
     found = {"image_scale": "standardized", "batch_size": batch}
     found["epochs"] = max(recipe.epochs, math.ceil(TABLE_UPDATES / max(1, rows // batch)))
     for kind, momentum in (("reconstruction", 0.9), ("regularization", 0.5), ("classification", 0.9)):

@@ -86,7 +86,7 @@ def sample_quality(model, held_out, most=5_000):
 def _memorising(samples, train, images, seed):
     near, usual = (np.median(evaluation.nearest(each, train.images)[1]) for each in (samples, images))
     about = {"n": len(samples), "training_images": len(train)}
-    return {
+    measures = {
         "nearest_training_distance": {
             "value": float(near),
             "yardstick": float(usual),
@@ -94,14 +94,17 @@ def _memorising(samples, train, images, seed):
             "unit": "median Euclidean distance of samples to their nearest training image",
             **about,
         },
-        "copying": {
-            "value": evaluation.copying(samples, train.images, images, seed),
+    }
+    copying = evaluation.copying(samples, train.images, images, seed)
+    if np.isfinite(copying):  # not where held-out images are repeated among the training images
+        measures["copying"] = {
+            "value": copying,
             "yardstick": 1.0,
             "yardstick_is": "held-out images for samples",
             "unit": "distance to training over distance to held-out images, over theirs; 0 for copies",
             **about,
-        },
-    }
+        }
+    return measures
 
 
 def _quality(features, samples, train, part, seed):

@@ -255,7 +255,13 @@ def row_seeds(seed, count):
 def _elements(given):
     """Return images or rows under the name that signatures take them by."""
     if np.ndim(given) == 2:
-        return {"inputs": np.asarray(given, "float32")}
+        try:
+            rows = np.asarray(given, "float32")
+        except ValueError as error:
+            raise InputError(f"rows must be numbers ({error}); Columns.encode makes them of a DataFrame") from None
+        if not np.isfinite(rows).all():
+            raise InputError("rows have missing or infinite values; fill them in first")
+        return {"inputs": rows}
     images = to_unit(given)
     return {"images": images[..., None] if images.ndim == 3 else images}
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from aae_tf.data.checks import check_images
 from aae_tf.data.folders import SUFFIXES, image_files, read_image
-from aae_tf.data.table_files import TABLE_FILES, read_frames
+from aae_tf.data.table_files import TABLE_FILES, is_table_path, read_frames, table_files
 from aae_tf.errors import InputError
 from aae_tf.pixels import to_unit
 
@@ -51,8 +51,8 @@ def data_rows(paths, inputs, labels=None, columns=None):
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise InputError(f"there is no file or folder '{missing[0]}'")
-    if columns is not None and "inputs" in inputs and paths[0].suffix.lower() in TABLE_FILES:
-        return _of_table(paths, columns)
+    if columns is not None and "inputs" in inputs and is_table_path(paths[0], *TABLE_FILES):
+        return with_labels(_of_table(paths, columns), labels, "labels" in inputs, paths[0])
     arrays = [path for path in paths if path.suffix.lower() in READERS]
     if arrays and len(paths) > 1:
         raise InputError(f"'{arrays[0]}' was given beside others; accepted: one {', '.join(READERS)} file alone")
@@ -75,10 +75,13 @@ def with_labels(rows, labels, needed=True, file=None):
 
 def _of_table(paths, columns):
     """Return the rows of tables."""
-    frame = read_frames(paths)
+    frame = read_frames([file for path in paths for file in table_files(path)])
     known = [name for name in frame.columns if name in columns.names]
-    rows = columns.encode(frame[known])
-    return Rows([str(number) for number in range(len(rows))], lambda part: {"inputs": rows[part]})
+    arrays = {"inputs": columns.encode(frame[known])}
+    if "labels" in frame.columns and "labels" not in columns.names:
+        arrays["labels"] = frame["labels"].to_numpy("int32")
+    names = [str(number) for number in range(len(frame))]
+    return Rows(names, lambda part: {name: array[part] for name, array in arrays.items()})
 
 
 def _of_files(paths, inputs):
