@@ -265,11 +265,12 @@ def _whole(values):
 def _refuse_rounded(column, raw):
     """Rows are float32: a number far from 0 beside its spread (seconds since 1970) loses what tells it from others."""
     known = raw.values[~raw.unknown] if column.kind == "real" else np.zeros(1)
-    lost = np.abs(known - known.astype("float32")).max()
-    if lost > 0.001 * known.std() > 0:
+    with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused by their own line
+        lost, spread = np.abs(known - known.astype("float32")).max(), known.std()
+    if lost > 0.001 * spread > 0:
         raise InputError(
             f"column '{column.name}' lies too far from 0 for float32 (about {known.mean():.6g}, spread "
-            f"{known.std():.3g}): up to {lost:.2g} would be lost; subtract a constant first, or leave it out "
+            f"{spread:.3g}): up to {lost:.2g} would be lost; subtract a constant first, or leave it out "
             f"(columns.drop={column.name})"
         )
 
