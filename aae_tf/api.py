@@ -1,5 +1,6 @@
 """`train()`: from a recipe and data to a `Run`."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from aae_tf.models import MODELS, ORDERS
 from aae_tf.models.phases import arranged
 from aae_tf.recipes import get_recipe
 from aae_tf.recipes.defaults import for_data
-from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.callbacks import check_callbacks
+from aae_tf.training.loop import is_chief
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
 from aae_tf.views import Views
@@ -79,8 +81,8 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
-        if recipe.warm_start:
-            _start_warm(model, recipe.warm_start, console)
+        begun = out_dir is not None and checkpoints.latest_epoch(Path(out_dir) / "checkpoints") > 0
+        started_from = _start_warm(model, recipe.warm_start, console) if recipe.warm_start and not begun else None
         recipe = _with_used_optimizers(recipe, model, options)
         training = _training_images(recipe, model, dataset)
         before = run_directory.read_record(out_dir) if out_dir is not None and jit_compile is None else None
@@ -93,12 +95,13 @@ def train(
         )
     callbacks = [*_watching(recipe, model), *callbacks]
     check_callbacks(callbacks, lambda: [*trainer.names, *model.validate(dataset.validation)])
-    identity = run_directory.identity(recipe, model, dataset, policy, compiled)
-    out_dir = run_directory.open_directory(out_dir, recipe, dataset, identity)
-    if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
-        run_directory.write_labelled(out_dir, training)
+    identity = run_directory.identity(recipe, model, dataset, policy, compiled, started_from)
+    out_dir = run_directory.choose_directory(out_dir, recipe, dataset, identity)
     trainer.checkpoint_folder = out_dir / "checkpoints"
-    with run_directory.held(out_dir):
+    with run_directory.held(out_dir) if is_chief(strategy) else contextlib.nullcontext():
+        run_directory.write_record(out_dir, recipe, dataset, identity)
+        if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
+            run_directory.write_labelled(out_dir, training)
         run = _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
         if report:
             _finish(run, split, console)
@@ -108,9 +111,10 @@ def train(
 
 
 def _start_warm(model, path, console):
-    taken, left = take_weights(model, path)
+    taken, left, digest = take_weights(model, path)
     rest = f"; as they were made: {', '.join(left)}" if left else ""
     console.print(f"{taken} weights from {path}{rest}", highlight=False, soft_wrap=True)
+    return digest
 
 
 def _compiles_well(model):

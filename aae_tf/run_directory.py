@@ -24,8 +24,10 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+LOCK = ".lock"
 
-def identity(recipe, model, dataset, policy, compiled):
+
+def identity(recipe, model, dataset, policy, compiled, started_from=None):
     """Return everything that decides a run's weights, as plain JSON values; the model is serialised here, so that one
     which cannot be saved is refused before it is trained.
 
@@ -35,6 +37,7 @@ def identity(recipe, model, dataset, policy, compiled):
         dataset: `aae_tf.data.Dataset`.
         policy: dtype policy of the networks.
         compiled: whether XLA compiles the steps.
+        started_from: digest of the weights of a warm start; None without, or where it is not known any more.
 
     Raises:
         InputError: a model, a network or a prior that cannot be saved.
@@ -55,6 +58,7 @@ def identity(recipe, model, dataset, policy, compiled):
         "data": dataset.fingerprint(),
         "precision": policy,
         "jit_compile": bool(compiled),
+        "started_from": started_from,
         "model": _unnamed(described),
         "draws": {name: prior.sample(8, 2016).numpy().round(4).tolist() for name, prior in model.priors.items()},
     }
@@ -81,8 +85,8 @@ def _unnamed(described):
     return walk(described)
 
 
-def open_directory(out_dir, recipe, dataset, found):
-    """Return the run directory, made and recorded.
+def choose_directory(out_dir, recipe, dataset, found):
+    """Return the run directory, made if it was not there; nothing of a run is written yet.
 
     Args:
         out_dir: the directory; None for the first of runs/NAME, runs/NAME-2, ... that is empty or holds this very run.
@@ -94,25 +98,45 @@ def open_directory(out_dir, recipe, dataset, found):
         InputError: it holds another run, something else, or cannot be written to.
     """
     chosen = Path(out_dir) if out_dir is not None else _free_directory(recipe, dataset, found)
+    _refuse_another(chosen, recipe, dataset, found)
+    try:
+        (chosen / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if not os.access(chosen, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise InputError(f"cannot write to '{chosen}': {error.strerror or error}") from None
+    return chosen
+
+
+def _refuse_another(chosen, recipe, dataset, found):
     record = read_record(chosen)
     if record is not None:
         different = differences(chosen, record, found, dataset)
         if different:
             raise InputError(f"'{chosen}' holds another run ({'; '.join(different[:3])}); use another out_dir")
-    try:
-        (chosen / "checkpoints").mkdir(parents=True, exist_ok=True)
-        if not os.access(chosen, os.W_OK):
-            raise PermissionError(13, "Permission denied")
-        if record is None and any(path.name != "checkpoints" for path in chosen.iterdir()):
-            raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
-        done = checkpoints.latest_epoch(chosen / "checkpoints")
-        if done > recipe.epochs:
-            raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
-        if record is None or record["recipe"] != json.loads(json.dumps(found["recipe"])):
-            _write_record(chosen, recipe, dataset, found, record)
-    except OSError as error:
-        raise InputError(f"cannot write to '{chosen}': {error.strerror or error}") from None
-    return chosen
+    elif chosen.is_dir() and any(path.name not in ("checkpoints", LOCK) for path in chosen.iterdir()):
+        raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
+    done = checkpoints.latest_epoch(chosen / "checkpoints")
+    if done > recipe.epochs:
+        raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
+
+
+def write_record(out_dir, recipe, dataset, found):
+    """Write recipe.json and model.json into a run directory that is held, unless they are there.
+
+    Args:
+        out_dir: what `choose_directory` returned.
+        recipe: the `Recipe`.
+        dataset: `aae_tf.data.Dataset`.
+        found: what `identity` returned.
+
+    Raises:
+        InputError: another run has come into it since.
+    """
+    _refuse_another(out_dir, recipe, dataset, found)
+    record = read_record(out_dir)
+    if record is None or record["recipe"] != json.loads(json.dumps(found["recipe"])):
+        _write_record(out_dir, recipe, dataset, found, record)
 
 
 def _free_directory(recipe, dataset, found):
@@ -145,14 +169,16 @@ def _write_record(out_dir, recipe, dataset, found, before):
         },
         "precision": found["precision"],
         "jit_compile": found["jit_compile"],
+        **({"started_from": found["started_from"]} if found["started_from"] else {}),
         "versions": {
             "aae_tf": _version.__version__,
             "tensorflow": tf.__version__,
             "keras": keras.__version__,
         },
     }
-    if before is not None and "outcome" in before:
-        record["outcome"] = before["outcome"]
+    for kept in ("outcome", "started_from"):
+        if before is not None and kept in before:
+            record[kept] = before[kept]
     write_json(out_dir / "model.json", {name: found[name] for name in ("model", "draws")})
     write_json(out_dir / "recipe.json", record)
 
@@ -169,15 +195,20 @@ def held(out_dir):
     """
     with contextlib.ExitStack() as stack:
         if fcntl is not None:
-            file = stack.enter_context(open(Path(out_dir) / ".lock", "a+"))
+            try:
+                file = stack.enter_context(open(Path(out_dir) / LOCK, "a+"))
+            except OSError as error:
+                raise InputError(f"cannot write to '{out_dir}': {error.strerror or error}") from None
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+            except BlockingIOError:
                 file.seek(0)
                 raise InputError(
                     f"process {file.read().strip() or 'unknown'} is training into '{out_dir}'; wait for it, end it, or "
                     "use another out_dir"
                 ) from None
+            except OSError:
+                pass  # a file system without locks
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -245,6 +276,8 @@ def differences(out_dir, record, found, dataset):
     compiled = record.get("jit_compile", found["jit_compile"])
     if compiled != found["jit_compile"]:
         different.append(f"jit_compile: {compiled} there, {found['jit_compile']} now")
+    if found["started_from"] not in (None, record.get("started_from", found["started_from"])):
+        different.append("warm_start: that directory held other weights when it was trained")
     if not different and (Path(out_dir) / "model.json").exists():
         kept = json.loads((Path(out_dir) / "model.json").read_text())
         different += [f"model: {text}" for text in itertools.islice(_gaps(kept["model"], found["model"]), 3)]

@@ -52,7 +52,7 @@ class RunEstimator(BaseEstimator):
                 raise InputError(f"images of {values} values were given; it was fitted on {self.n_features_in_}")
             self.n_features_in_ = values
             return X
-        kind = "numeric" if self.image_shape else np.float32
+        kind = "numeric" if self.image_shape else np.float64
         X = validate_data(self, X, reset=reset, dtype=kind, ensure_min_samples=2 if reset else 1)
         if self.image_shape is None:
             return X

@@ -64,7 +64,7 @@ class Setting:
         """Return what the watched number is measured in: errors of differently scaled columns do not compare."""
         run = next(iter(self.runs.values()))
         of_rows = run.data.columns is not None and self.watched == "val_reconstruction_error"
-        return run.recipe.options.get("image_scale") if of_rows else None
+        return str((run.recipe.options.get("image_scale"), run.data.columns.get_config())) if of_rows else None
 
     def order(self):
         """Return what settings are compared by: how many seeds failed, then the mean of the watched number."""

@@ -1,6 +1,9 @@
 """Starting from weights of another run: the same networks, other data, another number of classes, another prior."""
 
+import hashlib
 from pathlib import Path
+
+import numpy as np
 
 from aae_tf.errors import InputError
 from aae_tf.runs import load_model
@@ -19,7 +22,8 @@ def take_weights(model, path):
         path: run directory.
 
     Returns:
-        (int, list of str): how many weights were taken, and the paths of those that were not.
+        (int, list of str, str): how many weights were taken, the paths of those that were not, and a digest of all
+        that the run has.
 
     Raises:
         InputError: no finished run there, or none of its weights fits.
@@ -40,4 +44,7 @@ def take_weights(model, path):
             f"warm_start: no weight of the {type(source).__name__} in '{path}' fits this {type(model).__name__}; "
             "accepted: a run with networks of the same layers and widths"
         )
-    return taken, left
+    digest = hashlib.blake2b(digest_size=16)
+    for weight in source.weights:
+        digest.update(np.ascontiguousarray(weight))
+    return taken, left, digest.hexdigest()

@@ -311,11 +311,7 @@ def test_models_that_read_labels_are_asked_about_a_file_with_them(wine, tmp_path
     assert run_command("reconstruct", "run", "wine.csv", "--labels", "0,1", "--out", "a.npz") == 0
     capsys.readouterr()
     assert run_command("reconstruct", "run", "wine.csv", "--out", "b.npz") == 2
-    assert "needs each row's label; give --labels, or 'labels' in 'wine.csv'" in capsys.readouterr().err
-    wine.drop(columns="cases").assign(labels=np.arange(len(wine)) % 2).to_csv("labels.csv", index=False)
-    assert run_command("reconstruct", "run", "labels.csv", "--out", "c.npz") == 0
-    with np.load("a.npz") as one, np.load("c.npz") as other:
-        np.testing.assert_array_equal(one["outputs"], other["outputs"])
+    assert "needs each row's label; give --labels\n" in capsys.readouterr().err
     (tmp_path / "parts").mkdir()
     for number, part in enumerate((wine[:100], wine[100:])):
         part.to_parquet(tmp_path / "parts" / f"{number}.parquet")

@@ -29,7 +29,12 @@ def from_parts(parts, image_size=0):
     if strange or "train" not in parts or len(parts) < 2:
         given = ", ".join(map(str, parts)) or "none"
         raise InputError(f"parts {given} were given; accepted: 'train' with 'validation', 'test' or both")
-    found = {name: load(part, image_size) for name, part in parts.items()}
+    found = {}
+    for name, part in parts.items():
+        try:
+            found[name] = load(part, image_size)
+        except InputError as error:
+            raise InputError(f"the part '{name}': {error}") from None
     kept = found["train"]
     tables = [name for name, each in found.items() if each.columns is not None]
     if tables:
@@ -56,8 +61,10 @@ def _whole(name, found, kept):
         raise InputError(f"'{name}' has images of shape {found.image_shape}, 'train' of {kept.image_shape}")
     split = _joined([found.train, found.validation, found.test])
     strange = [each for each in found.class_names if each not in kept.class_names]
-    if split.labels is None or not kept.class_names:
-        return replace(split, labels=None)
+    if split.labels is None:
+        return split
+    if not kept.class_names:
+        raise InputError(f"'{name}' has labels and 'train' has none; leave them out of both, or label some images")
     if strange:
         raise InputError(f"'{name}' has the class '{strange[0]}', which no training image has")
     codes = np.array([kept.class_names.index(each) for each in found.class_names] + [-1], np.int32)

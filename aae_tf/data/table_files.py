@@ -107,21 +107,32 @@ def _read_npy(files):
     return np.concatenate(blocks)
 
 
-def read_frames(files):
+def read_frames(files, columns=None):
     """Return CSV or Parquet files of the same columns as one pandas DataFrame, below one another.
 
     Args:
         files: list of Path.
+        columns: `aae_tf.data.Columns` where they are known: categories with names such as True or 01 are then text,
+            whatever other rows the file has.
 
     Raises:
         InputError: no pandas, a file that cannot be read, or files of other columns.
     """
-    frames = [_read(Path(file)) for file in files]
+    texts = {each.name: str for each in columns.columns if not all(map(_is_number, each.categories))} if columns else {}
+    frames = [_read(Path(file), texts=texts) for file in files]
     _same_columns(files, [list(frame.columns) for frame in frames])
     return _below(frames)
 
 
-def _read(file, columns=None):
+def _is_number(text):
+    """Return whether a name is that of a number, as numbers are called when they are categories."""
+    try:
+        return text in (f"{float(text):.0f}", f"{float(text):.15g}")
+    except ValueError:
+        return False
+
+
+def _read(file, columns=None, texts=None):
     pandas, kind = need_pandas(), file.suffix.lower()
     try:
         if kind == ".parquet":
@@ -129,7 +140,7 @@ def _read(file, columns=None):
         separator = "\t" if kind == ".tsv" else ","
         with open(file, newline="", encoding="utf-8-sig") as lines:
             names = next(csv.reader(lines, delimiter=separator), [])
-        frame = pandas.read_csv(file, sep=separator, dtype_backend="numpy_nullable")
+        frame = pandas.read_csv(file, sep=separator, dtype=texts, dtype_backend="numpy_nullable")
     except (OSError, ValueError, ImportError, csv.Error) as error:
         raise _unreadable(file, error) from None
     twice = [name for name in names if names.count(name) > 1]

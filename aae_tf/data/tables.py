@@ -300,8 +300,11 @@ def _filled(data, how):
     fill = np.zeros(len(columns))
     for kind, where in columns.parts():
         known = train[:, where]
-        if np.isnan(known).all(0).any():
-            raise InputError(f"no training row has a value in {listed(np.array(columns.entries)[where])}; leave it out")
+        empty = np.isnan(known).all(0)
+        if empty.any():
+            raise InputError(
+                f"no training row has a value in {listed(np.array(columns.entries)[where[empty]])}; leave it out"
+            )
         found = (np.nanmedian if how == "median" else np.nanmean)(known.astype("float64"), 0)
         if kind == "category":
             found = np.eye(len(where))[np.nanmean(known, 0).argmax()]

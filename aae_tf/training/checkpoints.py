@@ -36,7 +36,7 @@ def save(folder, epoch, variables, history, state=None):
     plain = _plain(state or {}, arrays)
     arrays["history"] = _text(history)
     arrays["state"] = _text(plain)
-    arrays["names"] = _text(sorted(arrays))
+    arrays = {"names": _text(sorted(arrays)), **arrays}  # first: a lost end does not take it along
     write_beside(folder / f"epoch-{epoch:06d}.npz", lambda file: np.savez(file, **arrays))
     for old in _found(folder)[:-KEEP]:
         old.unlink(missing_ok=True)
@@ -53,7 +53,7 @@ def restore(folder, variables):
         (epochs finished, history, state), or (0, [], {}) if there is no checkpoint.
 
     Raises:
-        InputError: the checkpoint belongs to another model.
+        InputError: the checkpoint belongs to another model, or every one is damaged.
     """
     for path in reversed(_found(folder)):
         try:
@@ -71,6 +71,8 @@ def restore(folder, variables):
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value.astype(variable.dtype) if value.dtype != variable.dtype else value)
         return _epoch(path), history, state
+    if _found(folder):
+        raise InputError(f"every checkpoint in '{folder}' is damaged; put back a copy of one, or use another out_dir")
     return 0, [], {}
 
 

@@ -117,7 +117,7 @@ class Trainer:
         Args:
             callbacks: whose state is kept beside.
         """
-        if self.checkpoint_folder is not None and _is_chief(self.strategy):
+        if self.checkpoint_folder is not None and is_chief(self.strategy):
             state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states_of(callbacks)}
             checkpoints.save(self.checkpoint_folder, self.epoch, self.variables, self.history, state)
 
@@ -312,7 +312,12 @@ def _scaled(images):
     return tf.cast(images, tf.float32) / white(images.dtype.as_numpy_dtype)
 
 
-def _is_chief(strategy):
+def is_chief(strategy):
+    """Return whether this process is the one that writes.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+    """
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return True

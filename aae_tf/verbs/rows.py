@@ -52,7 +52,7 @@ def data_rows(paths, inputs, labels=None, columns=None):
     if missing:
         raise InputError(f"there is no file or folder '{missing[0]}'")
     if columns is not None and "inputs" in inputs and is_table_path(paths[0], *TABLE_FILES):
-        return with_labels(_of_table(paths, columns), labels, "labels" in inputs, paths[0])
+        return with_labels(_of_table(paths, columns), labels, "labels" in inputs)
     arrays = [path for path in paths if path.suffix.lower() in READERS]
     if arrays and len(paths) > 1:
         raise InputError(f"'{arrays[0]}' was given beside others; accepted: one {', '.join(READERS)} file alone")
@@ -75,13 +75,10 @@ def with_labels(rows, labels, needed=True, file=None):
 
 def _of_table(paths, columns):
     """Return the rows of tables."""
-    frame = read_frames([file for path in paths for file in table_files(path)])
+    frame = read_frames([file for path in paths for file in table_files(path)], columns)
     known = [name for name in frame.columns if name in columns.names]
-    arrays = {"inputs": columns.encode(frame[known])}
-    if "labels" in frame.columns and "labels" not in columns.names:
-        arrays["labels"] = frame["labels"].to_numpy("int32")
-    names = [str(number) for number in range(len(frame))]
-    return Rows(names, lambda part: {name: array[part] for name, array in arrays.items()})
+    rows = columns.encode(frame[known])
+    return Rows([str(number) for number in range(len(rows))], lambda part: {"inputs": rows[part]})
 
 
 def _of_files(paths, inputs):
