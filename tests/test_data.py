@@ -286,6 +286,8 @@ def test_parts_that_do_not_fit_together_are_refused(few):
         ({"train": few, "test": (images[:, ::2], labels)}, "'test' has images of shape"),
         ({"train": few, "test": (images, labels + 1)}, "the class '10', which no training image has"),
         ({"train": few, "test": np.random.rand(20, 5)}, "'test' is a table"),
+        ({"train": few, "test": images[:5]}, "the part 'test': 5 images are too few"),
+        ({"train": images, "test": few}, "'test' has labels and 'train' has none"),
     ):
         with pytest.raises(InputError, match=words):
             data.load(parts)

@@ -29,6 +29,7 @@ def test_two_processes_do_not_train_into_one_directory(few, tmp_path):
     # to the system a lock of another open file is another process's
     with run_directory.held(run.out_dir), pytest.raises(aae_tf.InputError, match=words):
         train(few, out_dir=run.out_dir, epochs=2)
+    assert run_directory.read_record(run.out_dir)["recipe"]["epochs"] == 1  # who was refused has written nothing
     assert len(train(few, out_dir=run.out_dir, epochs=2).history) == 2
 
 

@@ -7,6 +7,7 @@ import scipy.sparse
 from sklearn.datasets import load_wine
 
 from aae_tf import data
+from aae_tf.data.table_files import read_frames
 from aae_tf.errors import InputError
 
 
@@ -143,6 +144,15 @@ def test_rows_to_ask_about_are_held_to_what_their_columns_are(mixed):
     assert np.isfinite(columns.encode(one)).all()
     soft = columns.encode(rows) * 0.5  # what a model gives can be given back
     np.testing.assert_array_equal(columns.encode(soft), soft)
+
+
+def test_a_category_is_read_as_text_whatever_other_rows_a_file_has(mixed, tmp_path):
+    kinds = np.array(["True", "False", "maybe"])[np.arange(len(mixed)) % 3]
+    columns = data.load(mixed.assign(sure=kinds), columns=COUNTS).columns
+    two = mixed.drop(columns="target").assign(sure=kinds)[:2]
+    two.to_csv(tmp_path / "two.csv", index=False)
+    read = read_frames([tmp_path / "two.csv"], columns)
+    np.testing.assert_allclose(columns.encode(read), columns.encode(two), rtol=1e-6)
 
 
 def test_masked_values_are_missing_and_large_codes_stay_apart():

@@ -222,6 +222,15 @@ def test_a_checkpoint_with_a_flipped_bit_is_noticed(tmp_path):
     assert taken == {1, 2}
 
 
+@pytest.mark.filterwarnings("ignore:.*is damaged")
+def test_where_every_checkpoint_is_damaged_training_does_not_begin_anew(few, tmp_path):
+    make_trainer(few, tmp_path).fit(1)
+    for path in tmp_path.glob("epoch-*.npz"):
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(aae_tf.InputError, match=r"every checkpoint in .* is damaged"):
+        make_trainer(few, tmp_path).restore()
+
+
 def test_another_models_checkpoint_is_refused(few, tmp_path):
     make_trainer(few, tmp_path).fit(1)
     with pytest.raises(aae_tf.InputError, match="another model"):

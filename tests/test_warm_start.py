@@ -1,5 +1,7 @@
 """Training from another run's weights: on the same networks they are all taken, elsewhere those that fit."""
 
+import shutil
+
 import command_line
 import numpy as np
 import pytest
@@ -29,6 +31,19 @@ def test_training_goes_on_from_all_weights_of_the_same_networks(trained, few, tm
     assert warm.recipe.warm_start == str(trained.out_dir)
     with pytest.raises(aae_tf.InputError, match="warm_start: '' there"):
         aae_tf.train("gaussian", other, out_dir=tmp_path / "cold", warm_start=trained.out_dir, **options)
+
+
+def test_a_started_run_needs_its_source_no_more_and_knows_another(few, tmp_path):
+    options = {**SMALL, **QUICK, "epochs": 1}
+    sources = [aae_tf.train("gaussian", few, out_dir=tmp_path / str(seed), seed=seed, **options) for seed in (0, 1)]
+    warm = {**options, "out_dir": tmp_path / "warm", "warm_start": sources[0].out_dir}
+    aae_tf.train("gaussian", few, **warm)
+    sources[0].out_dir.rename(tmp_path / "away")
+    assert len(aae_tf.train("gaussian", few, **{**warm, "epochs": 2}).history) == 2
+    sources[1].out_dir.rename(sources[0].out_dir)
+    shutil.rmtree(tmp_path / "warm" / "checkpoints")
+    with pytest.raises(aae_tf.InputError, match="that directory held other weights"):
+        aae_tf.train("gaussian", few, **{**warm, "epochs": 2})
 
 
 def test_a_head_of_other_classes_is_left_and_said(few, tmp_path, capsys):
