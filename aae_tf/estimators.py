@@ -14,7 +14,8 @@ from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, Clust
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from aae_tf.run_estimator import RunEstimator, joined
+from aae_tf.data.dataset import joined
+from aae_tf.run_estimator import RunEstimator
 
 
 class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from aae_tf import data
 from aae_tf.api import train
+from aae_tf.data.dataset import joined
 from aae_tf.errors import InputError
 from aae_tf.recipes import get_recipe
 from aae_tf.runs import load_run
@@ -118,14 +119,3 @@ class RunEstimator(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
         return tags
-
-
-def joined(*parts):
-    """Return one `Split` of several.
-
-    Args:
-        *parts: `aae_tf.data.Split`, all with labels or none.
-    """
-    images = np.concatenate([part.images for part in parts])
-    labels = None if parts[0].labels is None else np.concatenate([part.labels for part in parts])
-    return data.Split(images, labels)

@@ -39,6 +39,16 @@ class Split:
         return self.take(slice(0, 0) if self.labels is None else np.flatnonzero(self.labels >= 0))
 
 
+def joined(*splits):
+    """Return one `Split` of several.
+
+    Args:
+        *splits: `Split`, all with labels or none.
+    """
+    labels = None if splits[0].labels is None else np.concatenate([split.labels for split in splits])
+    return Split(np.concatenate([split.images for split in splits]), labels)
+
+
 @dataclass(frozen=True)
 class Stream:
     """Training images that do not fit in memory, read through tf.data, epoch after epoch in the dataset's order.

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aae_tf.data.dataset import Dataset, Split, Stream
+from aae_tf.data.dataset import Dataset, Stream, joined
 from aae_tf.errors import InputError
 
 PARTS = ("train", "validation", "test")
@@ -50,7 +50,7 @@ def _with_all(kept, given):
     others = {name: getattr(kept, name) for name in PARTS[1:] if name not in given}
     if isinstance(kept.train, Stream):
         return kept.train, others
-    return _joined([kept.train, *(getattr(kept, name) for name in given)]), others
+    return joined(kept.train, *(getattr(kept, name) for name in given)), others
 
 
 def _whole(name, found, kept):
@@ -59,7 +59,7 @@ def _whole(name, found, kept):
         raise InputError(f"'{name}' does not fit in memory; give fewer images, 10,000 do")
     if found.image_shape != kept.image_shape:
         raise InputError(f"'{name}' has images of shape {found.image_shape}, 'train' of {kept.image_shape}")
-    split = _joined([found.train, found.validation, found.test])
+    split = joined(found.train, found.validation, found.test)
     strange = [each for each in found.class_names if each not in kept.class_names]
     if split.labels is None:
         return split
@@ -69,8 +69,3 @@ def _whole(name, found, kept):
         raise InputError(f"'{name}' has the class '{strange[0]}', which no training image has")
     codes = np.array([kept.class_names.index(each) for each in found.class_names] + [-1], np.int32)
     return replace(split, labels=codes[split.labels])
-
-
-def _joined(splits):
-    labels = None if splits[0].labels is None else np.concatenate([split.labels for split in splits])
-    return Split(np.concatenate([split.images for split in splits]), labels)
