@@ -13,13 +13,14 @@ from aae_tf.models import MODELS, ORDERS
 from aae_tf.models.phases import arranged
 from aae_tf.recipes import get_recipe
 from aae_tf.recipes.defaults import for_data
-from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
+from aae_tf.run_lock import held
+from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.callbacks import check_callbacks
 from aae_tf.training.loop import is_chief
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
 from aae_tf.views import Views
-from aae_tf.warm_start import take_weights
+from aae_tf.warm_start import start_warm
 
 
 def train(
@@ -60,7 +61,7 @@ def train(
         progress: show progress and results on stderr.
         **options: fields of the recipe and options of its model to change: `epochs=5`, `seed=1`, `widths=(500, 500)`,
             `reconstruction={"learning_rate": 0.02}`; of a table `label="species"`, the column that holds the labels,
-            and `columns={"drop": ("id",)}`, see `aae_tf.data.tables.TableOptions`.
+            and `columns={"drop": ("id",)}`, see `aae_tf.data.table_options.TableOptions`.
 
     Returns:
         A `Run`, its directory holding recipe.json, history.csv, checkpoints, TensorBoard events, evaluation.json,
@@ -81,8 +82,7 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
-        begun = out_dir is not None and checkpoints.latest_epoch(Path(out_dir) / "checkpoints") > 0
-        started_from = _start_warm(model, recipe.warm_start, console) if recipe.warm_start and not begun else None
+        started_from = start_warm(model, recipe.warm_start, out_dir, console)
         recipe = _with_used_optimizers(recipe, model, options)
         training = _training_images(recipe, model, dataset)
         before = run_directory.read_record(out_dir) if out_dir is not None and jit_compile is None else None
@@ -98,7 +98,7 @@ def train(
     identity = run_directory.identity(recipe, model, dataset, policy, compiled, started_from)
     out_dir = run_directory.choose_directory(out_dir, recipe, dataset, identity)
     trainer.checkpoint_folder = out_dir / "checkpoints"
-    with run_directory.held(out_dir) if is_chief(strategy) else contextlib.nullcontext():
+    with held(out_dir) if is_chief(strategy) else contextlib.nullcontext():
         run_directory.write_record(out_dir, recipe, dataset, identity)
         if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
             run_directory.write_labelled(out_dir, training)
@@ -108,13 +108,6 @@ def train(
         elif not (out_dir / "model.keras").exists():
             run.save_model()
     return run
-
-
-def _start_warm(model, path, console):
-    taken, left, digest = take_weights(model, path)
-    rest = f"; as they were made: {', '.join(left)}" if left else ""
-    console.print(f"{taken} weights from {path}{rest}", highlight=False, soft_wrap=True)
-    return digest
 
 
 def _compiles_well(model):
@@ -258,7 +251,6 @@ def _resolve(recipe, dataset, prior, model, options):
             raise InputError("the model is an object of yours and has its prior; give it another one there")
         own = {"model": "own", "options": {}, "prior": {"name": "own"}, "latent_dim": model.prior.dim}
         recipe = dataclasses.replace(recipe, **own)
-    options = {name: str(value) if isinstance(value, Path) else value for name, value in options.items()}
     recipe = recipe.with_likely(**options)
     if recipe.warm_start:
         recipe = recipe.with_options(warm_start=str(Path(recipe.warm_start).expanduser().resolve()))

@@ -11,6 +11,7 @@ Nothing here imports TensorFlow.
 
 import inspect
 import math
+import os
 import types
 import typing
 from dataclasses import dataclass
@@ -188,6 +189,8 @@ def _read(name, kind, value):
         return float(value)
     if kind is dict:
         return dict(value)
+    if kind is str and isinstance(value, os.PathLike):
+        return os.fspath(value)
     if isinstance(value, kind):
         return value
     raise ValueError

@@ -4,7 +4,6 @@ A run's identity is its recipe, model and prior (as Keras serialises them), imag
 Another one is another run: never returned for it, never resumed from.
 """
 
-import contextlib
 import itertools
 import json
 import os
@@ -17,14 +16,8 @@ from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.files import write_beside, write_json
 from aae_tf.recipes import Recipe
+from aae_tf.run_lock import LOCK
 from aae_tf.training import checkpoints
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
-LOCK = ".lock"
 
 
 def identity(recipe, model, dataset, policy, compiled, started_from=None):
@@ -98,7 +91,7 @@ def choose_directory(out_dir, recipe, dataset, found):
         InputError: it holds another run, something else, or cannot be written to.
     """
     chosen = Path(out_dir) if out_dir is not None else _free_directory(recipe, dataset, found)
-    _refuse_another(chosen, recipe, dataset, found)
+    _checked_record(chosen, recipe, dataset, found)
     try:
         (chosen / "checkpoints").mkdir(parents=True, exist_ok=True)
         if not os.access(chosen, os.W_OK):
@@ -108,7 +101,8 @@ def choose_directory(out_dir, recipe, dataset, found):
     return chosen
 
 
-def _refuse_another(chosen, recipe, dataset, found):
+def _checked_record(chosen, recipe, dataset, found):
+    """Return the record of a directory that may be trained into, None of an empty one."""
     record = read_record(chosen)
     if record is not None:
         different = differences(chosen, record, found, dataset)
@@ -119,6 +113,7 @@ def _refuse_another(chosen, recipe, dataset, found):
     done = checkpoints.latest_epoch(chosen / "checkpoints")
     if done > recipe.epochs:
         raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
+    return record
 
 
 def write_record(out_dir, recipe, dataset, found):
@@ -133,8 +128,7 @@ def write_record(out_dir, recipe, dataset, found):
     Raises:
         InputError: another run has come into it since.
     """
-    _refuse_another(out_dir, recipe, dataset, found)
-    record = read_record(out_dir)
+    record = _checked_record(out_dir, recipe, dataset, found)
     if record is None or record["recipe"] != json.loads(json.dumps(found["recipe"])):
         _write_record(out_dir, recipe, dataset, found, record)
 
@@ -181,38 +175,6 @@ def _write_record(out_dir, recipe, dataset, found, before):
             record[kept] = before[kept]
     write_json(out_dir / "model.json", {name: found[name] for name in ("model", "draws")})
     write_json(out_dir / "recipe.json", record)
-
-
-@contextlib.contextmanager
-def held(out_dir):
-    """A context in which this process alone trains into a run directory; the system lets go of it when a process dies.
-
-    Args:
-        out_dir: the run directory.
-
-    Raises:
-        InputError: another process holds it.
-    """
-    with contextlib.ExitStack() as stack:
-        if fcntl is not None:
-            try:
-                file = stack.enter_context(open(Path(out_dir) / LOCK, "a+"))
-            except OSError as error:
-                raise InputError(f"cannot write to '{out_dir}': {error.strerror or error}") from None
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.seek(0)
-                raise InputError(
-                    f"process {file.read().strip() or 'unknown'} is training into '{out_dir}'; wait for it, end it, or "
-                    "use another out_dir"
-                ) from None
-            except OSError:
-                pass  # a file system without locks
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-        yield
 
 
 def write_outcome(out_dir, outcome):

@@ -7,8 +7,32 @@ import numpy as np
 
 from aae_tf.errors import InputError
 from aae_tf.runs import load_model
+from aae_tf.training import checkpoints
 
 OF_THE_DATA = ("prior", "image_scale")  # what a run takes from its own recipe and images
+
+
+def start_warm(model, path, out_dir, console):
+    """Give a built model the weights of a finished run, say so, and return a digest of them.
+
+    Args:
+        model: a built `LatentModel`; its weights are set.
+        path: run directory; '' for none.
+        out_dir: the run directory to be trained into, or None; where there is a checkpoint, nothing is taken.
+        console: a `rich.console.Console`.
+
+    Returns:
+        str, or None if nothing was taken.
+
+    Raises:
+        InputError: no finished run there, or none of its weights fits.
+    """
+    if not path or (out_dir is not None and checkpoints.latest_epoch(Path(out_dir) / "checkpoints") > 0):
+        return None
+    taken, left, digest = take_weights(model, path)
+    rest = f"; as they were made: {', '.join(left)}" if left else ""
+    console.print(f"{taken} weights from {path}{rest}", highlight=False, soft_wrap=True)
+    return digest
 
 
 def take_weights(model, path):

@@ -11,6 +11,7 @@ from PIL import Image
 import aae_tf
 from aae_tf import models, networks, priors, run_directory
 from aae_tf.backend import keras, tf, tfp
+from aae_tf.run_lock import held
 
 tfd = tfp.distributions
 ONE = {**SMALL, **QUICK, "epochs": 1, "batch_size": 50}
@@ -27,7 +28,7 @@ def test_two_processes_do_not_train_into_one_directory(few, tmp_path):
     run = train(few, out_dir=tmp_path / "run")
     words = rf"process {os.getpid()} is training into '.*run'"
     # to the system a lock of another open file is another process's
-    with run_directory.held(run.out_dir), pytest.raises(aae_tf.InputError, match=words):
+    with held(run.out_dir), pytest.raises(aae_tf.InputError, match=words):
         train(few, out_dir=run.out_dir, epochs=2)
     assert run_directory.read_record(run.out_dir)["recipe"]["epochs"] == 1  # who was refused has written nothing
     assert len(train(few, out_dir=run.out_dir, epochs=2).history) == 2

@@ -38,7 +38,7 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
             a pair (images or rows, labels); a dict of 'train', 'validation' and 'test', of images each; or a `Dataset`.
         image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
             them as they are.
-        columns: how a table is read: a dict of the options in `aae_tf.data.tables.TableOptions`.
+        columns: how a table is read: a dict of the options in `aae_tf.data.table_options.TableOptions`.
 
     Raises:
         InputError: none of these, data that cannot be used (see the readers), a `Dataset` of another size, or options
@@ -127,7 +127,7 @@ def _embedded(image_size):
 def _of_scikit_learn(name, image_size):
     from aae_tf.data.scikit_learn import load_scikit_learn
 
-    return load_scikit_learn(name, image_size)
+    return _of_size(load_scikit_learn(name), image_size)
 
 
 for _name in ("wine", "breast_cancer", "diabetes"):

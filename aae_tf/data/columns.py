@@ -177,10 +177,16 @@ class RawColumn:
         """Return the values as names, object array [N] of str, None where missing; whole numbers without a point."""
         if self.type == "text":
             return self.values
-        texts = (f"{value:.0f}" if value == np.rint(value) else f"{value:.15g}" for value in self.values)
-        return np.array(
-            [None if np.isnan(value) else text for value, text in zip(self.values, texts, strict=True)], object
-        )
+        return np.array([None if np.isnan(value) else number_name(value) for value in self.values], object)
+
+
+def number_name(value):
+    """Return what a number is called as a category: whole ones without a point.
+
+    Args:
+        value: float.
+    """
+    return f"{value:.0f}" if value == np.rint(value) else f"{value:.15g}"
 
 
 def as_frame(table):
@@ -233,7 +239,11 @@ def encoded(column, raw):
         if raw.type == "text":
             text = next((each for each in raw.values if each is not None), "")
             raise InputError(f"column '{column.name}' holds text ({text!r}) where numbers were; accepted: numbers")
-        _refuse_other_values(column, raw.values[~raw.unknown])
+        known = raw.values[~raw.unknown]
+        strange = known[~fitting(column.kind, known)]
+        if len(strange):
+            accepted = {"count": "whole numbers from 0", "binary": "0 or 1"}[column.kind]
+            raise InputError(f"column '{column.name}' holds {strange[0]:g}, a {column.kind}; accepted: {accepted}")
         return raw.values.astype("float32")[:, None]
     texts, known = raw.as_text(), {name: number for number, name in enumerate(column.categories)}
     strange = sorted({text for text in texts if text is not None and text not in known})
@@ -246,16 +256,16 @@ def encoded(column, raw):
     return entries
 
 
-def _refuse_other_values(column, values):
-    """Refuse numbers that a count, or a yes or no, cannot be."""
-    whole = values == np.rint(values)
-    allowed = {
-        "count": (whole & (values >= 0), "whole numbers from 0"),
-        "binary": (whole & (abs(values - 0.5) < 1), "0 or 1"),
-    }
-    fine, accepted = allowed.get(column.kind, (whole | True, ""))
-    if not fine.all():
-        raise InputError(f"column '{column.name}' holds {values[~fine][0]:g}, a {column.kind}; accepted: {accepted}")
+def fitting(kind, values):
+    """Return which numbers can stand in a column of a kind, bool [N].
+
+    Args:
+        kind: of `KINDS`, but for 'category'.
+        values: float [N], none missing.
+    """
+    if kind == "binary":
+        return (values == 0) | (values == 1)
+    return (values >= 0) & (values == np.rint(values)) if kind == "count" else np.ones(len(values), bool)
 
 
 def listed(names, most=6):

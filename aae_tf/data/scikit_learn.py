@@ -2,21 +2,17 @@
 
 from aae_tf.data.table_files import need_pandas
 from aae_tf.data.tables import from_table
-from aae_tf.errors import InputError
 
 
-def load_scikit_learn(name, image_size=0):
+def load_scikit_learn(name):
     """Return a table of scikit-learn as a `Dataset`: 'wine' and 'breast_cancer' with classes, 'diabetes' without.
 
     Args:
         name: of these three.
-        image_size: 0; a table has no images.
 
     Raises:
-        InputError: an image size, or no pandas.
+        InputError: no pandas.
     """
-    if image_size:
-        raise InputError(f"image_size={image_size} was set, but '{name}' is a table; leave it out")
     need_pandas()
     from sklearn import datasets
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aae_tf.data.columns import listed, raw_columns
+from aae_tf.data.columns import listed, number_name, raw_columns
 from aae_tf.errors import InputError
 
 TABLE_FILES = (".csv", ".tsv", ".parquet")
@@ -127,7 +127,7 @@ def read_frames(files, columns=None):
 def _is_number(text):
     """Return whether a name is that of a number, as numbers are called when they are categories."""
     try:
-        return text in (f"{float(text):.0f}", f"{float(text):.15g}")
+        return text == number_name(float(text))
     except ValueError:
         return False
 

@@ -4,82 +4,31 @@ The type of a column says what it is, as that of a pixel does: floats are real n
 category. Whole numbers may be numbers, counts or the codes of categories, which no type tells: that has to be said.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 
 from aae_tf.data.checks import check_labels
-from aae_tf.data.columns import Column, Columns, RawColumn, as_frame, counted, encoded, listed, raw_columns
+from aae_tf.data.columns import Column, Columns, RawColumn, as_frame, counted, encoded, fitting, listed, raw_columns
 from aae_tf.data.dataset import Split, split_own
 from aae_tf.data.table_files import ParquetFiles, read_path
-from aae_tf.errors import InputError, check_choice
-from aae_tf.options import Choices, options_of
+from aae_tf.data.table_options import TableOptions, read_options
+from aae_tf.errors import InputError
 
 MOST_BYTES = 2 * 1024**3  # of rows in memory
 MOST_COUNTED = 1_000_000
 MOST_CATEGORIES = 50  # of a text column that nobody said is a category
-ALL = "all"
-
-
-@dataclass(frozen=True)
-class TableOptions:
-    """How a table is read; what a recipe has as `columns`.
-
-    Attributes:
-        label: name of the column that holds the labels; empty for none. Rows without one are unlabelled.
-        real: columns of whole numbers that are real numbers; 'all' for all that are not said to be something else.
-        counts: columns that are counts.
-        categorical: columns of numbers that are the codes of categories.
-        drop: columns that are left out.
-        missing: 'refuse', or what stands for a missing value: the column's 'mean' or 'median' over the training rows
-            (of categories the commonest).
-    """
-
-    label: str = ""
-    real: tuple[str, ...] = ()
-    counts: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
-    missing: Annotated[str, Choices(("refuse", "mean", "median"))] = "refuse"
-
-    def kind_of(self, raw):
-        """Return the kind that a `RawColumn` is said to have, or None: by its name, else by 'all' for numbers."""
-        said = {"real": self.real, "count": self.counts, "category": self.categorical}
-        named = [kind for kind, names in said.items() if raw.name in names]
-        if not named and raw.type in ("real", "whole"):
-            named = [kind for kind, names in said.items() if ALL in names]
-        return named[0] if named else None
-
-
-TABLE_OPTIONS = options_of(TableOptions)
-
-
-def read_options(given):
-    """Return options as `TableOptions` takes them: "a,b" for several columns, a name alone for one.
-
-    Args:
-        given: dict of the attributes of `TableOptions`.
-
-    Raises:
-        InputError: an unknown name, or a value that is not accepted.
-    """
-    for name in given:
-        check_choice("option of columns", name, TABLE_OPTIONS)
-    several = {name for name, option in TABLE_OPTIONS.items() if option.kind is not str}  # names may hold brackets
-    parts = {name: given[name].split(",") for name in several & given.keys() if isinstance(given[name], str)}
-    return {name: TABLE_OPTIONS[name].read(parts.get(name, each)) for name, each in given.items()}
 
 
 def from_table(table, labels=None, options=None, what="own rows"):
     """Return a `Dataset` of rows.
 
     Args:
-        table: an array [N, D] of numbers or booleans, a pandas DataFrame (or what has `to_pandas`), or scipy sparse
-            rows.
+        table: an array [N, D] of numbers or booleans, a pandas DataFrame (or what has `to_pandas`), scipy sparse
+            rows, or `ParquetFiles`.
         labels: class names or whole numbers [N]; None for none, or for those of the column that the options name.
-        options: dict of the attributes of `TableOptions`.
+        options: dict of the attributes of `aae_tf.data.table_options.TableOptions`.
         what: what the rows are, for the source.
 
     Raises:
@@ -87,7 +36,7 @@ def from_table(table, labels=None, options=None, what="own rows"):
     """
     options = TableOptions(**read_options(options or {}))
     names, columns_of = _given(table, options.label)
-    _check_names(names, options)
+    options.check(names)
     if options.label and labels is not None:
         raise InputError(f"label='{options.label}' was set, but labels are given beside the rows; give one of them")
     classes, columns, parts, refused = (), [], [], _Refused()
@@ -95,7 +44,7 @@ def from_table(table, labels=None, options=None, what="own rows"):
         if not len(raw.values):
             raise InputError(f"{what} have no rows; at least 10 are needed")
         if raw.name == options.label:
-            labels, classes = _labels(raw)
+            labels = _labels(raw)
         elif refused.usable(raw, options):
             columns.append(_column(raw, options))
             _refuse_rounded(columns[-1], raw)
@@ -103,7 +52,7 @@ def from_table(table, labels=None, options=None, what="own rows"):
     refused.check()
     if not parts:
         raise InputError("the table has no columns but those left out")
-    if labels is not None and not options.label:
+    if labels is not None:
         labels, classes = _compact(*check_labels(labels, len(parts[0])))
     columns, firsts = Columns(tuple(columns)), np.cumsum([0, *(part.shape[1] for part in parts[:-1])])
     rows = np.concatenate(parts, 1)
@@ -144,23 +93,6 @@ def _given(table, label):
     return names, lambda wanted: (
         RawColumn(name, kind, rows[:, names.index(name)].astype("float64")) for name in wanted
     )
-
-
-def _check_names(names, options):
-    if len(set(names)) < len(names):
-        raise InputError(f"several columns have one name: {listed(sorted({n for n in names if names.count(n) > 1}))}")
-    named = {option: getattr(options, option) for option in ("real", "counts", "categorical", "drop")}
-    named["label"] = (options.label,) if options.label else ()
-    for option, wanted in named.items():
-        known = (*names, ALL) if option in ("real", "counts", "categorical") else names
-        strange = [name for name in wanted if name not in known]
-        if strange:
-            raise InputError(f"{option} names {listed(strange)}; the table has {listed(names)}")
-    every = [name for wanted in named.values() for name in wanted if name != ALL]
-    twice = next((name for name in every if every.count(name) > 1), None)
-    if twice is not None:
-        said = ", ".join(option for option, wanted in named.items() if twice in wanted)
-        raise InputError(f"'{twice}' is named in several of the options of columns ({said}); name it once")
 
 
 def _rows_of_array(table):
@@ -237,11 +169,12 @@ def _column(raw, options):
     if raw.type == "text" and said in ("real", "count"):
         raise InputError(f"column '{name}' holds text ({raw.values[0]!r}), so it cannot hold numbers; clean it")
     kind = said or {"real": "real", "truth": "binary", "text": "category"}[raw.type]
-    if kind == "count" and not _whole(raw.values):
+    known = raw.values[~raw.unknown]
+    if kind == "count" and not fitting(kind, known).all():
         raise InputError(f"column '{name}' is said to hold counts, but not all of it are whole numbers from 0")
-    if kind == "count" and np.nanmax(raw.values) > MOST_COUNTED:
+    if kind == "count" and known.max() > MOST_COUNTED:
         raise InputError(
-            f"column '{name}' holds counts up to {np.nanmax(raw.values):g}, whose probabilities float32 cannot tell; "
+            f"column '{name}' holds counts up to {known.max():g}, whose probabilities float32 cannot tell; "
             f"accepted: at most {MOST_COUNTED:,}, or as real numbers (columns.real={name})"
         )
     return Column(name, kind, _categories(raw, said is not None) if kind == "category" else ())
@@ -255,11 +188,6 @@ def _categories(raw, said):
             f"that they are categories (columns.categorical={raw.name})"
         )
     return tuple(sorted(texts, key=None if raw.type == "text" else float))
-
-
-def _whole(values):
-    known = values[~np.isnan(values)]
-    return bool(np.all((known >= 0) & (known == np.rint(known))))
 
 
 def _refuse_rounded(column, raw):
@@ -276,14 +204,10 @@ def _refuse_rounded(column, raw):
 
 
 def _labels(raw):
-    """Return a label column as int32 [N], -1 where it is missing, and the names of the classes."""
-    known = ~raw.unknown
-    if not known.any():
+    """Return the labels of a column, those that are missing as `check_labels` takes them."""
+    if raw.unknown.all():
         raise InputError(f"no row has a label in '{raw.name}'")
-    codes, names = check_labels(raw.values[known], known.sum())
-    labels = np.full(len(known), -1, np.int32)
-    labels[known] = codes
-    return _compact(labels, names)
+    return raw.values if raw.type == "text" else np.where(raw.unknown, -1, raw.values)
 
 
 def _compact(labels, names):

@@ -128,7 +128,7 @@ def _prior(prior, part, value):
 
 def _reading(current, part, value):
     """Return how a table is read, changed: one of its options, or as a whole."""
-    from aae_tf.data.tables import read_options
+    from aae_tf.data.table_options import read_options
 
     if not part and not isinstance(value, dict):
         raise InputError(f"columns={value!r} cannot be read; accepted: columns.NAME=VALUE, or a dict")

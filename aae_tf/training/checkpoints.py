@@ -17,6 +17,8 @@ from aae_tf.errors import InputError
 from aae_tf.files import write_beside
 
 KEEP = 2
+# What reading a damaged archive raises; a flipped bit may ask for a compression that there is not (NotImplementedError)
+# or for a password (RuntimeError).
 DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 

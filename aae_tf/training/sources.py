@@ -68,7 +68,7 @@ class InMemory:
         self.batch_size, self.seed, self.count = batch_size, seed, len(split)
         labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
         self.images, self.labels = tf.constant(split.images), tf.constant(labels)
-        self.pool = _pool(self.images, self.labels, len(split))
+        self.pool = _pool(self.images, self.labels)
 
     def stretches(self, epoch, length):
         """Yield the stretches of an epoch (counted from 0); `length()` says how many steps the next should have."""
@@ -102,7 +102,7 @@ class Streamed:
         if stream.known:
             self.pool_is_all = stream.known == len(stream.labelled)
             images, labels = (tf.constant(array) for array in (stream.labelled.images, stream.labelled.labels))
-            self.pool = _pool(images, labels, len(stream.labelled))
+            self.pool = _pool(images, labels)
         self.blocks = (
             stream.dataset.take(self.steps * batch_size).batch(self.block * batch_size).prefetch(tf.data.AUTOTUNE)
         )
@@ -124,13 +124,13 @@ class Streamed:
         """Return the labelled images in memory if those are all there are, or the block has none; else the block's."""
         if self.pool is not None and (self.pool_is_all or not np.any(labels.numpy() >= 0)):
             return self.pool
-        return _pool(images, labels, len(images))
+        return _pool(images, labels)
 
 
-def _pool(images, labels, size):
+def _pool(images, labels):
     """Return the `Pool` of a block, its rows as many as the block has, so that a step is traced once for all blocks."""
     rows = np.flatnonzero(labels.numpy() >= 0).astype(np.int32)
-    padded = np.zeros(size, np.int32)
+    padded = np.zeros(len(labels), np.int32)
     padded[: len(rows)] = rows
     return Pool(images, labels, tf.constant(padded), tf.constant(max(1, len(rows)), tf.int32))
 
