@@ -218,6 +218,23 @@ def serve(
         launch.serve(dest, port)
 
 
+@app.command()
+def explore(
+    run: RunDirectory,
+    dataset: Annotated[str | None, typer.Option(help="The data again.")] = None,
+    split: Split = "validation",
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; this machine only unless told otherwise.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the page.")] = 5006,
+    show: Annotated[bool, typer.Option("--open/--no-open", help="Whether to open a browser.")] = True,
+):
+    """Look around a run's latent space in a browser."""
+    from aae_tf.explorer import explore as explore_run
+
+    explore_run(_load(run, dataset), split, host, port, show)
+
+
 @data_app.command()
 def prepare(
     name: Annotated[str, typer.Argument(help="TFDS name, for example mnist.")],

@@ -19,3 +19,29 @@ def to_unit(images):
     """
     images = np.asarray(images)
     return images.astype("float32") / np.float32(white(images.dtype))
+
+
+def as_picture(image):
+    """Return a PIL image, of float [H, W, 1 or 3] in [0, 1] or uint8.
+
+    Args:
+        image: one image.
+    """
+    from PIL import Image
+
+    pixels = np.rint(np.clip(to_unit(image), 0.0, 1.0) * 255.0).astype(np.uint8)
+    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+
+
+def save_animation(file, images, side=128, milliseconds=100):
+    """Write images as an animation, a GIF that begins anew at its end; small ones enlarged.
+
+    Args:
+        file: path or binary file.
+        images: float [N, H, W, 1 or 3] in [0, 1].
+        side: pixels that a frame's sides have at least.
+        milliseconds: time of a frame.
+    """
+    times = max(1, -(-side // min(images.shape[1:3])))
+    first, *others = (as_picture(image.repeat(times, 0).repeat(times, 1)) for image in images)
+    first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)

@@ -73,7 +73,7 @@ class Run:
         Raises:
             InputError: as `evaluate`.
         """
-        held_out = self._held_out(split, likelihood_samples=likelihood_samples, progress=progress)
+        held_out = self.held_out(split, likelihood_samples=likelihood_samples, progress=progress)
         return {
             "recipe": self.recipe.name,
             "source": held_out.data.source,
@@ -131,7 +131,7 @@ class Run:
         Raises:
             InputError: an unknown split, or no data (see `load_run`).
         """
-        drawn = reporting.draw(self.model, self._held_out(split, history=self.history, views=self.views))
+        drawn = reporting.draw(self.model, self.held_out(split, history=self.history, views=self.views))
         folder = self.out_dir / "figures"
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():
@@ -141,7 +141,16 @@ class Run:
             )
         return drawn
 
-    def _held_out(self, split, **more):
+    def held_out(self, split, **more):
+        """Return the held-out images of a split, as measures and figures are given them.
+
+        Args:
+            split: 'test' or 'validation'.
+            **more: further fields of `aae_tf.reporting.HeldOut`.
+
+        Raises:
+            InputError: an unknown split, or no data (see `load_run`).
+        """
         check_choice("split", split, ("test", "validation"))
         if self.data is None:
             raise InputError(
@@ -175,7 +184,7 @@ class Run:
             self._detector = self._detector or Detector.load(self.model, path)
             return self._detector
         if normal is None:
-            split = self._held_out("validation").images
+            split = self.held_out("validation").images
             normal, labels = split.images, split.labels
         elif self.data is not None:
             normal = self.model.image_scale.read(normal)

@@ -51,13 +51,14 @@ def image_files(folder):
     return files
 
 
-def read_image(path, image_shape):
+def read_image(path, image_shape, name=None):
     """Return an image file as a trained model takes it, uint8 [H, W, C].
 
     Args:
-        path: of the file.
+        path: of the file, or a binary file.
         image_shape: (H, W, C), C 1 or 3. The image is cropped to these proportions and resized, as `image_size` does in
             training; colours turn to grey and grey to colours.
+        name: what messages call it; by default its path.
 
     Raises:
         InputError: it cannot be read.
@@ -65,7 +66,7 @@ def read_image(path, image_shape):
     from PIL import Image
 
     height, width, channels = image_shape
-    image = _open(path)
+    image = _open(path, name)
     if image.shape[:2] != (height, width):
         image = fit_image(image, height, width)
     if channels == 1 and image.shape[-1] == 3:
@@ -85,7 +86,7 @@ def _read_files(files, image_size):
     return check_images(np.stack(images))
 
 
-def _open(path):
+def _open(path, name=None):
     """Return an image file as uint8 [H, W, 1 or 3]."""
     from PIL import Image, ImageOps
 
@@ -93,7 +94,7 @@ def _open(path):
         with Image.open(path) as file:
             pixels = _pixels(ImageOps.exif_transpose(file), file.format)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"'{path}' cannot be read as an image: {error}") from None
+        raise InputError(f"'{name or path}' cannot be read as an image: {error}") from None
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 

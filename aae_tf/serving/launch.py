@@ -87,7 +87,7 @@ def serve_builtin(dest, host="127.0.0.1", port=8501):
         raise InputError(
             f"the built-in server needs {error.name}; install it with: pip install 'aae-tf[serving]'"
         ) from None
-    _check_free(host, port)
+    check_free(host, port)
     app = make_app(dest, dest.name)
     if app.state.versions.serving is None:
         reasons = "; ".join(f"version {number}: {text}" for number, (text, _) in app.state.versions.failed.items())
@@ -97,7 +97,16 @@ def serve_builtin(dest, host="127.0.0.1", port=8501):
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_keep_alive=75)
 
 
-def _check_free(host, port):
+def check_free(host, port):
+    """Refuse a port that another program listens on.
+
+    Args:
+        host: address.
+        port: int.
+
+    Raises:
+        InputError: it is taken, or the address is none of this machine.
+    """
     import socket
 
     with socket.socket() as probe:

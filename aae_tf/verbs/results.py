@@ -16,10 +16,10 @@ import numpy as np
 
 from aae_tf.errors import InputError
 from aae_tf.files import write_beside
+from aae_tf.pixels import as_picture, save_animation
 
 GRID, FRAMES = 400, 2000  # images in one PNG, in one GIF
 COLUMNS = 10
-FRAME_MS, FRAME_SIDE = 100, 128  # time of a frame, and pixels that its sides have at least
 
 
 def write_results(out, answers, count):
@@ -119,7 +119,7 @@ def write_npz(file, answers, count):
 def write_grid(file, answers, count):
     """Write a grid of images; where images were given for them, these above."""
     shown = [_with_given(inputs, outputs["images"]) for _, inputs, outputs in answers]
-    _picture(_tiled(np.concatenate(shown), min(COLUMNS, count))).save(file, "PNG")
+    as_picture(_tiled(np.concatenate(shown), min(COLUMNS, count))).save(file, "PNG")
 
 
 def _with_given(inputs, images):
@@ -136,9 +136,7 @@ def _tiled(images, columns):
 def write_frames(file, answers, count):
     """Write an animation of images, small ones enlarged."""
     images = np.concatenate([outputs["images"] for *_, outputs in answers])
-    times = max(1, -(-FRAME_SIDE // min(images.shape[1:3])))
-    first, *others = (_picture(image.repeat(times, 0).repeat(times, 1)) for image in images)
-    first.save(file, "GIF", save_all=True, append_images=others, duration=FRAME_MS, loop=0)
+    save_animation(file, images)
 
 
 def write_folder(folder, answers):
@@ -149,15 +147,7 @@ def write_folder(folder, answers):
             place = folder.joinpath(*parts)
             place = place if place.suffix.lower() == ".png" else place.with_name(f"{place.name}.png")
             place.parent.mkdir(parents=True, exist_ok=True)
-            _picture(image).save(place, "PNG")
-
-
-def _picture(image):
-    """Return a PIL image of float [H, W, 1 or 3] in [0, 1]."""
-    from PIL import Image
-
-    pixels = np.rint(np.clip(image, 0.0, 1.0) * 255.0).astype(np.uint8)
-    return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+            as_picture(image).save(place, "PNG")
 
 
 WRITERS = {".csv": write_csv, ".npz": write_npz, ".png": write_grid, ".gif": write_frames}

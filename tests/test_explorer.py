@@ -1,0 +1,265 @@
+"""The explorer: what it shows, and each of its controls used in a real browser.
+
+The browser is Debian's Chromium with its driver: apt-get install chromium chromium-driver. Without it those tests skip.
+"""
+
+import asyncio
+import base64
+import io
+import socket
+import time
+
+import numpy as np
+import pytest
+from browser import Browser, found, served
+from conftest import small
+from PIL import Image
+
+import aae_tf
+from aae_tf.errors import InputError
+from aae_tf.explorer.latent import LatentSpace
+from aae_tf.explorer.launch import make_server
+
+
+@pytest.fixture(scope="module")
+def runs(few, tmp_path_factory):
+    """Function from a recipe to a run of it that was trained for a moment."""
+    made, folder = {}, tmp_path_factory.mktemp("explored")
+
+    def run(name, **more):
+        if name not in made:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())
+                options = small(name, epochs=1, jit_compile=False, progress=False) | more
+                made[name] = aae_tf.train(name, few, out_dir=folder / name, **options)
+        return made[name]
+
+    return run
+
+
+def test_places_are_codes_and_what_lies_there_is_decoded(trained):
+    space = LatentSpace(trained)
+    images = space.held_out.images
+    assert len(images) == len(trained.data.validation) and space.names == ["z1", "z2"] and not space.choices
+    np.testing.assert_allclose(space.places, trained.model.encode(images), rtol=1e-6)
+    np.testing.assert_allclose(space.decode(space.places), trained.model.reconstruct(images), atol=1e-6)
+    low, high = space.reach
+    assert (np.mean((space.places >= low) & (space.places <= high), 0) > 0.98).all()
+    ends = space.places[:2]
+    walk = space.walk(*ends, 5)
+    np.testing.assert_allclose(walk[[0, -1]], space.decode(ends), atol=1e-5)
+    np.testing.assert_allclose(walk, trained.interpolate(images[0], images[1], 5), atol=1e-5)
+    np.testing.assert_array_equal(space.sample(4, 7), trained.model.sample(4, 7))
+    assert space.nearest(space.places[3], 2)[0] == 3
+
+
+def test_an_image_is_answered_as_the_model_does(trained):
+    space = LatentSpace(trained, "test")
+    image = trained.data.validation.images[0]
+    found = space.ask(image)
+    np.testing.assert_allclose(found["output"], trained.model.reconstruct(image[None])[0], atol=1e-6)
+    assert found["verdict"] is None and found["probabilities"] is None
+    assert found["share"] == np.mean(space.errors < found["error"])
+
+
+def test_a_class_is_told_to_the_decoder(runs):
+    run = runs("semi_supervised", labels=40)
+    space = LatentSpace(run)
+    assert space.choices == [str(number) for number in range(10)]
+    place = space.places[0]
+    np.testing.assert_allclose(space.decode(place[None], 3)[0], run.model.decode(place[None], [3])[0], atol=1e-6)
+    image = space.held_out.images[0]
+    found = space.ask(image)
+    assert found["choice"] == run.model.predict_labels(image[None])[0] == found["probabilities"].argmax()
+    np.testing.assert_allclose(space.decode(found["place"][None], found["choice"]).shape, (1, 28, 28, 1))
+    told = run.model.predict_labels(space.held_out.images)
+    near = space.nearest(place, 5, told[0])
+    assert near[0] == 0 and (told[near] == told[0]).sum() == min(5, (told == told[0]).sum())
+
+
+def test_a_map_is_explored_as_a_map(runs):
+    run = runs("reduction", labels=40)
+    space = LatentSpace(run)
+    images = space.held_out.images
+    np.testing.assert_allclose(space.places, run.model.represent(images), rtol=1e-5)
+    np.testing.assert_allclose(space.heads, np.asarray(run.model.heads.heads), atol=1e-6)
+    np.testing.assert_allclose(space.decode(space.places), run.model.reconstruct(images), atol=1e-5)
+    assert space.names == ["map 1", "map 2"] and not space.choices
+    middle = space.walk(space.heads[0], space.heads[1], 3)[1]
+    np.testing.assert_allclose(middle, space.decode(space.heads[:2].mean(0)[None])[0], atol=1e-5)
+
+
+def test_labels_that_the_decoder_reads(runs):
+    space = LatentSpace(runs("style"))
+    assert len(space.choices) == 10 and space.errors.shape == (len(space.places),)
+    found = space.ask(space.held_out.images[0], 4)
+    np.testing.assert_allclose(found["output"], space.decode(found["place"][None], 4)[0], atol=1e-5)
+    assert found["choice"] == 4
+
+
+@pytest.mark.parametrize("name", ["wine", "mixture", "reduction", "style", "clustering"])
+def test_a_page_of_every_kind(name, few, runs, tmp_path, training_alone):
+    from bokeh.document import Document
+
+    from aae_tf.explorer.page import Page
+
+    if name == "wine":
+        run = aae_tf.train("gaussian", "wine", out_dir=tmp_path / "run", epochs=1, latent_dim=1, progress=False)
+    else:
+        run = runs(name)
+    page, document = Page(LatentSpace(run)), Document()
+    page.add_to(document, "a page")
+    assert document.validate() is None and {"plane", "sliders", "samples"} <= {root.name for root in document.roots}
+    before = page.numbers.text, str(page.shown.data), page.look.text if name == "wine" else ""
+    page._tap(*page.space.places[5][:2], *([0.0] if name == "wine" else []))
+    page._tap(*page.space.places[9][:2], *([0.0] if name == "wine" else []))
+    assert before != (page.numbers.text, str(page.shown.data), page.look.text if name == "wine" else "")
+    assert "figure" in page.walk.text if name != "wine" else "<table>" in page.walk.text
+
+
+def test_what_cannot_be_explored_is_refused(few, trained, tmp_path, training_alone):
+    run = aae_tf.train("gan", few, out_dir=tmp_path / "gan", **small("gan", epochs=1, progress=False))
+    with pytest.raises(InputError, match="has no encoder"):
+        LatentSpace(run)
+    with pytest.raises(InputError, match="accepted: test, validation"):
+        LatentSpace(trained, "train")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InputError, match="use another --port"):
+            make_server(trained, port=taken.getsockname()[1])
+
+
+# In a browser ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def browse():
+    """Function from an address and a window's size to a `Browser`, closed afterwards."""
+    if not found():
+        pytest.skip("needs a browser: apt-get install chromium chromium-driver")
+    opened = []
+
+    def browse(address, size=(1200, 1400)):
+        opened.append(Browser(address, size))
+        return opened[-1]
+
+    yield browse
+    for browser in opened:
+        browser.driver.quit()
+
+
+@pytest.mark.slow
+def test_each_control_in_a_browser(trained, few, browse, tmp_path):
+    trained.detector(few[0], false_alarm=0.1)
+    with served(trained) as address:
+        browser = browse(address)
+        assert browser.driver.title.startswith("gaussian")
+
+        # move over the plane: the image that lies there follows
+        space = LatentSpace(trained)
+        low, high = space.reach
+        browser.point(0.3, 0.7)
+        first = browser.until(lambda: browser.picture())
+        browser.point(0.8, 0.4)
+        browser.until(lambda: browser.picture() != first)
+        at = browser.ask("return model('sliders').children.map(s => s.value)")
+        np.testing.assert_allclose(at, low + [0.8, 0.4] * (high - low), atol=0.03 * (high - low).max())
+        wanted = np.rint(np.clip(space.decode(np.array([at]))[0, ::-1, :, 0], 0, 1) * 255)
+        browser.until(lambda: np.abs((np.array(browser.picture()) & 255) - wanted.ravel()).max() <= 2)
+
+        # click two places: a walk, and a GIF of it that can be saved
+        browser.point(0.2, 0.2, click=True)
+        browser.until(lambda: "one end" in browser.text("walk"))
+        time.sleep(0.5)  # two clicks within less are a double click
+        browser.point(0.7, 0.7, click=True)
+        walk = browser.until(lambda: "walk.gif" in browser.text("walk") and browser.text("walk"))
+        assert walk.count("image/png") == 12
+        frames = Image.open(io.BytesIO(base64.b64decode(walk.split("image/gif;base64,")[1].split('"')[0])))
+        assert frames.n_frames > 1 and frames.format == "GIF"
+
+        # a slider, by the keyboard
+        browser.ask("view('sliders').child_views[0].shadow_el.querySelector('.noUi-handle').focus()")
+        before = browser.picture()
+        browser.keys("\ue014" * 30)  # arrow to the right
+        browser.until(lambda: browser.picture() != before)
+
+        # samples by seed
+        samples = browser.text("samples")
+        assert samples.count("image/png") == 24
+        browser.element("seed", "input").clear()
+        browser.element("seed", "input").send_keys("5\n")
+        browser.until(lambda: browser.text("samples") != samples)
+
+        # colours by error
+        legend = browser.text("legend")
+        browser.ask("return view('colour').shadow_el.querySelector('select')").send_keys("error")
+        browser.until(lambda: browser.text("legend") != legend)
+        assert "gradient" in browser.text("legend")
+
+        # an image of one's own, and a file that is none
+        picture = tmp_path / "mine <b>.png"
+        Image.fromarray(trained.data.test.images[0, ..., 0]).resize((60, 60)).save(picture)
+        browser.element("file", "input").send_keys(str(picture))
+        answer = browser.until(lambda: browser.text("answer"))
+        assert answer.count("image/png") == 2 + 5 and "threshold" in answer and "reconstruction error" in answer
+        (tmp_path / "none <b>.png").write_bytes(b"no picture")
+        browser.element("file", "input").send_keys(str(tmp_path / "none <b>.png"))
+        browser.until(lambda: "cannot be read" in browser.text("answer"))
+        assert "<b>" not in browser.text("answer") and "none &lt;b&gt;.png" in browser.text("answer")
+
+        # nothing was asked of the network, nothing went wrong, and something is to be seen
+        asked = browser.ask("return performance.getEntriesByType('resource').map(entry => entry.name)")
+        assert asked and all(each.startswith((address, "data:", address.replace("http", "ws"))) for each in asked)
+        assert not [line for line in browser.driver.get_log("browser") if line["level"] == "SEVERE"]
+        seen = browser.screenshot()
+        assert len(np.unique(seen.reshape(-1, 3), axis=0)) > 100
+
+
+@pytest.mark.slow
+def test_a_phone_and_a_keyboard(runs, browse):
+    run = runs("semi_supervised", labels=40)
+    with served(run) as address:
+        browser = browse(address, (360, 740))
+        assert browser.ask("return document.documentElement.scrollWidth") <= 360
+        wide = browser.ask("return view('plane').el.getBoundingClientRect().width")
+        assert 240 <= wide <= 360
+        # every control is reached by the tab key
+        reached = set()
+        for _ in range(80):
+            browser.keys("\ue004")
+            reached.add(
+                browser.ask(
+                    "let e = document.activeElement;"
+                    "while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;"
+                    "return e?.innerText || e?.className || e?.tagName"
+                )
+            )
+        assert {str(number) for number in range(10)} | {"mark this place"} <= reached
+        assert any("noUi-handle" in each for each in reached)
+        # a chip tells the decoder another class
+        before, samples = browser.picture(), browser.text("samples")
+        browser.ask("view('chips').shadow_el.querySelectorAll('button')[7].focus()")
+        browser.keys(" ")
+        browser.until(lambda: browser.picture() != before and browser.text("samples") != samples)
+        assert browser.text("heads").count("image/png") == 10
+        # the other dimensions can be the plane's
+        across = browser.ask("return view('across').shadow_el.querySelector('select')")
+        across.send_keys("z3")
+        browser.until(lambda: browser.ask("return view('plane').model.below[0].axis_label") == "z3")
+        assert browser.ask("return document.documentElement.scrollWidth") <= 360
+
+
+@pytest.mark.slow
+def test_pages_of_others_may_not_ask(trained):
+    from tornado.httpclient import HTTPClientError, HTTPRequest
+    from tornado.websocket import websocket_connect
+
+    with served(trained) as address:
+
+        async def ask(origin):
+            url = address.replace("http", "ws") + "ws"
+            await websocket_connect(HTTPRequest(url, headers={"Origin": origin}))
+
+        with pytest.raises(HTTPClientError, match="403"):
+            asyncio.run(ask("http://elsewhere.example"))
