@@ -2,7 +2,9 @@
 
 import configparser
 import contextlib
+import csv
 import json
+import os
 import re
 import shlex
 import shutil
@@ -10,10 +12,13 @@ import subprocess
 from pathlib import Path
 
 import command_line
+import httpx
 import numpy as np
 import pytest
+from browser import served as explored
 from PIL import Image
 from serving_processes import serving
+from sklearn.datasets import load_sample_image
 
 import aae_tf
 from aae_tf import cli
@@ -24,6 +29,7 @@ PAGES = [
     *ROOT.glob("docs/**/*.md"),
 ]
 IN_ORDER = ROOT / "docs" / "use.md"  # one page whose blocks go on from each other
+FACES = re.search(r"^## From a folder.*?(?=^## )", (ROOT / "README.md").read_text(), re.M | re.S)[0]  # and one section
 SERVER = "127.0.0.1:8501"
 NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
 
@@ -31,8 +37,9 @@ NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
 def blocks():
     """Yield (page:line, language, text) of every code block."""
     for page in sorted({*PAGES} - {IN_ORDER}):
-        for found in re.finditer(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.M | re.S):
-            line = page.read_text()[: found.start()].count("\n") + 1
+        text = page.read_text().replace(FACES, "\n" * FACES.count("\n"))
+        for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
+            line = text[: found.start()].count("\n") + 1
             yield pytest.param(found[1], found[2], id=f"{page.relative_to(ROOT)}:{line}")
 
 
@@ -103,6 +110,31 @@ def test_the_page_of_use_from_top_to_bottom(few, tmp_path):
     assert Path("classes.csv").read_text() == Path("the_same_classes.csv").read_text()
 
 
+@pytest.mark.slow
+def test_the_readme_from_a_folder_of_faces_to_an_answer(few, tmp_path):
+    """Of real faces where they are here, else of digits; the photograph is scikit-learn's."""
+    shared = Path(os.environ.get("AAE_TF_SHARED", ROOT.parent / "shared")) / "data" / "faces_48.npz"
+    faces = np.load(shared)["images"] if shared.exists() else few[0]
+    (tmp_path / "faces").mkdir()
+    for number, image in enumerate(faces):
+        Image.fromarray(image.reshape(image.shape[:2])).save(tmp_path / "faces" / f"{number:03d}.png")
+    Image.fromarray(load_sample_image("china.jpg")).save("holiday.jpg")
+    found = {}
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", FACES, re.M | re.S):
+        if language == "python":
+            with serving(Path("served/faces")) as url:
+                exec(text.replace(SERVER, url.split("/")[2]), found)
+            continue
+        for command in commands(text):
+            if command[:2] == ["aae-tf", "train"]:
+                assert command_line.run(*command[1:], "--epochs", "20") == 0
+            else:
+                run(command, "")
+    (line,) = csv.DictReader(Path("verdict.csv").read_text().splitlines())
+    assert line["name"] == "holiday.jpg" and line["abnormal"] == "True" and found["verdict"]["abnormal"].all()
+    np.testing.assert_allclose(found["verdict"]["score"], float(line["score"]), rtol=0.02)
+
+
 def commands(text):
     """Return a shell block's commands, each a list of words; joined lines and '&&' are read as the shell reads them."""
     lines = text.replace("\\\n", " ").replace("&&", "\n").splitlines()
@@ -115,7 +147,8 @@ def run(command, server):
     if program == "pip":  # done by CI itself, in a fresh environment; `serving` is a part of `test`
         settings = configparser.ConfigParser()
         settings.read(ROOT / "setup.cfg")
-        assert set(re.findall(r"\[(\w+)\]", command[-1])) <= set(settings["options.extras_require"])
+        extras = ",".join(re.findall(r"\[([\w,]+)\]", command[-1]))
+        assert set(filter(None, extras.split(","))) <= set(settings["options.extras_require"])
     elif program in ("pytest", "ruff"):
         assert " ".join(command) in (ROOT / ".ci" / "run").read_text()
     elif program == "curl":
@@ -128,9 +161,16 @@ def run(command, server):
 
 
 def run_ours(arguments):
-    """Run an `aae-tf` command; `serve` only as far as the server that answers the other blocks has done."""
+    """Run an `aae-tf` command; `serve` and `explore` only as far as the first answer."""
     if arguments[0] == "serve":
-        assert arguments[1:] == ["saved_models/digits", "--builtin"]
+        assert arguments[2:] == ["--builtin"]
+        if arguments[1] != "saved_models/digits":  # whose server answers the other blocks
+            with serving(Path(arguments[1])):
+                return
+        return
+    if arguments[0] == "explore":
+        with explored(aae_tf.load_run(*arguments[1:])) as address:
+            assert "the plane" in httpx.get(address).text
         return
     if arguments[0] in ("train", "compare", "sweep"):
         enough = "mnist_5k" if "--labels" in arguments else "few_digits"

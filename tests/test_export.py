@@ -1,3 +1,4 @@
+import io
 import json
 import subprocess
 import sys
@@ -6,10 +7,14 @@ import textwrap
 import numpy as np
 import pytest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
+from PIL import Image
 from serving_processes import warm_up_requests
+from sklearn.datasets import load_sample_image
 
 import aae_tf
 from aae_tf.backend import tf
+from aae_tf.data.folders import read_image
+from aae_tf.serving.encoded_images import decode_files
 
 LOADER = """
     import sys
@@ -186,22 +191,34 @@ def test_half_precision_is_half_the_size_and_says_what_it_changed(trained, few, 
         trained.export(tmp_path / "none", "float8")
 
 
-@pytest.mark.parametrize("form", ["png", "jpeg", "large png", "colour png"])
-def test_png_signatures_read_files(form, trained, few, tmp_path_factory):
-    version = tmp_path_factory.getbasetemp() / "with-png" / "1"
-    if not version.exists():
-        trained.export(version.parent, png=True)
-    signature = tf.saved_model.load(str(version)).signatures["encode_png"]
+@pytest.mark.parametrize("form", ["png", "jpeg", "large png", "wide png", "colour png"])
+def test_png_signatures_read_files_as_the_command_line_does(form, trained, few, exported):
+    signature = tf.saved_model.load(str(exported / "1")).signatures["encode_png"]
     images = few[0][:3]
     if form == "large png":
         images = images.repeat(2, 1).repeat(2, 2)
+    if form == "wide png":
+        images = np.concatenate([images, images[:, :, :11]], 2)
     if form == "colour png":
-        images = images.repeat(3, 3)
+        images = np.concatenate([images, images[::-1], images // 2], 3)
     write = tf.io.encode_jpeg if form == "jpeg" else tf.io.encode_png
-    files = tf.stack([write(image) for image in images])
-    found, expected = signature(image_bytes=files)["codes"].numpy(), trained.model.encode(few[0][:3])
+    files = [write(image).numpy() for image in images]
+    expected = trained.model.encode(np.stack([read_image(io.BytesIO(file), (28, 28, 1)) for file in files]))
+    found = signature(image_bytes=tf.constant(files))["codes"].numpy()
     spread = trained.model.encode(few[0]).std()
-    np.testing.assert_allclose(found, expected, atol=0.3 * spread if form == "jpeg" else 1e-3 * spread)
+    np.testing.assert_allclose(found, expected, atol=(0.05 if form == "jpeg" else 0.01) * spread)  # two decoders
+
+
+@pytest.mark.parametrize("shape", [(48, 48, 1), (28, 40, 3)])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_photographs_are_cropped_and_resized_as_the_command_line_does(kind, shape):
+    photograph = load_sample_image("china.jpg")
+    files = [io.BytesIO() for _ in range(3)]
+    for file, part in zip(files, (photograph, photograph[:, :200], photograph[:33, :40]), strict=True):
+        Image.fromarray(part).save(file, kind)
+    found = decode_files(tf.constant([file.getvalue() for file in files]), shape).numpy()
+    difference = np.abs(255 * found - np.stack([read_image(file, shape).astype("float32") for file in files]))
+    assert difference.max() < 5 and difference.mean() < 1
 
 
 def test_a_place_that_cannot_be_written_is_refused(trained, tmp_path):

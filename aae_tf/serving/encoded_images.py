@@ -2,21 +2,38 @@
 
 from aae_tf.backend import tf
 
+LUMA = (0.299, 0.587, 0.114)  # of colours as grey, ITU-R 601, as Pillow has it
+
 
 def decode_files(files, image_shape):
     """Return images, float32 [N, H, W, C] in [0, 1], of PNG, JPEG, BMP or GIF files (the first frame).
 
+    What is done to them is what `aae_tf.data.folders.read_image` does, so that what is served answers as the command
+    line does: but for an EXIF orientation, which TensorFlow does not read, and rounding.
+
     Args:
         files: string [N].
-        image_shape: (H, W, C); other sizes are resized (area-averaged), colours turned to grey or grey to colours.
+        image_shape: (H, W, C); other sizes are cropped to these proportions and resized, colours turned to grey or grey
+            to colours.
     """
     height, width, channels = image_shape
 
     def one(file):
-        image = tf.io.decode_image(file, channels=3 if channels == 3 else 1, expand_animations=False)
-        image = tf.image.resize(tf.cast(image, tf.float32) / 255.0, (height, width), "area")
-        image.set_shape((height, width, min(channels, 3)))
-        return image
+        image = tf.cast(tf.io.decode_image(file, channels=3, expand_animations=False), tf.float32)
+        shape = tf.cast(tf.shape(image)[:2], tf.float32)
+        scale = tf.reduce_max([height, width] / shape)
+        image = tf.raw_ops.ScaleAndTranslate(
+            images=image[None],
+            size=[height, width],
+            scale=tf.stack([scale, scale]),
+            translation=([height, width] - scale * shape) / 2.0,
+            kernel_type="lanczos3",
+            antialias=True,
+        )[0]
+        image = tf.round(tf.clip_by_value(image, 0.0, 255.0))
+        if channels == 1:
+            image = tf.round(tf.reduce_sum(image * LUMA, -1, keepdims=True))
+        return tf.ensure_shape(image / 255.0, image_shape)
 
     return tf.map_fn(one, files, fn_output_signature=tf.TensorSpec((height, width, channels), tf.float32))
 
