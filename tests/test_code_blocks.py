@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import command_line
@@ -16,19 +17,22 @@ import httpx
 import numpy as np
 import pytest
 from browser import served as explored
+from conftest import QUICK
 from PIL import Image
 from serving_processes import serving
 from sklearn.datasets import load_sample_image
 
 import aae_tf
 from aae_tf import cli
+from aae_tf.backend import keras
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "saved_models/README.md")),
     *ROOT.glob("docs/**/*.md"),
 ]
-IN_ORDER = ROOT / "docs" / "use.md"  # one page whose blocks go on from each other
+IN_ORDER = ROOT / "docs" / "use.md"  # pages whose blocks go on from each other
+WAYS_OUT = ROOT / "docs" / "ways_out.md"
 FACES = re.search(r"^## From a folder.*?(?=^## )", (ROOT / "README.md").read_text(), re.M | re.S)[0]  # and one section
 SERVER = "127.0.0.1:8501"
 NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
@@ -36,7 +40,7 @@ NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
 
 def blocks():
     """Yield (page:line, language, text) of every code block."""
-    for page in sorted({*PAGES} - {IN_ORDER}):
+    for page in sorted({*PAGES} - {IN_ORDER, WAYS_OUT}):
         text = page.read_text().replace(FACES, "\n" * FACES.count("\n"))
         for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
             line = text[: found.start()].count("\n") + 1
@@ -111,6 +115,92 @@ def test_the_page_of_use_from_top_to_bottom(few, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_ways_out_from_top_to_bottom(small, training_alone, tmp_path, monkeypatch):
+    trackers, shared = [], {}
+    upload, hub = hub_in(tmp_path / "hub")
+    monkeypatch.setattr("huggingface_hub.upload_folder", upload)
+    for name, value in hub.items():
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", WAYS_OUT.read_text(), re.M | re.S):
+        if "Callback" in text or "Logger" in text:
+            trackers.append(text)
+        elif language == "python":
+            exec(text, shared)
+        else:
+            for command in commands(text):
+                run(command, "")
+    assert (tmp_path / "runs" / "digits" / "projector" / "projector_config.pbtxt").exists()
+    assert len(trackers) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mlflow", "wandb"])
+def test_a_tracker_goes_on_in_the_same_run(name, few, training_alone, tmp_path, monkeypatch):
+    """The page's own block, interrupted after two of four epochs and run again."""
+    tracker = pytest.importorskip(name)
+    monkeypatch.setattr("aae_tf.training.loop.CHECKPOINT_SECONDS", 0)
+    for variable, value in {
+        "MLFLOW_TRACKING_URI": (tmp_path / "mlruns").as_uri(),
+        "MLFLOW_ALLOW_FILE_STORE": "true",
+        "WANDB_SILENT": "true",
+    }.items():
+        monkeypatch.setenv(variable, value)
+    (text,) = (
+        block
+        for block in re.findall(r"^```python\n(.*?)^```$", WAYS_OUT.read_text(), re.M | re.S)
+        if f"import {name}\n" in block
+    )
+    train, more = aae_tf.train, [Interrupting(2)]
+
+    def quick(recipe, callbacks, **options):
+        found = train(recipe, few, callbacks=[*callbacks, *more], epochs=4, **NETWORKS, **QUICK, **options)
+        (found.out_dir / "figures").mkdir(exist_ok=True)
+        return found
+
+    monkeypatch.setattr("aae_tf.train", quick)
+    with pytest.raises(KeyboardInterrupt):
+        exec(text, {})
+    more.clear()
+    exec(text, {})
+    if name == "mlflow":
+        (tracked,) = tracker.search_runs(output_format="list")
+        history = tracker.MlflowClient().get_metric_history(tracked.info.run_id, "reconstruction")
+        assert [each.step for each in history] == [0, 1, 2, 3]
+        assert tracked.data.params["optimizer_reconstruction_name"] and tracked.info.status == "FINISHED"
+    else:
+        folders = [path.name for path in tmp_path.glob("wandb/offline-run-*")]
+        assert len(folders) == 2 and all(folder.endswith("-gaussian-0") for folder in folders)
+
+
+class Interrupting(keras.callbacks.Callback):
+    """Ctrl-C before an epoch, counted from 0."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def hub_in(folder):
+    """Return an `upload_folder` into a folder that has the form of the hub's cache, and what makes it the cache."""
+    from huggingface_hub.utils import filter_repo_objects
+
+    def upload(repo_id, folder_path, ignore_patterns):
+        place = folder / f"models--{repo_id.replace('/', '--')}"
+        files = [str(path.relative_to(folder_path)) for path in Path(folder_path).rglob("*") if path.is_file()]
+        for file in filter_repo_objects(files, ignore_patterns=ignore_patterns):
+            (place / "snapshots" / ("0" * 40) / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(Path(folder_path) / file, place / "snapshots" / ("0" * 40) / file)
+        (place / "refs").mkdir()
+        (place / "refs" / "main").write_text("0" * 40)
+
+    return upload, {"HF_HUB_CACHE": str(folder), "HF_HUB_OFFLINE": True}
+
+
+@pytest.mark.slow
 def test_the_readme_from_a_folder_of_faces_to_an_answer(few, tmp_path):
     """Of real faces where they are here, else of digits; the photograph is scikit-learn's."""
     shared = Path(os.environ.get("AAE_TF_SHARED", ROOT.parent / "shared")) / "data" / "faces_48.npz"
@@ -155,6 +245,8 @@ def run(command, server):
         asked = [argument.replace(SERVER, server) for argument in arguments]
         done = subprocess.run(["curl", "-sS", "--fail", *asked], capture_output=True, text=True, check=True)
         assert set(json.loads(done.stdout)) & {"outputs", "model_version_status"}
+    elif program == "python":
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
     else:
         assert program == "aae-tf", f"'{program}' is not run by any test"
         run_ours(arguments)

@@ -105,6 +105,16 @@ class Rates:
             if rate is not None:
                 _inner(optimizer).learning_rate = rate * self.scales[name]
 
+    def get_config(self):
+        """Return what a tracker notes of an optimizer: each update's kind and settings, but for rates, which move."""
+        settings = {name: _inner(optimizer).get_config() for name, optimizer in self._optimizers.items()}
+        return {
+            f"{name}_{key}": value
+            for name, config in settings.items()
+            for key, value in config.items()
+            if key != "learning_rate"
+        }
+
     @property
     def iterations(self):
         """Updates that the first optimizer has taken."""
