@@ -16,7 +16,7 @@ from aae_tf.recipes.defaults import for_data
 from aae_tf.run_lock import held
 from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.callbacks import check_callbacks
-from aae_tf.training.loop import is_chief
+from aae_tf.training.loop import CHECKPOINT_MINUTES, is_chief
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
 from aae_tf.views import Views
@@ -35,6 +35,7 @@ def train(
     jit_compile=None,
     split="validation",
     report=True,
+    checkpoint_minutes=CHECKPOINT_MINUTES,
     progress=True,
     **options,
 ):
@@ -56,6 +57,8 @@ def train(
         jit_compile: whether XLA compiles the training steps; None: where that makes them faster, which is everywhere
             but for convolutions on a CPU.
         split: held-out images that the report and the figures are of: 'validation', or 'test' to report.
+        checkpoint_minutes: how long training goes on without a checkpoint, at most; those at the ends of epochs come
+            more often. Training that is killed goes on from the last one, and ends as if it had not been.
         report: whether to measure, draw and export what was trained; the model is saved either way, and training into
             the directory again does what was left out.
         progress: show progress and results on stderr.
@@ -70,9 +73,13 @@ def train(
     Raises:
         InputError: anything that cannot be used, before training starts.
         NonFiniteLossError: a loss, a validation number or a weight is not finite; the last good checkpoint is kept.
+        KeyboardInterrupt: Ctrl-C in training; the steps under way are finished and kept. Again, and it ends at once.
+        SystemExit: SIGTERM in training, likewise, with code 143.
     """
     console = Console(stderr=True, quiet=not progress)
     check_choice("split", split, ("validation", "test"))
+    if not checkpoint_minutes >= 0:
+        raise InputError(f"checkpoint_minutes={checkpoint_minutes} was given; accepted: a number of at least 0")
     if isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks]
     if isinstance(prior, str | dict):
@@ -97,7 +104,7 @@ def train(
     check_callbacks(callbacks, lambda: [*trainer.names, *model.validate(dataset.validation)])
     identity = run_directory.identity(recipe, model, dataset, policy, compiled, started_from)
     out_dir = run_directory.choose_directory(out_dir, recipe, dataset, identity)
-    trainer.checkpoint_folder = out_dir / "checkpoints"
+    trainer.checkpoint_folder, trainer.checkpoint_minutes = out_dir / "checkpoints", checkpoint_minutes
     with held(out_dir) if is_chief(strategy) else contextlib.nullcontext():
         run_directory.write_record(out_dir, recipe, dataset, identity)
         if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
@@ -187,7 +194,8 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
         console.print(text, highlight=False, soft_wrap=True)
         run.model.load_weights(out_dir / "model.keras")
     else:
-        text = f"{out_dir}: going on after epoch {done}" if done else f"{recipe.name} on {dataset.source} → {out_dir}"
+        begun = trainer.begun
+        text = f"{out_dir}: going on after {begun}" if begun else f"{recipe.name} on {dataset.source} → {out_dir}"
         console.print(text, highlight=False, soft_wrap=True)
         for stale in (out_dir / "model.keras", out_dir / "detector.json", *out_dir.glob("evaluation*.json")):
             stale.unlink(missing_ok=True)  # of a shorter run that is now being made longer

@@ -1,6 +1,7 @@
 """The `aae-tf` command: train, measure, draw, use and export from a shell. What uses a model is in `aae_tf.verbs`.
 
-Exit codes: 0 done; 1 training failed; 2 bad input, said in one line; 130 interrupted (the same command resumes).
+Exit codes: 0 done; 1 training failed; 2 bad input, said in one line; 130 or 143 interrupted by Ctrl-C or
+SIGTERM (the same command goes on).
 """
 
 import sys
@@ -49,6 +50,7 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
     warm_start: Annotated[str | None, typer.Option(help="Run directory whose weights training starts from.")] = None,
+    checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Longest time without a checkpoint.")] = 10.0,
     split: Split = "validation",
     options: Options = None,
 ):
@@ -60,9 +62,16 @@ def train(
     from aae_tf.api import train as train_recipe
 
     try:
-        run = train_recipe(recipe, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
-    except KeyboardInterrupt:
-        _interrupted()
+        run = train_recipe(
+            recipe,
+            changes.pop("dataset", dataset),
+            out_dir=out,
+            split=split,
+            checkpoint_minutes=checkpoint_minutes,
+            **changes,
+        )
+    except (KeyboardInterrupt, SystemExit) as stop:
+        _interrupted(stop)
     typer.echo(run.out_dir)
 
 
@@ -82,8 +91,8 @@ def compare(
 
     try:
         found = compare_recipes(recipes, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
-    except KeyboardInterrupt:
-        _interrupted()
+    except (KeyboardInterrupt, SystemExit) as stop:
+        _interrupted(stop)
     _print_sideways(found.rows())
     typer.echo(found.out_dir / "comparison.png")
 
@@ -123,8 +132,8 @@ def sweep(
             split=split,
             **fixed,
         )
-    except KeyboardInterrupt:
-        _interrupted()
+    except (KeyboardInterrupt, SystemExit) as stop:
+        _interrupted(stop)
     _print_sideways(found.rows())
     typer.echo(found.out_dir / "sweep.png")
 
@@ -290,9 +299,10 @@ def _changes(options, **named):
     return changes | {name: value for name, value in named.items() if value is not None}
 
 
-def _interrupted():
-    typer.echo("interrupted; the same command resumes from the last checkpoint", err=True)
-    raise typer.Exit(130) from None
+def _interrupted(stop):
+    code = 130 if isinstance(stop, KeyboardInterrupt) else stop.code
+    typer.echo("interrupted; what was done is kept: the same command goes on from there", err=True)
+    raise typer.Exit(code) from None
 
 
 def _split_option(option):

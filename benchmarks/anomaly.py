@@ -3,17 +3,20 @@
     python benchmarks/anomaly.py one-class                     # one digit normal, the other nine not, each in turn
     python benchmarks/anomaly.py one-unseen                    # nine digits normal, one not: the harder way round
     python benchmarks/anomaly.py one-class --dataset mnist
-    python benchmarks/anomaly.py faces --shared ../shared/data # faces normal, photographs not
+    python benchmarks/anomaly.py faces ../shared/data        # faces normal, photographs not
+    python benchmarks/anomaly.py one-class --pyod PYTHON       # PyOD's AutoEncoder alone, by a Python that has PyOD
 
 Every detector is of the recipe `one_class` as it stands. It is trained on normal training images, its threshold is set
 on normal validation images, and all numbers are of test images (`--split validation` to choose). The rivals get the
-same pixels in [0, 1] and scikit-learn's defaults, but for a fixed seed.
+same pixels in [0, 1] and their libraries' defaults, but for a fixed seed.
 """
 
 import dataclasses
+import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -27,34 +30,47 @@ from aae_tf import data
 from aae_tf.evaluation import detection_quality
 
 SCORES = ("reconstruction", "prior", "both")
+PYOD = """
+import sys
+import numpy as np
+from pyod.models.auto_encoder import AutoEncoder
+given = np.load(sys.argv[1])
+found = AutoEncoder(random_state=int(sys.argv[2]), verbose=0).fit(given["train"])
+np.save(sys.argv[1] + ".npy", found.decision_function(given["asked"]))
+"""
+Pyod = Annotated[str | None, typer.Option(help="A Python that has PyOD, whose AutoEncoder alone is measured.")]
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
-def one_class(dataset: str = "mnist_5k", seed: int = 0, split: str = "test", false_alarm: float = 0.05):
+def one_class(
+    dataset: str = "mnist_5k", seed: int = 0, split: str = "test", false_alarm: float = 0.05, pyod: Pyod = None
+):
     """One class normal, the others not, each in turn."""
     whole = data.load(dataset)
     tasks = ((name, np.arange(whole.classes) == number) for number, name in enumerate(whole.class_names))
-    table(((name, *of_classes(whole, normal, split)) for name, normal in tasks), seed, false_alarm)
+    table(((name, *of_classes(whole, normal, split)) for name, normal in tasks), seed, false_alarm, pyod)
 
 
 @app.command()
-def one_unseen(dataset: str = "mnist_5k", seed: int = 0, split: str = "test", false_alarm: float = 0.05):
+def one_unseen(
+    dataset: str = "mnist_5k", seed: int = 0, split: str = "test", false_alarm: float = 0.05, pyod: Pyod = None
+):
     """All classes normal but one, each in turn."""
     whole = data.load(dataset)
     tasks = ((name, np.arange(whole.classes) != number) for number, name in enumerate(whole.class_names))
-    table(((name, *of_classes(whole, normal, split)) for name, normal in tasks), seed, false_alarm)
+    table(((name, *of_classes(whole, normal, split)) for name, normal in tasks), seed, false_alarm, pyod)
 
 
 @app.command()
-def faces(shared: Path, seed: int = 0, split: str = "test", false_alarm: float = 0.05):
+def faces(shared: Path, seed: int = 0, split: str = "test", false_alarm: float = 0.05, pyod: Pyod = None):
     """Faces normal, photographs of other things not."""
     found = data.load(shared / "faces_48.npz")
     photographs = data.load(shared / "colour_objects_32.npz").test.images[:400]
     grey = [Image.fromarray(each).convert("L").resize((48, 48), Image.Resampling.LANCZOS) for each in photographs]
     usual = getattr(found, split).images
     images = np.concatenate([usual, np.stack([np.asarray(each)[..., None] for each in grey])])
-    table([("faces", found, images, np.arange(len(images)) >= len(usual))], seed, false_alarm)
+    table([("faces", found, images, np.arange(len(images)) >= len(usual))], seed, false_alarm, pyod)
 
 
 def of_classes(whole, normal, split):
@@ -68,8 +84,14 @@ def of_classes(whole, normal, split):
     return dataclasses.replace(whole, name="own", class_names=(), **kept), judged.images, ~normal[judged.labels]
 
 
-def table(tasks, seed, false_alarm):
+def table(tasks, seed, false_alarm, pyod=None):
     """Print a row for each task, as a Markdown table, and their mean."""
+    if pyod is not None:
+        found = {name: of_pyod(pyod, seed, *more) for name, *more in tasks}
+        print(
+            " | ".join(f"{name} {auroc:.3f}" for name, auroc in (*found.items(), ("mean", np.mean([*found.values()]))))
+        )
+        return
     names = (*SCORES, "IsolationForest", "OneClassSVM", "average precision", "detected", "false alarms", "seconds")
     print("| |", " | ".join(names), "| promised |\n|", "---|" * (len(names) + 2), flush=True)
     rows, alarms = [], []
@@ -99,7 +121,7 @@ def judged(dataset, images, abnormal, seed, false_alarm):
         detector = run.detector(false_alarm=false_alarm)
     found, verdicts = detector.measure(images, abnormal), detector.detect(images)["abnormal"]
     seconds = time.monotonic() - started
-    train, asked = (array.reshape(len(array), -1) / 255.0 for array in (dataset.train.images, images))
+    train, asked = flat(dataset.train.images), flat(images)
     rivals = [
         roc_auc_score(abnormal, -rival.fit(train).score_samples(asked))
         for rival in (IsolationForest(random_state=seed), OneClassSVM())
@@ -107,6 +129,19 @@ def judged(dataset, images, abnormal, seed, false_alarm):
     own = found[detector.score]
     quality = [own["average_precision"], own["detected"], own["false_alarms"]]
     return [*(found[name]["auroc"] for name in SCORES), *rivals, *quality, seconds], detector.promise, verdicts
+
+
+def of_pyod(python, seed, dataset, images, abnormal):
+    """Return the AUROC of PyOD's AutoEncoder."""
+    with tempfile.TemporaryDirectory() as folder:
+        np.savez(file := f"{folder}/given.npz", train=flat(dataset.train.images), asked=flat(images))
+        subprocess.run([python, "-c", PYOD, file, str(seed)], check=True, capture_output=True)
+        return roc_auc_score(abnormal, np.load(f"{file}.npy"))
+
+
+def flat(images):
+    """Return images as rows in [0, 1]."""
+    return images.reshape(len(images), -1) / 255.0
 
 
 if __name__ == "__main__":

@@ -93,10 +93,11 @@ def test_tensorflow_starts_without_noise():
     assert (done.stdout, done.stderr) == ("3.0\n", "")
 
 
-def test_an_interrupt_says_how_to_go_on(monkeypatch, capsys):
+@pytest.mark.parametrize(("stop", "code"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_an_interrupt_says_how_to_go_on(stop, code, monkeypatch, capsys):
     def interrupted(*_, **__):
-        raise KeyboardInterrupt
+        raise stop
 
     monkeypatch.setattr("aae_tf.api.train", interrupted)
-    assert run("train") == 130
-    assert "the same command resumes" in capsys.readouterr().err
+    assert run("train") == code
+    assert "the same command goes on" in capsys.readouterr().err

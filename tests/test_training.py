@@ -1,6 +1,8 @@
 import multiprocessing
+import os
 import random
 import shutil
+import signal
 import time
 from pathlib import Path
 
@@ -92,6 +94,73 @@ def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, r
         trainer.fit(3)
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(expected, found)
+
+
+class Asking(keras.callbacks.Callback):
+    """Sends this process a signal at a step, or raises an error."""
+
+    def __init__(self, step, by):
+        super().__init__()
+        self.step, self.by = step, by
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch >= self.step and self.by is not None:
+            by, self.by = self.by, None
+            if isinstance(by, Exception):
+                raise by
+            os.kill(os.getpid(), by)
+
+
+@pytest.mark.parametrize(
+    ("by", "ends", "streamed", "kept"),
+    [
+        (signal.SIGINT, KeyboardInterrupt, False, 4),
+        (signal.SIGTERM, SystemExit, True, 4),
+        (RuntimeError("killed"), RuntimeError, False, 3),  # nothing is kept at the end, but after every stretch
+        (RuntimeError("killed"), RuntimeError, True, 2),  # which is two steps of this stream
+    ],
+)
+def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, streamed, kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "STRETCH_SECONDS", 0.0)  # one step a stretch
+
+    def trainer(folder):
+        minutes = 0.0 if ends is RuntimeError else 10.0
+        made = make_trainer(few, folder, weight_average=0.9, checkpoint_minutes=minutes)
+        if streamed:
+            elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
+            made.source = Streamed(data.Stream(elements, 400, data.Split(*few)), 50, steps_per_stretch=2)
+        return made
+
+    whole = trainer(None)
+    whole.fit(3)
+    cut, handlers = trainer(tmp_path), [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    with pytest.raises(ends):
+        cut.fit(3, callbacks=[Asking(3, by)])
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
+    resumed = trainer(tmp_path)
+    assert resumed.restore() == 0 and resumed.begun == f"step {kept} of epoch 1"
+    resumed.fit(3)
+    for value, expected in zip(weights(resumed), weights(whole), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    for row, expected in zip(resumed.history, whole.history, strict=True):
+        assert {**row, "seconds": 0} == {**expected, "seconds": 0}
+
+
+def test_a_checkpoint_in_an_epoch_is_of_weights_that_are_finite(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "STRETCH_SECONDS", 0.0)
+    trainer = make_trainer(few, tmp_path, checkpoint_minutes=0.0)
+
+    class Breaking(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                self.model.weights[0].assign(np.full(self.model.weights[0].shape, np.nan))
+
+    with pytest.raises(aae_tf.NonFiniteLossError):
+        trainer.fit(1, callbacks=[Breaking()])
+    resumed = make_trainer(few, tmp_path)
+    resumed.restore()
+    assert resumed.begun == "step 2 of epoch 1"
+    assert all(np.isfinite(weight).all() for weight in weights(resumed))
 
 
 def test_joined_phases_take_one_step_by_the_sum_of_their_losses(few, batch):
@@ -356,6 +425,7 @@ def victim(folder):
         "likelihood", "mnist_5k", out_dir=folder, epochs=8, widths=(64, 64), discriminator_widths=(64, 64),
         posterior="universal", batch_norm=True, input_noise=0.3, input_dropout=0.1, weight_average=0.99, seed=5,
         regularization={"name": "adam", "learning_rate": 1e-4}, progress=False, jit_compile=False, report=False,
+        checkpoint_minutes=0.0,
     )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Checkpoints: everything a run needs to go on exactly, in one file, written beside and renamed.
 
-A checkpoint is an .npz file named after the epochs it has seen: the model's variables, the optimizers' (momentum,
-step counts, loss scale), the moving average, the history so far and the callbacks' state. Reading tries the newest
-first.
+A checkpoint is an .npz file named after the epochs it has seen, and the steps of the next: the model's variables, the
+optimizers' (momentum, step counts, loss scale), the moving average, the history so far and the callbacks' state.
+Reading tries the newest first.
 """
 
 import json
@@ -22,8 +22,8 @@ KEEP = 2
 DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 
 
-def save(folder, epoch, variables, history, state=None):
-    """Write the checkpoint of an epoch and drop all but the last `KEEP`.
+def save(folder, epoch, variables, history, state=None, step=0):
+    """Write a checkpoint and drop all but the last `KEEP`.
 
     Args:
         folder: the run's checkpoint folder.
@@ -31,15 +31,39 @@ def save(folder, epoch, variables, history, state=None):
         variables: list of variables; their order is their name.
         history: list of dicts, one an epoch.
         state: dict of whatever else changes: numbers, texts, None, arrays, lists and dicts of them.
+        step: steps finished of the next epoch.
     """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    write(folder, epoch, step, taken(variables, history, state))
+
+
+def taken(variables, history, state=None):
+    """Return what a checkpoint holds, a dict of arrays: as things are now, whatever becomes of them.
+
+    Args:
+        variables: as for `save`.
+        history: as for `save`.
+        state: as for `save`.
+    """
     arrays = {f"v{number:05d}": variable.numpy() for number, variable in enumerate(variables)}
     plain = _plain(state or {}, arrays)
     arrays["history"] = _text(history)
     arrays["state"] = _text(plain)
-    arrays = {"names": _text(sorted(arrays)), **arrays}  # first: a lost end does not take it along
-    write_beside(folder / f"epoch-{epoch:06d}.npz", lambda file: np.savez(file, **arrays))
+    return {"names": _text(sorted(arrays)), **arrays}  # first: a lost end does not take it along
+
+
+def write(folder, epoch, step, arrays):
+    """Write what a checkpoint holds, and drop all but the last `KEEP`.
+
+    Args:
+        folder: as for `save`.
+        epoch: as for `save`.
+        step: as for `save`.
+        arrays: what `taken` returned.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"epoch-{epoch:06d}.npz" if step == 0 else f"epoch-{epoch:06d}-step-{step:09d}.npz"
+    write_beside(folder / name, lambda file: np.savez(file, **arrays))
     for old in _found(folder)[:-KEEP]:
         old.unlink(missing_ok=True)
 
@@ -72,7 +96,7 @@ def restore(folder, variables):
             raise InputError(f"'{path}' is the checkpoint of another model; use another out_dir")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value.astype(variable.dtype) if value.dtype != variable.dtype else value)
-        return _epoch(path), history, state
+        return _place(path)[0], history, state
     if _found(folder):
         raise InputError(f"every checkpoint in '{folder}' is damaged; put back a copy of one, or use another out_dir")
     return 0, [], {}
@@ -89,7 +113,7 @@ def _refuse_renamed(arrays):
 def latest_epoch(folder):
     """Return the epochs finished by the newest checkpoint in a folder, 0 if there is none."""
     found = _found(folder)
-    return _epoch(found[-1]) if found else 0
+    return _place(found[-1])[0] if found else 0
 
 
 def _text(values):
@@ -118,8 +142,10 @@ def _unplain(value, arrays):
 
 
 def _found(folder):
-    return sorted(Path(folder).glob("epoch-*.npz"))
+    return sorted(Path(folder).glob("epoch-*.npz"), key=_place)
 
 
-def _epoch(path):
-    return int(re.search(r"\d+", path.stem).group())
+def _place(path):
+    """Return the epochs that a checkpoint has seen, and the steps of the next."""
+    numbers = [int(number) for number in re.findall(r"\d+", path.stem)]
+    return (*numbers, 0)[:2]

@@ -1,12 +1,14 @@
 """The training loop: takes the steps of any model, without knowing which model it trains.
 
 An epoch is a few calls of one compiled function with the step loop inside the graph. Everything random in it is a
-function of (seed, epoch, step), so a run that is killed and resumed from a checkpoint ends with the same weights,
-bit for bit, as one that never stopped.
+function of (seed, epoch, step), so a run that is killed and resumed from a checkpoint, in the middle of an epoch too,
+ends with the same weights, bit for bit, as one that never stopped.
 """
 
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,10 +21,24 @@ from aae_tf.seeds import as_seed, fold
 from aae_tf.training import checkpoints
 from aae_tf.training.averaging import WeightAverage
 from aae_tf.training.callbacks import Rates, restore_states, states_of
+from aae_tf.training.interruption import interruptible
 from aae_tf.training.sources import InMemory, Streamed
 
 STRETCH_SECONDS = 1.0
-CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_SECONDS = 10.0  # from one checkpoint at the end of an epoch to the next
+CHECKPOINT_MINUTES = 10.0  # from one in the middle of an epoch to the next
+
+
+class UnderWay(NamedTuple):
+    """What is done of an epoch.
+
+    Attributes:
+        totals: float32 array [P], each phase's summed losses.
+        steps: how many.
+    """
+
+    totals: Any
+    steps: int
 
 
 class Trainer:
@@ -46,6 +62,7 @@ class Trainer:
         jit_compile: whether XLA compiles the steps.
         strategy: a `tf.distribute.Strategy` within whose scope the model was made; None for one device.
         checkpoint_folder: where to keep checkpoints; None for none.
+        checkpoint_minutes: how long an epoch goes on without one.
 
     Raises:
         InputError: an unknown order or phase, an order that cannot take the updates, updates without an optimizer, too
@@ -69,6 +86,7 @@ class Trainer:
         jit_compile=True,
         strategy=None,
         checkpoint_folder=None,
+        checkpoint_minutes=CHECKPOINT_MINUTES,
     ):
         self.model, self.optimizers, self.views = model, optimizers, views
         self.step = ORDERS[order]
@@ -89,8 +107,10 @@ class Trainer:
         self.batch_size, self.seed = batch_size, as_seed(seed)
         stream = isinstance(train, Stream)
         self.source = Streamed(train, batch_size) if stream else InMemory(train, batch_size, seed)
-        self.checkpoint_folder = checkpoint_folder
+        self.checkpoint_folder, self.checkpoint_minutes = checkpoint_folder, checkpoint_minutes
         self.epoch, self.history, self.length = 0, [], 1
+        self._under_way = None  # what is done of an epoch
+        self._saved, self._writer, self._writing = time.monotonic(), ThreadPoolExecutor(1), None
         self.stopped = False  # by a callback, before the last epoch
         self._rates = Rates(optimizers, lambda name: (rates(self.epoch) if rates else {}).get(name))
         self._callback_states = []
@@ -112,14 +132,26 @@ class Trainer:
         return found + (self.average.averages if self.average else [])
 
     def save(self, callbacks=()):
-        """Write a checkpoint of the epochs finished; only the chief of several workers writes.
+        """Write a checkpoint of what is done, in a thread of its own; only the chief of several workers writes.
 
         Args:
             callbacks: whose state is kept beside.
         """
-        if self.checkpoint_folder is not None and is_chief(self.strategy):
-            state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states_of(callbacks)}
-            checkpoints.save(self.checkpoint_folder, self.epoch, self.variables, self.history, state)
+        self._saved = time.monotonic()
+        if self.checkpoint_folder is None or not is_chief(self.strategy):
+            return
+        state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states_of(callbacks)}
+        state["under_way"] = self._under_way and self._under_way._asdict()
+        step = self._under_way.steps if self._under_way else 0
+        held = checkpoints.taken(self.variables, self.history, state)
+        self._written()
+        self._writing = self._writer.submit(checkpoints.write, self.checkpoint_folder, self.epoch, step, held)
+
+    def _written(self):
+        """Wait until the last checkpoint is on the disk; what went wrong there is raised here."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def restore(self):
         """Go on from the newest checkpoint, if there is one; returns the epochs finished."""
@@ -128,7 +160,15 @@ class Trainer:
             self.stopped = state.get("stopped", False)
             self._rates.scales |= state.get("scales", {})
             self._callback_states = state.get("callbacks", [])
+            under_way = state.get("under_way")
+            self._under_way = UnderWay(**under_way) if under_way else None
         return self.epoch
+
+    @property
+    def begun(self):
+        """What is done, in words; empty where nothing is."""
+        under_way = f"step {self._under_way.steps:,} of epoch {self.epoch + 1}" if self._under_way else ""
+        return under_way or (f"epoch {self.epoch}" if self.epoch else "")
 
     def averaged(self):
         """Return a context in which the model has its averaged weights, where it keeps an average."""
@@ -162,27 +202,40 @@ class Trainer:
 
         Raises:
             NonFiniteLossError: a loss, a validation number or a weight is not finite; the last good checkpoint is kept.
+            KeyboardInterrupt: Ctrl-C; the steps under way are finished and kept, so that training goes on from there.
+            SystemExit: SIGTERM, likewise.
         """
         if self.average:
             self.average.undo()
         self.model.stop_training, self.model.optimizer = False, self._rates
         try:
-            return self._fit(epochs, callbacks, validate, displays)
+            with interruptible() as interruption:
+                return self._fit(epochs, callbacks, validate, displays, interruption)
         finally:
             self.model.optimizer = None
+            self._written()
 
-    def _fit(self, epochs, callbacks, validate, displays):
+    def _fit(self, epochs, callbacks, validate, displays, interruption):
         listeners = keras.callbacks.CallbackList(
             [*displays, *callbacks], model=self.model, epochs=epochs, steps=self.source.steps, verbose=0
         )
         listeners.on_train_begin()
         restore_states(callbacks, self._callback_states)
-        saved = time.monotonic()
+        self._saved = time.monotonic()
+
+        def between():
+            """Keep what is done of an epoch, where it is time to."""
+            if interruption or time.monotonic() - self._saved > 60 * self.checkpoint_minutes:
+                self._check_sane({})
+                self.save(callbacks)
+            if interruption:
+                interruption.end()
+
         while self.epoch < epochs and not self.stopped:
             self._rates.follow()
             listeners.on_epoch_begin(self.epoch)
             started = time.monotonic()
-            row = {"epoch": self.epoch + 1, **self._run_epoch(listeners)}
+            row = {"epoch": self.epoch + 1, **self._run_epoch(listeners, between)}
             with self.averaged():
                 row.update(validate() if validate is not None else {})
                 self._check_sane(row)
@@ -191,17 +244,19 @@ class Trainer:
                 self.epoch += 1
                 listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
             self.stopped = bool(self.model.stop_training)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS or self.epoch >= epochs or self.stopped:
+            if time.monotonic() - self._saved > CHECKPOINT_SECONDS or self.epoch >= epochs or self.stopped:
                 self.save(callbacks)
-                saved = time.monotonic()
+            if interruption and self.epoch < epochs:
+                between()
         if self.average:
             self.average.apply()
         listeners.on_train_end(self.history[-1] if self.history else {})
         return self.history
 
-    def _run_epoch(self, listeners):
-        totals, done = np.zeros(len(self.names), "float32"), 0
-        for stretch in self.source.stretches(self.epoch, lambda: self.length):
+    def _run_epoch(self, listeners, between):
+        """Run what is left of an epoch, `between` after each stretch but the last; returns each phase's mean loss."""
+        totals, done = self._under_way or UnderWay(np.zeros(len(self.names), "float32"), 0)
+        for stretch in self.source.stretches(self.epoch, lambda: self.length, done):
             listeners.on_train_batch_begin(stretch.first)
             started = time.monotonic()
             totals, bad = self.run_stretch(stretch, totals)
@@ -211,6 +266,10 @@ class Trainer:
             listeners.on_train_batch_end(stretch.first + stretch.count - 1, logs)
             rate = stretch.count / max(time.monotonic() - started, 1e-6)
             self.length = max(1, int(min(rate * STRETCH_SECONDS, 10 * stretch.count)))
+            if done < self.source.steps:
+                self._under_way = UnderWay(totals, done)
+                between()
+        self._under_way = None
         return {name: float(total / done) for name, total in zip(self.names, totals, strict=True)}
 
     def run_stretch(self, stretch, totals):

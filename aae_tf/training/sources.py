@@ -70,12 +70,17 @@ class InMemory:
         self.images, self.labels = tf.constant(split.images), tf.constant(labels)
         self.pool = _pool(self.images, self.labels)
 
-    def stretches(self, epoch, length):
-        """Yield the stretches of an epoch (counted from 0); `length()` says how many steps the next should have."""
+    def stretches(self, epoch, length, first=0):
+        """Yield the stretches of an epoch.
+
+        Args:
+            epoch: counted from 0.
+            length: function to how many steps the next should have.
+            first: step of the epoch to begin with.
+        """
         order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
         rows = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
         rows = tf.constant(rows, tf.int32)
-        first = 0
         while first < self.steps:
             count = min(length(), self.steps - first)
             yield Stretch(self.images, self.labels, self.pool, rows, 0, first, count)
@@ -107,11 +112,18 @@ class Streamed:
             stream.dataset.take(self.steps * batch_size).batch(self.block * batch_size).prefetch(tf.data.AUTOTUNE)
         )
 
-    def stretches(self, epoch, length):
-        """Yield the stretches of an epoch; their length is the block's."""
+    def stretches(self, epoch, length, first=0):
+        """Yield the stretches of an epoch; their length is the block's.
+
+        Args:
+            epoch: counted from 0; the order is the stream's in all of them.
+            length: not looked at.
+            first: step of the epoch to begin with, at which a block begins.
+        """
         size = self.block * self.batch_size
         rows = tf.reshape(tf.range(size), [self.block, self.batch_size])
-        for number, element in enumerate(self.blocks):
+        done = first // self.block
+        for number, element in enumerate(self.blocks.skip(done), done):
             images, labels = element["image"], element["label"]
             count = len(images) // self.batch_size
             missing = size - len(images)
