@@ -31,7 +31,8 @@ def negative_information(y, spread=4.0):
 
     Args:
         y: float32 [N, K], rows that sum to 1.
-        spread: factor on H(y), above 1 to use every class.
+        spread: factor on H(y), above 1 to use every class. The more, the more nearly are all used alike, which 16
+            clusters of ten classes cannot be without mixing some.
 
     Reference:
         Hu et al., 2017, arXiv 1702.08720, section 3.2.
@@ -97,7 +98,7 @@ def consistency_updates(model):
         return divergence(logits, logits_at(steps))
 
     def information(batch, codes, seed):
-        return negative_information(codes["y"])
+        return negative_information(codes["y"], model.information_spread)
 
     return [
         Update(Phase(name, loss, variables), optimizer="classification")

@@ -32,6 +32,8 @@ class CategoricalAAE(AdversarialAutoencoder):
             'perturbation'), in pixels of [0, 1]; 0 for none.
         information: whether y is to tell the most of the image: sure of each, and every class used (a phase
             'information').
+        information_spread: how much the second of these counts beside the first, see
+            `aae_tf.models.consistency.negative_information`; less where clusters need not be of one size.
         **kwargs: as for `AdversarialAutoencoder`.
 
     Call arguments:
@@ -54,11 +56,13 @@ class CategoricalAAE(AdversarialAutoencoder):
         consistency: bool = False,
         perturbation: Annotated[float, Range(0.0)] = 0.0,
         information: bool = False,
+        information_spread: Annotated[float, Range(1.0)] = 4.0,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
         self.discriminator_y, self.entries = discriminator_y, classes
         self.consistency, self.perturbation, self.information = consistency, perturbation, information
+        self.information_spread = information_spread
 
     @property
     def brings(self):

@@ -71,7 +71,7 @@ VIEWS = (
         model="ClusteringAAE",
         epochs=80,
         latent_dim=5,
-        options=_OPTIONS,
+        options={**_OPTIONS, "information_spread": 2.0},
         optimizers=_ADAM,
         **_CONSISTENT,
     ),
