@@ -21,7 +21,9 @@ RATES = {"reconstruction.learning_rate": [1e-6, 0.02]}
 @pytest.fixture(scope="module")
 def swept(few, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sweep")
-    return aae_tf.sweep(["gaussian"], few, seeds=(0, 1), grid=RATES, out_dir=folder, **TINY)
+    with pytest.MonkeyPatch.context() as patch:  # without the figures and the export of each training
+        patch.setattr("aae_tf.api._finish", lambda run, split, _: (run.save_model(), run.evaluate(split)))
+        return aae_tf.sweep(["gaussian"], few, seeds=(0, 1), grid=RATES, out_dir=folder, **TINY)
 
 
 def test_every_setting_is_trained_with_every_seed_and_one_is_chosen(swept):

@@ -71,7 +71,7 @@ VIEWS = (
         model="ClusteringAAE",
         epochs=80,
         latent_dim=5,
-        options={**_OPTIONS, "information_spread": 2.0},
+        options=_OPTIONS,
         optimizers=_ADAM,
         **_CONSISTENT,
     ),
