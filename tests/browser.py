@@ -36,13 +36,13 @@ def served(run):
     def work():
         asyncio.set_event_loop(asyncio.new_event_loop())
         made.append(make_server(run, port=port))
-        made[0].start()
         started.set()
         made[0].io_loop.start()
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    assert started.wait(120)
+    while not started.wait(0.1):
+        assert thread.is_alive(), "the server did not start"
     try:
         yield f"http://127.0.0.1:{port}/"
     finally:

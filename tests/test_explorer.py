@@ -9,11 +9,14 @@ import io
 import socket
 import time
 
+import httpx
 import numpy as np
 import pytest
 from browser import Browser, found, served
 from conftest import small
 from PIL import Image
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
 
 import aae_tf
 from aae_tf.errors import InputError
@@ -46,7 +49,7 @@ def test_places_are_codes_and_what_lies_there_is_decoded(trained):
     low, high = space.reach
     assert (np.mean((space.places >= low) & (space.places <= high), 0) > 0.98).all()
     ends = space.places[:2]
-    walk = space.walk(*ends, 5)
+    walk = space.decode(space.way(*ends, 5))
     np.testing.assert_allclose(walk[[0, -1]], space.decode(ends), atol=1e-5)
     np.testing.assert_allclose(walk, trained.interpolate(images[0], images[1], 5), atol=1e-5)
     np.testing.assert_array_equal(space.sample(4, 7), trained.model.sample(4, 7))
@@ -85,7 +88,7 @@ def test_a_map_is_explored_as_a_map(runs):
     np.testing.assert_allclose(space.heads, np.asarray(run.model.heads.heads), atol=1e-6)
     np.testing.assert_allclose(space.decode(space.places), run.model.reconstruct(images), atol=1e-5)
     assert space.names == ["map 1", "map 2"] and not space.choices
-    middle = space.walk(space.heads[0], space.heads[1], 3)[1]
+    middle = space.decode(space.way(*space.heads[:2], 3))[1]
     np.testing.assert_allclose(middle, space.decode(space.heads[:2].mean(0)[None])[0], atol=1e-5)
 
 
@@ -115,6 +118,15 @@ def test_a_page_of_every_kind(name, few, runs, tmp_path, training_alone):
     page._tap(*page.space.places[9][:2], *([0.0] if name == "wine" else []))
     assert before != (page.numbers.text, str(page.shown.data), page.look.text if name == "wine" else "")
     assert "figure" in page.walk.text if name != "wine" else "<table>" in page.walk.text
+    assert not page.trouble.text and len(page.path.data["x"]) == 12 and len(page.way.data["x"]) == 2
+    if page.space.has_map:  # a button goes to its head, again and again
+        for _ in range(2):
+            page.chips.active = 1
+            np.testing.assert_allclose(page.place, page.space.heads[1])
+            page._go(page.space.middle)
+    page.space.decode = lambda *_: 1 / 0
+    page._tap(0.0, 0.0)
+    assert "ZeroDivisionError" in page.trouble.text  # and not only in the terminal
 
 
 def test_what_cannot_be_explored_is_refused(few, trained, tmp_path, training_alone):
@@ -197,15 +209,18 @@ def test_each_control_in_a_browser(trained, few, browse, tmp_path):
         browser.until(lambda: browser.text("legend") != legend)
         assert "gradient" in browser.text("legend")
 
-        # an image of one's own, and a file that is none
+        # an image of one's own, another one of the same name, and a file that is none
         picture = tmp_path / "mine <b>.png"
         Image.fromarray(trained.data.test.images[0, ..., 0]).resize((60, 60)).save(picture)
         browser.element("file", "input").send_keys(str(picture))
         answer = browser.until(lambda: browser.text("answer"))
         assert answer.count("image/png") == 2 + 5 and "threshold" in answer and "reconstruction error" in answer
+        Image.fromarray(trained.data.test.images[1, ..., 0]).save(picture)
+        browser.element("file", "input").send_keys(str(picture))
+        browser.until(lambda: browser.text("answer") != answer)
         (tmp_path / "none <b>.png").write_bytes(b"no picture")
         browser.element("file", "input").send_keys(str(tmp_path / "none <b>.png"))
-        browser.until(lambda: "cannot be read" in browser.text("answer"))
+        browser.until(lambda: "no image of a kind" in browser.text("answer"))
         assert "<b>" not in browser.text("answer") and "none &lt;b&gt;.png" in browser.text("answer")
 
         # nothing was asked of the network, nothing went wrong, and something is to be seen
@@ -252,14 +267,15 @@ def test_a_phone_and_a_keyboard(runs, browse):
 
 @pytest.mark.slow
 def test_pages_of_others_may_not_ask(trained):
-    from tornado.httpclient import HTTPClientError, HTTPRequest
-    from tornado.websocket import websocket_connect
-
     with served(trained) as address:
+        port = address.split(":")[-1].strip("/")
 
-        async def ask(origin):
+        async def ask(host, origin):
             url = address.replace("http", "ws") + "ws"
-            await websocket_connect(HTTPRequest(url, headers={"Origin": origin}))
+            await websocket_connect(HTTPRequest(url, headers={"Origin": origin, "Host": host}))
 
         with pytest.raises(HTTPClientError, match="403"):
-            asyncio.run(ask("http://elsewhere.example"))
+            asyncio.run(ask(f"127.0.0.1:{port}", "http://elsewhere.example"))
+        # nor is there anything under another name that leads here (DNS rebinding)
+        for host, there in ((f"127.0.0.1:{port}", True), (f"localhost:{port}", True), (f"evil.example:{port}", False)):
+            assert ("the plane" in httpx.get(address, headers={"Host": host}).text) == there

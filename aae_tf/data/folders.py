@@ -88,11 +88,15 @@ def _read_files(files, image_size):
 
 def _open(path, name=None):
     """Return an image file as uint8 [H, W, 1 or 3]."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
         with Image.open(path) as file:
             pixels = _pixels(ImageOps.exif_transpose(file), file.format)
+    except UnidentifiedImageError:
+        raise InputError(
+            f"'{name or path}' is no image of a kind that can be read ({', '.join(sorted(SUFFIXES))})"
+        ) from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"'{name or path}' cannot be read as an image: {error}") from None
     return pixels if pixels.ndim == 3 else pixels[..., None]

@@ -13,36 +13,44 @@ SIDE = 56  # pixels that a small picture's height has on the page
 MOST = 40  # numbers of a row that are shown
 
 
-def picture(element, caption="", names=None, side=SIDE):
+def picture(element, caption="", names=None, side=SIDE, what=""):
     """Return an image, or a row of numbers, as HTML.
 
     Args:
         element: [H, W, 1 or 3], uint8 or float in [0, 1]; or [D].
-        caption: what stands below it, and what a screen reader says.
+        caption: what stands below it.
         names: of a row's numbers.
         side: height of an image on the page, in pixels.
+        what: what a screen reader says of an image; by default the caption.
     """
     if np.ndim(element) == 1:
         return table(element, names, caption)
     file = io.BytesIO()
     as_picture(_drawable(element)).save(file, "PNG")
-    width = side * element.shape[1] // element.shape[0]
+    width = max(1, side * element.shape[1] // element.shape[0])
     source = base64.b64encode(file.getvalue()).decode()
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
-    image = f'<img src="data:image/png;base64,{source}" width="{width}" height="{side}" alt="{escape(caption)}">'
+    image = (
+        f'<img src="data:image/png;base64,{source}" width="{width}" height="{side}" alt="{escape(what or caption)}">'
+    )
     return f"<figure>{image}{below}</figure>"
 
 
-def strip(elements, captions=(), names=None):
+def strip(elements, captions=(), names=None, what="image"):
     """Return several images side by side as HTML, in as many lines as are needed.
 
     Args:
         elements: images or rows, [N, ...].
         captions: what stands below each.
         names: of a row's numbers.
+        what: what a screen reader says of them, with their numbers, where they have no captions.
     """
-    captions = captions or [""] * len(elements)
-    shown = (picture(element, caption, names) for element, caption in zip(elements, captions, strict=True))
+    count = len(elements)
+    captions = captions or [""] * count
+    shown = (
+        picture(element, caption, names, what=caption or f"{what} {number + 1} of {count}")
+        for number, (element, caption) in enumerate(zip(elements, captions, strict=True))
+    )
     return f'<div class="strip">{"".join(shown)}</div>'
 
 

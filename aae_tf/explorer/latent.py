@@ -8,8 +8,8 @@ from functools import cached_property
 
 import numpy as np
 
+from aae_tf.detection import Detector
 from aae_tf.errors import InputError
-from aae_tf.reporting.held_out import some
 from aae_tf.runs import class_names
 
 MARGIN = 0.06  # of the reach, beyond the outermost places that are shown
@@ -26,6 +26,7 @@ class LatentSpace:
     Attributes:
         names: name of each dimension, a list of D.
         held_out: `aae_tf.data.Split` of the images that are shown.
+        rows: int [N], which of the split's they are.
         places: float32 [N, D], theirs.
         errors: float32 [N], their reconstruction errors.
         prior_places: float32 [M, D], of codes that were drawn from the prior.
@@ -43,7 +44,8 @@ class LatentSpace:
             raise InputError(f"{type(self.model).__name__} has no encoder, so there is nothing to show images in")
         held_out = run.held_out(split)
         self.what, self.columns = held_out.what, held_out.data.columns
-        self.held_out = some(held_out.images, most, run.recipe.seed)
+        self.rows = np.random.default_rng(run.recipe.seed).permutation(len(held_out.images))[:most]
+        self.held_out = held_out.images.take(self.rows)
         self.class_names = held_out.data.class_names
         self.has_map = "represent" in signatures
         sizes = {name: self.model.priors[name].dim for name in self.model.drawn}
@@ -93,22 +95,21 @@ class LatentSpace:
         labels = np.full(len(places), choice, "int32") if self.choices else None
         return self.model.decode(self._codes(places), labels)
 
-    def walk(self, start, end, n=12, choice=None):
-        """Return what lies between two places, both ends among it, as `decode` does.
+    def way(self, start, end, n=12):
+        """Return the places between two, both ends among them, float32 [n, D]: as the priors of the codes have it.
 
         Args:
             start: float [D].
             end: float [D].
             n: how many.
-            choice: as for `decode`.
         """
         share = np.linspace(0, 1, n, dtype="float32")
         start, end = (np.asarray(place, "float32")[None] for place in (start, end))
         if self.has_map:
-            return self.decode(start + share[:, None] * (end - start))
+            return start + share[:, None] * (end - start)
         ends = zip(self._codes(start).items(), self._codes(end).values(), strict=True)
-        way = [self.model.priors[name].between(first, last, share) for (name, first), last in ends]
-        return self.decode(np.concatenate(way, -1), choice)
+        parts = [self.model.priors[name].between(first, last, share) for (name, first), last in ends]
+        return np.concatenate(parts, -1)
 
     def sample(self, n, seed, choice=None):
         """Return new images as `aae_tf` models sample them; of one class or cluster, where there are `choices`.
@@ -147,8 +148,8 @@ class LatentSpace:
         labels = np.array([choice], "int32") if self.model.reads_labels else None
         error = float(self.model.score(image[None], labels)["reconstruction_error"][0])
         verdict = None
-        if (self.run.out_dir / "detector.json").exists():
-            detector = self.run.detector()
+        if (self.run.out_dir / "detector.json").exists():  # another one perhaps than a moment ago
+            detector = Detector.load(self.model, self.run.out_dir / "detector.json")
             found = detector.detect(image[None], labels)
             verdict = {
                 "abnormal": bool(found["abnormal"][0]),

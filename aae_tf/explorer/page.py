@@ -3,10 +3,11 @@
 import base64
 import functools
 import io
+import logging
 from importlib.resources import files
 
 import numpy as np
-from bokeh.events import MouseMove, Tap
+from bokeh.events import DoubleTap, MouseMove, Tap
 from bokeh.models import (
     Button,
     Column,
@@ -31,9 +32,9 @@ STEPS, SAMPLES, NEIGHBOURS = 12, 24, 5
 GREY = "#c8c8c8"
 STYLE = """
 .strip { display: flex; flex-wrap: wrap; gap: 4px; }
-figure { margin: 0; }
 figcaption { font-size: 12px; color: #555; max-width: 92px; overflow-wrap: anywhere; }
-img { image-rendering: pixelated; display: block; border: 1px solid #ddd; }
+figure { margin: 0; max-width: 100%; }
+img { image-rendering: pixelated; display: block; border: 1px solid #ddd; max-width: 100%; height: auto; }
 table { border-collapse: collapse; font-size: 13px; }
 caption { text-align: left; color: #555; }
 th { text-align: left; font-weight: normal; padding-right: 12px; }
@@ -45,9 +46,36 @@ td { text-align: right; font-variant-numeric: tabular-nums; }
 .error { color: #bd1f01; }
 p { margin: 4px 0; }
 """
-WRAPPED = ".bk-btn-group { flex-wrap: wrap; } :host { max-width: 100%; }"
+WRAPPED = """
+.bk-btn-group { flex-wrap: wrap; }
+.bk-btn { white-space: normal; overflow-wrap: anywhere; }
+:host { max-width: 100%; }
+"""
 SCROLLED = ":host { max-height: 300px; overflow-y: auto; }"
 WIDE = {"sizing_mode": "stretch_width"}
+
+
+TALL = 420  # pixels that the decoded image's height has at most
+
+
+def told(method):
+    """Say on the page what goes wrong in an answer to the browser, which would see nothing of it otherwise."""
+
+    @functools.wraps(method)
+    def guarded(page, *values):
+        if page.answering:  # a part of another answer
+            return method(page, *values)
+        page.answering, page.trouble.text = True, ""
+        try:
+            method(page, *values)
+        except Exception as error:
+            logging.getLogger(__name__).exception("an answer to the page went wrong")
+            page.trouble.text = f'<p class="error">{html.escape(f"{type(error).__name__}: {error}")}</p>'
+        finally:
+            page.answering = False
+        return None
+
+    return guarded
 
 
 class Page:
@@ -60,18 +88,21 @@ class Page:
         place: float32 [D], where it is.
         choice: int, the class or cluster that the decoder is told.
         ends: list of the places that were marked: none, one, or the two of a walk.
+        answering: whether it is about to answer the browser.
     """
 
     def __init__(self, space):
         self.space, self.place, self.choice, self.ends = space, space.middle.astype("float32"), 0, []
         self.across, self.up = 0, min(1, len(space.names) - 1)
-        self._wanted = self._document = None
+        self._wanted = self._document = self._own = None
+        self.trouble, self.answering = self._div("trouble"), True
         self._make_plane()
         self._make_place()
         self._make_uses()
         self._colour()
         self._axes()
         self._sample()
+        self.answering = False
 
     def add_to(self, document, title):
         """Put everything into a Bokeh document.
@@ -86,7 +117,7 @@ class Page:
         )
         document.title = title
         document.template = files("aae_tf.explorer").joinpath("page.html").read_text()
-        document.template_variables.update(summary=summary, takes_files=self.space.columns is None)
+        document.template_variables.update(summary=summary, takes_files=self._takes_files)
         for name in ("colour", "across", "up"):
             document.add_root(getattr(self, f"{name}_by" if name == "colour" else f"{name}_axis"))
         for part in self._parts:
@@ -98,7 +129,7 @@ class Page:
         space = self.space
         self.points, self.prior = ColumnDataSource(), ColumnDataSource()
         self.here, self.way = ColumnDataSource(), ColumnDataSource({"x": [], "y": []})
-        self.heads = ColumnDataSource()
+        self.heads, self.path = ColumnDataSource(), ColumnDataSource({"x": [], "y": []})
         self.plane = plane = figure(
             name="plane",
             sizing_mode="scale_width",
@@ -116,11 +147,12 @@ class Page:
         plane.scatter("x", "y", source=self.points, size=5, color="colour", line_color=None, alpha=0.8)
         if space.heads is not None:
             plane.scatter("x", "y", source=self.heads, marker="star", size=16, fill_color=INK, line_color="white")
-        plane.line("x", "y", source=self.way, color=INK, line_dash="dashed")
+        plane.line("x", "y", source=self.path, color=INK, line_dash="dashed")
         plane.scatter("x", "y", source=self.way, size=9, fill_color="white", line_color=INK, line_width=2)
         plane.scatter("x", "y", source=self.here, size=16, marker="cross", color=INK, line_width=2)
         plane.on_event(MouseMove, lambda event: self._move_to(event.x, event.y))
-        plane.on_event(Tap, lambda event: self._tap(event.x, event.y))
+        for tap in (Tap, DoubleTap):
+            plane.on_event(tap, lambda event: self._tap(event.x, event.y))
         by = ["label", "error"] if self._labelled else ["error"]
         self.colour_by = Select(title="colour by", options=by, value=by[0], name="colour", width=110)
         _on(self.colour_by, lambda _: self._colour())
@@ -151,7 +183,8 @@ class Page:
                 sizing_mode="scale_width",
                 width=480,
                 height=max(80, round(480 * height / (2 * width + gap))),
-                min_width=200,
+                min_width=min(200, round(TALL * (2 * width + gap) / height)),
+                max_width=max(2, round(TALL * (2 * width + gap) / height)),
                 x_range=(0, 2 * width + gap),
                 y_range=(0, height),
                 tools="",
@@ -172,7 +205,7 @@ class Page:
             stylesheets=[WRAPPED],
         )
         _on(self.chips, self._choose, "active")
-        self.head_pictures = self._div("heads")
+        self.head_pictures = Div(name="heads", stylesheets=[STYLE, SCROLLED], **WIDE)
         low, high = space.reach
         self.sliders = [
             Slider(
@@ -199,7 +232,13 @@ class Page:
     @property
     def _parts(self):
         place = (self.look, self.numbers, self.chips, self.head_pictures, self.slider_box)
-        return (self.plane, self.legend, *place, self.mark, self.walk, self.file, self.answer, self.seed, self.samples)
+        uses = (self.mark, self.walk, self.file, self.answer, self.seed, self.samples)
+        return (self.trouble, self.plane, self.legend, *place, *uses)
+
+    @property
+    def _takes_files(self):
+        """Whether an image file holds what the model takes."""
+        return self.space.columns is None and self.space.held_out.images.shape[-1] in (1, 3)
 
     @property
     def _labelled(self):
@@ -221,7 +260,10 @@ class Page:
         if not waits:
             self._document.add_next_tick_callback(self._follow)
 
+    @told
     def _follow(self):
+        if self._wanted is None:
+            return
         (x, y), self._wanted = self._wanted, None
         place = self.place.copy()
         place[self.across] = x
@@ -235,48 +277,63 @@ class Page:
             slider.value = float(np.clip(place[number], slider.start, slider.end))
         self._show()
 
+    @told
     def _slide(self, number, value):
         limits = self.sliders[number].start, self.sliders[number].end
         if not np.isclose(np.clip(self.place[number], *limits), value):
             self.place[number] = value
             self._show()
 
+    @told
     def _choose(self, chosen):
         if chosen is None:
             return
         if self.space.has_map:
             self._go(self.space.heads[chosen].copy())
+            self.chips.active = None  # to be pressed again
             return
         self.choice = chosen
         self._show()
         self._walk()
         self._sample()
+        if self.space.model.reads_labels and self._own is not None:
+            self._say_of(*self._own)
 
+    @told
     def _tap(self, x, y):
         self._wanted = (x, y)
         self._follow()
         self._mark()
 
+    @told
     def _mark(self):
         self.ends = [*(self.ends if len(self.ends) == 1 else []), self.place.copy()]
         self._walk()
 
+    @told
     def _answer(self):
         """Say what the model makes of the file that was dropped."""
-        space, name = self.space, self.file.filename
+        name, content = self.file.filename, self.file.value
+        if not name:
+            return
+        self.file.clear()  # so that the same name is heard of again
+        self._own = None
         try:
-            image = read_image(io.BytesIO(base64.b64decode(self.file.value)), space.held_out.images.shape[1:], name)
+            shape = self.space.held_out.images.shape[1:]
+            self._own = read_image(io.BytesIO(base64.b64decode(content)), shape, name), name
+            self._say_of(*self._own)
         except InputError as error:
             self.answer.text = f'<p class="error">{html.escape(str(error))}</p>'
-            return
+
+    def _say_of(self, image, name):
+        space = self.space
         found = space.ask(image, self.choice)
         near = space.nearest(found["place"], NEIGHBOURS, found["choice"])
         if space.choices:
             self.chips.active = found["choice"]
         self._go(found["place"])
-        lines = [
-            f"reconstruction error {found['error']:.4f}: above that of {100 * found['share']:.0f} % of {space.what}"
-        ]
+        error = f"reconstruction error {found['error']:.4f}: above that of {100 * found['share']:.0f} % of {space.what}"
+        lines = [name + (f", as {space.choices[self.choice]}" if space.model.reads_labels else ""), error]
         if found["probabilities"] is not None:
             best = np.argsort(-found["probabilities"])[:3]
             lines.append(
@@ -286,6 +343,10 @@ class Page:
             word = "abnormal" if found["verdict"]["abnormal"] else "normal"
             lines.append(
                 f"{word}: score {found['verdict']['score']:.2f}, threshold {found['verdict']['threshold']:.2f}"
+            )
+        else:
+            lines.append(
+                f"no verdict: this run has no detector yet (aae-tf detect {space.run.out_dir} FILES makes one)"
             )
         text = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
         both = html.strip([image / 255.0, found["output"]], ["as the model sees it", "reconstruction"])
@@ -307,14 +368,16 @@ class Page:
             self.shown.data = {"image": shown, **self._frames}
             self.numbers.text = f"left: decoded; right: {html.escape(text)}"
         else:
-            self.look.text = html.table(output, names, "decoded")
+            both = [output, space.held_out.images[near]]
+            self.look.text = html.strip(both, ["decoded", f"nearest: {self._name(near)}"], names)
             self.numbers.text = html.escape(text)
 
     def _name(self, row):
         labels = self.space.held_out.labels
         known = labels is not None and labels[row] >= 0
-        return str(self.space.class_names[labels[row]]) if known else f"number {row}"
+        return str(self.space.class_names[labels[row]]) if known else f"number {self.space.rows[row]}"
 
+    @told
     def _axes(self):
         space = self.space
         self.across, self.up = (space.names.index(axis.value) for axis in (self.across_axis, self.up_axis))
@@ -330,6 +393,9 @@ class Page:
             ranged.update(start=float(low[number]), end=float(high[number]))
             ranged.update(reset_start=ranged.start, reset_end=ranged.end)
             axis.axis_label = space.names[number]
+        if self.up == self.across:
+            self.plane.y_range.update(start=-1, end=1, reset_start=-1, reset_end=1)
+        self.plane.yaxis.visible = self.up != self.across
         self._show()
         self._walk()
 
@@ -337,6 +403,7 @@ class Page:
         flat = self.up == self.across
         return {"x": places[:, self.across], "y": np.zeros(len(places)) if flat else places[:, self.up]}
 
+    @told
     def _colour(self):
         space = self.space
         if self.colour_by.value == "label":
@@ -365,21 +432,23 @@ class Page:
 
     def _walk(self):
         ends = np.stack(self.ends) if self.ends else np.zeros((0, len(self.space.names)))
-        self.way.data = self._plane_of(ends)
-        if len(self.ends) < 2:
-            self.walk.text = "<p>one end is marked</p>" if self.ends else ""
+        way = self.space.way(*ends, STEPS) if len(ends) == 2 else ends
+        self.way.data, self.path.data = self._plane_of(ends), self._plane_of(way)
+        if len(ends) < 2:
+            self.walk.text = "<p>one end is marked</p>" if len(ends) else ""
             return
-        images = self.space.walk(*self.ends, STEPS, self.choice)
+        images = self.space.decode(way, self.choice)
         moving = html.animation(images) if self._row_names is None else ""
-        self.walk.text = html.strip(images, names=self._row_names) + moving
+        self.walk.text = html.strip(images, names=self._row_names, what="walk") + moving
 
+    @told
     def _sample(self):
         seed = self.seed.value
         if seed is None or seed != int(seed):
             self.samples.text = '<p class="error">a seed is a whole number from 0</p>'
             return
         images = self.space.sample(SAMPLES, int(seed), self.choice)
-        self.samples.text = html.strip(images, names=self._row_names)
+        self.samples.text = html.strip(images, names=self._row_names, what="sample")
 
 
 def _on(control, do, what="value"):

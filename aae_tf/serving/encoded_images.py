@@ -6,10 +6,11 @@ LUMA = (0.299, 0.587, 0.114)  # of colours as grey, ITU-R 601, as Pillow has it
 
 
 def decode_files(files, image_shape):
-    """Return images, float32 [N, H, W, C] in [0, 1], of PNG, JPEG, BMP or GIF files (the first frame).
+    """Return images, float32 [N, H, W, C] in [0, 1], of PNG, JPEG, GIF (the first frame) or true-colour BMP files.
 
     What is done to them is what `aae_tf.data.folders.read_image` does, so that what is served answers as the command
-    line does: but for an EXIF orientation, which TensorFlow does not read, and rounding.
+    line does: but for an EXIF orientation, which TensorFlow does not read, and for rounding and clipping, which Pillow
+    does after each of two passes.
 
     Args:
         files: string [N].
