@@ -174,6 +174,9 @@ def test_a_walk_is_round_where_the_prior_is_gaussian_and_straight_elsewhere():
     lengths = [np.linalg.norm(each, axis=-1).mean() for each in (start, around, straight)]
     assert lengths[1] == pytest.approx(lengths[0], rel=0.03)
     assert lengths[2] < 0.8 * lengths[0]  # where the prior has hardly any mass
+    opposite = priors.Gaussian(30).between(start, -0.3 * start + 0.05 * end, share).numpy()
+    ends = [np.linalg.norm(each, axis=-1) for each in (start, -0.3 * start + 0.05 * end)]
+    np.testing.assert_allclose(np.linalg.norm(opposite, axis=-1), np.mean(ends, 0), rtol=1e-3)  # and not beyond both
     one, other = np.array([[3.0, 0.0]], "float32"), np.array([[0.0, 3.0]], "float32")
     for third, expected in ((1 / 3, [2.598, 1.5]), (1.0, [0.0, 3.0])):
         found = priors.Gaussian(2).between(one, other, np.array([third], "float32"))

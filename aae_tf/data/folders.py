@@ -94,9 +94,8 @@ def _open(path, name=None):
         with Image.open(path) as file:
             pixels = _pixels(ImageOps.exif_transpose(file), file.format)
     except UnidentifiedImageError:
-        raise InputError(
-            f"'{name or path}' is no image of a kind that can be read ({', '.join(sorted(SUFFIXES))})"
-        ) from None
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise InputError(f"'{name or path}' cannot be read as an image; accepted: {kinds}") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"'{name or path}' cannot be read as an image: {error}") from None
     return pixels if pixels.ndim == 3 else pixels[..., None]

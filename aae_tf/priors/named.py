@@ -35,15 +35,18 @@ class Gaussian(Prior):
         """Return codes on the way from one code to another, around the origin; see `Prior.between`.
 
         On a straight line between two samples of many dimensions lie codes nearer to the origin than any sample;
-        spherical interpolation (White, 2016, arXiv 1609.04468) keeps the distance. Where the two lie in one direction,
-        or in opposite ones, it is the straight line.
+        spherical interpolation (White, 2016, arXiv 1609.04468) keeps the distance. Here directions are interpolated so,
+        and distances from the origin for themselves: codes of different distances, nearly opposite, would otherwise
+        go far beyond both. Where the two lie in one direction, or in opposite ones, it is the straight line.
         """
-        lengths = tf.norm(start, axis=-1, keepdims=True) * tf.norm(end, axis=-1, keepdims=True)
-        cosine = tf.math.divide_no_nan(tf.reduce_sum(start * end, -1, keepdims=True), lengths)
-        angle, share = tf.acos(tf.clip_by_value(cosine, -1.0, 1.0)), share[:, None]
-        around = tf.sin((1 - share) * angle) * start + tf.sin(share * angle) * end
-        straight = (tf.sin(angle) < 1e-3) | (lengths == 0)
-        return tf.where(straight, start + share * (end - start), around / tf.where(straight, 1.0, tf.sin(angle)))
+        share = share[:, None]
+        lengths = [tf.norm(code, axis=-1, keepdims=True) for code in (start, end)]
+        one, other = (tf.math.divide_no_nan(code, length) for code, length in zip((start, end), lengths, strict=True))
+        angle = tf.acos(tf.clip_by_value(tf.reduce_sum(one * other, -1, keepdims=True), -1.0, 1.0))
+        straight = (tf.sin(angle) < 1e-3) | (lengths[0] * lengths[1] == 0)
+        around = tf.sin((1 - share) * angle) * one + tf.sin(share * angle) * other
+        around *= (lengths[0] + share * (lengths[1] - lengths[0])) / tf.where(straight, 1.0, tf.sin(angle))
+        return tf.where(straight, start + share * (end - start), around)
 
     @property
     def spread(self):
