@@ -258,6 +258,21 @@ def test_a_phone_and_a_keyboard(runs, browse):
         browser.keys(" ")
         browser.until(lambda: browser.picture() != before and browser.text("samples") != samples)
         assert browser.text("heads").count("image/png") == 10
+        # both ends of a walk by the keyboard
+        for wanted in ("one end", "walk.gif"):
+            browser.ask("view('mark').shadow_el.querySelector('button').focus()")
+            browser.keys(" ")
+            browser.until(lambda wanted=wanted: wanted in browser.text("walk"))
+            browser.ask("view('sliders').child_views[1].shadow_el.querySelector('.noUi-handle').focus()")
+            browser.keys("\ue012" * 40)  # arrow to the left
+        # what a screen reader is told
+        names = browser.ask(
+            "return model('sliders').children.map(s => view('sliders').child_views"
+            ".find(v => v.model == s).shadow_el.querySelector('.noUi-handle').ariaLabel)"
+        )
+        assert names[:2] == ["z1", "z2"]
+        pressed = "return [...view('chips').shadow_el.querySelectorAll('button')].map(b => b.ariaPressed)"
+        assert browser.ask(pressed) == ["true" if number == 7 else "false" for number in range(10)]
         # the other dimensions can be the plane's
         across = browser.ask("return view('across').shadow_el.querySelector('select')")
         across.send_keys("z3")
