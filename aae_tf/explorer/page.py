@@ -118,8 +118,6 @@ class Page:
         document.title = title
         document.template = files("aae_tf.explorer").joinpath("page.html").read_text()
         document.template_variables.update(summary=summary, takes_files=self._takes_files)
-        for name in ("colour", "across", "up"):
-            document.add_root(getattr(self, f"{name}_by" if name == "colour" else f"{name}_axis"))
         for part in self._parts:
             document.add_root(part)
 
@@ -233,7 +231,8 @@ class Page:
     def _parts(self):
         place = (self.look, self.numbers, self.chips, self.head_pictures, self.slider_box)
         uses = (self.mark, self.walk, self.file, self.answer, self.seed, self.samples)
-        return (self.trouble, self.plane, self.legend, *place, *uses)
+        plane = (self.colour_by, self.across_axis, self.up_axis, self.plane, self.legend)
+        return (self.trouble, *plane, *place, *uses)
 
     @property
     def _takes_files(self):

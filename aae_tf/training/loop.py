@@ -244,10 +244,11 @@ class Trainer:
                 self.epoch += 1
                 listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
             self.stopped = bool(self.model.stop_training)
-            if time.monotonic() - self._saved > CHECKPOINT_SECONDS or self.epoch >= epochs or self.stopped:
+            late = time.monotonic() - self._saved > CHECKPOINT_SECONDS
+            if late or interruption or self.epoch >= epochs or self.stopped:
                 self.save(callbacks)
-            if interruption and self.epoch < epochs:
-                between()
+            if interruption:
+                interruption.end()
         if self.average:
             self.average.apply()
         listeners.on_train_end(self.history[-1] if self.history else {})
