@@ -301,6 +301,8 @@ def _changes(options, **named):
 
 def _interrupted(stop):
     code = 130 if isinstance(stop, KeyboardInterrupt) else stop.code
+    if code not in (130, 143):  # not a signal
+        raise stop
     typer.echo("interrupted; what was done is kept: the same command goes on from there", err=True)
     raise typer.Exit(code) from None
 

@@ -110,7 +110,7 @@ def _checked_record(chosen, recipe, dataset, found):
             raise InputError(f"'{chosen}' holds another run ({'; '.join(different[:3])}); use another out_dir")
     elif chosen.is_dir() and any(path.name not in ("checkpoints", LOCK) for path in chosen.iterdir()):
         raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
-    done = checkpoints.latest_epoch(chosen / "checkpoints")
+    done = checkpoints.epochs_begun(chosen / "checkpoints")
     if done > recipe.epochs:
         raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
     return record
@@ -145,7 +145,7 @@ def _free_directory(recipe, dataset, found):
                 return path
         elif (
             not differences(path, record, found, dataset)
-            and checkpoints.latest_epoch(path / "checkpoints") <= recipe.epochs
+            and checkpoints.epochs_begun(path / "checkpoints") <= recipe.epochs
         ):
             return path
 

@@ -9,6 +9,7 @@ import json
 import multiprocessing
 import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -197,10 +198,14 @@ def _at_once(tasks, dataset, processes):
     cores = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _prepare, (cores, tuple(loaded_plugins))) as pool:
-        waiting = {pool.submit(_train, setting.recipe, dataset, how): (setting, seed) for setting, seed, how in tasks}
+        waiting = {pool.submit(_train_alone, each.recipe, dataset, how): (each, seed) for each, seed, how in tasks}
         try:
             for done in as_completed(waiting):
                 yield *waiting[done], done.result()
+        except BrokenProcessPool:
+            raise InputError(
+                "a training's process was ended from outside; the same command goes on from there"
+            ) from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
@@ -212,6 +217,14 @@ def _prepare(cores, plugins):
         os.environ[name] = str(cores)
     for plugin in plugins:
         load_plugin(plugin)
+
+
+def _train_alone(recipe, dataset, how):
+    """Train in a process of its own, as `_train`; a signal ends it, where a pool would give it the next training."""
+    try:
+        return _train(recipe, dataset, how)
+    except (KeyboardInterrupt, SystemExit) as stop:  # what was done is kept
+        os._exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
 
 
 def _train(recipe, dataset, how):

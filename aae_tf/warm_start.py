@@ -27,7 +27,7 @@ def start_warm(model, path, out_dir, console):
     Raises:
         InputError: no finished run there, or none of its weights fits.
     """
-    if not path or (out_dir is not None and checkpoints.latest_epoch(Path(out_dir) / "checkpoints") > 0):
+    if not path or (out_dir is not None and checkpoints.epochs_begun(Path(out_dir) / "checkpoints") > 0):
         return None
     taken, left, digest = take_weights(model, path)
     rest = f"; as they were made: {', '.join(left)}" if left else ""

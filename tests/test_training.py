@@ -59,6 +59,13 @@ def test_a_stream_gives_the_loop_the_same_batches_as_its_dataset(few):
     np.testing.assert_array_equal(np.concatenate(seen), few[1][:390])
 
 
+def test_a_stream_is_gone_on_with_from_any_step(few):
+    elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
+    source = Streamed(data.Stream(elements, 400, data.Split(*few)), 30, steps_per_stretch=4)
+    stretches = [(each.first, each.count, each.labels[0].numpy()) for each in source.stretches(0, None, 6)]
+    assert stretches == [(6, 4, few[1][180]), (10, 3, few[1][300])]
+
+
 def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
     results = []
     for seconds in (1e-9, 100.0):  # one step a call, or a whole epoch in a few
@@ -131,15 +138,19 @@ def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, streamed
             made.source = Streamed(data.Stream(elements, 400, data.Split(*few)), 50, steps_per_stretch=2)
         return made
 
+    def halving():
+        return keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 * rate)
+
     whole = trainer(None)
-    whole.fit(3)
+    whole.fit(3, callbacks=[halving()])
     cut, handlers = trainer(tmp_path), [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(ends):
-        cut.fit(3, callbacks=[Asking(3, by)])
+        cut.fit(3, callbacks=[halving(), Asking(3, by)])
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
     resumed = trainer(tmp_path)
     assert resumed.restore() == 0 and resumed.begun == f"step {kept} of epoch 1"
-    resumed.fit(3)
+    assert checkpoints.epochs_begun(tmp_path) == 1
+    resumed.fit(3, callbacks=[halving()])
     for value, expected in zip(weights(resumed), weights(whole), strict=True):
         np.testing.assert_array_equal(value, expected)
     for row, expected in zip(resumed.history, whole.history, strict=True):

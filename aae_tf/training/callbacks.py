@@ -105,6 +105,22 @@ class Rates:
             if rate is not None:
                 _inner(optimizer).learning_rate = rate * self.scales[name]
 
+    def held(self):
+        """Return the factors and the rates as they are, for `put_back`."""
+        rates = {name: float(_inner(optimizer).learning_rate) for name, optimizer in self._optimizers.items()}
+        return dict(self.scales), rates
+
+    def put_back(self, held):
+        """Set factors and rates as they were.
+
+        Args:
+            held: what `held` returned.
+        """
+        scales, rates = held
+        self.scales.update(scales)
+        for name, rate in rates.items():
+            _inner(self._optimizers[name]).learning_rate = rate
+
     def get_config(self):
         """Return what a tracker notes of an optimizer: each update's kind and settings, but for rates, which move."""
         settings = {name: _inner(optimizer).get_config() for name, optimizer in self._optimizers.items()}

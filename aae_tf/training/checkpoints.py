@@ -112,8 +112,18 @@ def _refuse_renamed(arrays):
 
 def latest_epoch(folder):
     """Return the epochs finished by the newest checkpoint in a folder, 0 if there is none."""
+    return _latest(folder)[0]
+
+
+def epochs_begun(folder):
+    """Return the epochs finished or begun by the newest checkpoint in a folder, 0 if there is none."""
+    epochs, steps = _latest(folder)
+    return epochs + (steps > 0)
+
+
+def _latest(folder):
     found = _found(folder)
-    return _place(found[-1])[0] if found else 0
+    return _place(found[-1]) if found else (0, 0)
 
 
 def _text(values):
@@ -128,7 +138,7 @@ def _plain(value, arrays):
         return [_plain(part, arrays) for part in value]
     if isinstance(value, np.ndarray):
         name = f"a{len(arrays):05d}"
-        arrays[name] = value
+        arrays[name] = value.copy()
         return {"array": name}
     return value.item() if isinstance(value, np.generic) else value
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import sys
 import threading
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -41,6 +42,7 @@ def interruptible():
     def note(number, frame):
         noted.signal = number
         signal.signal(number, before[number])
+        print("finishing the steps under way; again, and they are not kept", file=sys.stderr)
 
     usual = (signal.SIG_DFL, signal.default_int_handler)
     if threading.current_thread() is threading.main_thread():

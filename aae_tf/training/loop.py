@@ -109,7 +109,7 @@ class Trainer:
         self.source = Streamed(train, batch_size) if stream else InMemory(train, batch_size, seed)
         self.checkpoint_folder, self.checkpoint_minutes = checkpoint_folder, checkpoint_minutes
         self.epoch, self.history, self.length = 0, [], 1
-        self._under_way = None  # what is done of an epoch
+        self._under_way, self._to_stop = None, False  # what is done of an epoch, and whether a callback ends it there
         self._saved, self._writer, self._writing = time.monotonic(), ThreadPoolExecutor(1), None
         self.stopped = False  # by a callback, before the last epoch
         self._rates = Rates(optimizers, lambda name: (rates(self.epoch) if rates else {}).get(name))
@@ -142,9 +142,10 @@ class Trainer:
             return
         state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states_of(callbacks)}
         state["under_way"] = self._under_way and self._under_way._asdict()
+        state["stop_training"] = bool(self.model.stop_training)
         step = self._under_way.steps if self._under_way else 0
-        held = checkpoints.taken(self.variables, self.history, state)
         self._written()
+        held = checkpoints.taken(self.variables, self.history, state)
         self._writing = self._writer.submit(checkpoints.write, self.checkpoint_folder, self.epoch, step, held)
 
     def _written(self):
@@ -160,6 +161,7 @@ class Trainer:
             self.stopped = state.get("stopped", False)
             self._rates.scales |= state.get("scales", {})
             self._callback_states = state.get("callbacks", [])
+            self._to_stop = bool(state.get("stop_training", False))
             under_way = state.get("under_way")
             self._under_way = UnderWay(**under_way) if under_way else None
         return self.epoch
@@ -207,7 +209,7 @@ class Trainer:
         """
         if self.average:
             self.average.undo()
-        self.model.stop_training, self.model.optimizer = False, self._rates
+        self.model.stop_training, self.model.optimizer = self._under_way is not None and self._to_stop, self._rates
         try:
             with interruptible() as interruption:
                 return self._fit(epochs, callbacks, validate, displays, interruption)
@@ -220,11 +222,19 @@ class Trainer:
             [*displays, *callbacks], model=self.model, epochs=epochs, steps=self.source.steps, verbose=0
         )
         listeners.on_train_begin()
+        resumed = self._under_way is not None
+        if resumed:  # its beginning is told again to those that have come anew, and what it changes is put back
+            held = self._rates.held()
+            self._rates.follow()
+            listeners.on_epoch_begin(self.epoch)
+            self._rates.put_back(held)
         restore_states(callbacks, self._callback_states)
         self._saved = time.monotonic()
 
         def between():
             """Keep what is done of an epoch, where it is time to."""
+            if self._writing is not None and self._writing.done():
+                self._written()
             if interruption or time.monotonic() - self._saved > 60 * self.checkpoint_minutes:
                 self._check_sane({})
                 self.save(callbacks)
@@ -232,8 +242,10 @@ class Trainer:
                 interruption.end()
 
         while self.epoch < epochs and not self.stopped:
-            self._rates.follow()
-            listeners.on_epoch_begin(self.epoch)
+            if not resumed:
+                self._rates.follow()
+                listeners.on_epoch_begin(self.epoch)
+            resumed = False
             started = time.monotonic()
             row = {"epoch": self.epoch + 1, **self._run_epoch(listeners, between)}
             with self.averaged():
@@ -244,7 +256,7 @@ class Trainer:
                 self.epoch += 1
                 listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
             self.stopped = bool(self.model.stop_training)
-            late = time.monotonic() - self._saved > CHECKPOINT_SECONDS
+            late = time.monotonic() - self._saved > min(CHECKPOINT_SECONDS, 60 * self.checkpoint_minutes)
             if late or interruption or self.epoch >= epochs or self.stopped:
                 self.save(callbacks)
             if interruption:

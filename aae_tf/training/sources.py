@@ -108,9 +108,7 @@ class Streamed:
             self.pool_is_all = stream.known == len(stream.labelled)
             images, labels = (tf.constant(array) for array in (stream.labelled.images, stream.labelled.labels))
             self.pool = _pool(images, labels)
-        self.blocks = (
-            stream.dataset.take(self.steps * batch_size).batch(self.block * batch_size).prefetch(tf.data.AUTOTUNE)
-        )
+        self.elements = stream.dataset.take(self.steps * batch_size)
 
     def stretches(self, epoch, length, first=0):
         """Yield the stretches of an epoch; their length is the block's.
@@ -118,19 +116,19 @@ class Streamed:
         Args:
             epoch: counted from 0; the order is the stream's in all of them.
             length: not looked at.
-            first: step of the epoch to begin with, at which a block begins.
+            first: step of the epoch to begin with.
         """
         size = self.block * self.batch_size
         rows = tf.reshape(tf.range(size), [self.block, self.batch_size])
-        done = first // self.block
-        for number, element in enumerate(self.blocks.skip(done), done):
+        blocks = self.elements.skip(first * self.batch_size).batch(size).prefetch(tf.data.AUTOTUNE)
+        for element in blocks:
             images, labels = element["image"], element["label"]
             count = len(images) // self.batch_size
             missing = size - len(images)
             images = tf.pad(images, [[0, missing], *[[0, 0]] * (images.shape.rank - 1)])
             labels = tf.pad(labels, [[0, missing]], constant_values=-1)
-            first = number * self.block
             yield Stretch(images, labels, self._pool_of(images, labels), rows, first, first, count)
+            first += count
 
     def _pool_of(self, images, labels):
         """Return the labelled images in memory if those are all there are, or the block has none; else the block's."""
