@@ -6,6 +6,7 @@ The browser is Debian's Chromium with its driver: apt-get install chromium chrom
 import asyncio
 import base64
 import io
+import shutil
 import socket
 import time
 
@@ -164,8 +165,10 @@ def browse():
 
 @pytest.mark.slow
 def test_each_control_in_a_browser(trained, few, browse, tmp_path):
-    trained.detector(few[0], false_alarm=0.1)
-    with served(trained) as address:
+    shutil.copytree(trained.out_dir, tmp_path / "run")  # the one with a detector is this test's own
+    run = aae_tf.load_run(tmp_path / "run", few)
+    run.detector(few[0], false_alarm=0.1)
+    with served(run) as address:
         browser = browse(address)
         assert browser.driver.title.startswith("gaussian")
 

@@ -436,7 +436,7 @@ def victim(folder):
         "likelihood", "mnist_5k", out_dir=folder, epochs=8, widths=(64, 64), discriminator_widths=(64, 64),
         posterior="universal", batch_norm=True, input_noise=0.3, input_dropout=0.1, weight_average=0.99, seed=5,
         regularization={"name": "adam", "learning_rate": 1e-4}, progress=False, jit_compile=False, report=False,
-        checkpoint_minutes=0.0,
+        checkpoint_minutes=0.005,
     )  # fmt: skip
 
 
