@@ -21,6 +21,15 @@ def to_unit(images):
     return images.astype("float32") / np.float32(white(images.dtype))
 
 
+def to_bytes(images):
+    """Return images as uint8, whatever they are; what is beyond black or white is cut off.
+
+    Args:
+        images: as for `to_unit`.
+    """
+    return np.rint(np.clip(to_unit(images), 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
 def as_picture(image):
     """Return a PIL image, of float [H, W, 1 or 3] in [0, 1] or uint8.
 
@@ -29,7 +38,7 @@ def as_picture(image):
     """
     from PIL import Image
 
-    pixels = np.rint(np.clip(to_unit(image), 0.0, 1.0) * 255.0).astype(np.uint8)
+    pixels = to_bytes(image)
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 

@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from aae_tf.figures.colours import colour
-from aae_tf.pixels import as_picture, save_animation, to_unit
+from aae_tf.pixels import as_picture, save_animation, to_bytes
 
 SIDE = 56  # pixels that a small picture's height has on the page
 MOST = 40  # numbers of a row that are shown
@@ -110,7 +110,7 @@ def rgba(image):
     Args:
         image: [H, W, 1 or more], uint8 or float in [0, 1].
     """
-    pixels = np.rint(np.clip(to_unit(_drawable(image)), 0, 1) * 255).astype(np.uint8)
+    pixels = to_bytes(_drawable(image))
     full = np.full((*pixels.shape[:2], 4), 255, np.uint8)
     full[..., :3] = pixels
     return np.ascontiguousarray(full[::-1]).view(np.uint32)[..., 0]

@@ -10,6 +10,7 @@ import numpy as np
 
 from aae_tf.detection import Detector
 from aae_tf.errors import InputError
+from aae_tf.reporting.held_out import some_rows
 from aae_tf.runs import class_names
 
 MARGIN = 0.06  # of the reach, beyond the outermost places that are shown
@@ -44,7 +45,7 @@ class LatentSpace:
             raise InputError(f"{type(self.model).__name__} has no encoder, so there is nothing to show images in")
         held_out = run.held_out(split)
         self.what, self.columns = held_out.what, held_out.data.columns
-        self.rows = np.random.default_rng(run.recipe.seed).permutation(len(held_out.images))[:most]
+        self.rows = some_rows(held_out.images, most, run.recipe.seed)
         self.held_out = held_out.images.take(self.rows)
         self.class_names = held_out.data.class_names
         self.has_map = "represent" in signatures

@@ -94,7 +94,18 @@ def some(split, most, seed):
         most: largest number of images.
         seed: int.
     """
-    return split.take(np.random.default_rng(seed).permutation(len(split))[:most])
+    return split.take(some_rows(split, most, seed))
+
+
+def some_rows(split, most, seed):
+    """Return which images `some` takes, int array [n].
+
+    Args:
+        split: as for `some`.
+        most: as for `some`.
+        seed: as for `some`.
+    """
+    return np.random.default_rng(seed).permutation(len(split))[:most]
 
 
 def declared(things, registry):
