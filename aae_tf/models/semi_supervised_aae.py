@@ -74,6 +74,11 @@ class CategoricalAAE(AdversarialAutoencoder):
         """The phases of consistency that are not asked for."""
         return [name for name in CONSISTENCY if not getattr(self, name)]
 
+    @property
+    def judged(self):
+        """The phases of consistency that are asked for: they tell whether clusters are classes, without a label."""
+        return tuple(name for name in CONSISTENCY if getattr(self, name)) or super().judged
+
     def updates(self):
         """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""
         return [*super().updates(), *consistency_updates(self)]
