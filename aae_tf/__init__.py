@@ -11,7 +11,7 @@ Importing this package is quick: TensorFlow is loaded when a name that needs it 
 import importlib
 
 from aae_tf._version import __version__
-from aae_tf.errors import InputError, NonFiniteLossError, ServingError
+from aae_tf.errors import InputError, NonFiniteLossError, ServingError, WorkerLostError
 from aae_tf.models import __all__ as _models
 from aae_tf.recipes import OptimizerSettings, Recipe, recipes, register_recipe
 
@@ -36,6 +36,7 @@ __all__ = [
     "OptimizerSettings",
     "Recipe",
     "ServingError",
+    "WorkerLostError",
     "__version__",
     "recipes",
     "register_recipe",

@@ -15,12 +15,13 @@ from aae_tf.recipes import get_recipe
 from aae_tf.recipes.defaults import for_data
 from aae_tf.run_lock import held
 from aae_tf.seeds import seeds
-from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.callbacks import check_callbacks
-from aae_tf.training.loop import CHECKPOINT_MINUTES, is_chief
+from aae_tf.training.loop import CHECKPOINT_MINUTES
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
 from aae_tf.training.starts import Starts
+from aae_tf.training.workers import are_several, as_strategy, is_chief, told
 from aae_tf.views import Views
 from aae_tf.warm_start import start_warm
 
@@ -55,7 +56,9 @@ def train(
         model: a `LatentModel` in place of the recipe's (its networks, its prior and its options are then yours). It
             is trained from the weights that it has; by those a finished run is not told from another.
         callbacks: `keras.callbacks.Callback` objects; they see the weights that validation measured.
-        strategy: a `tf.distribute.Strategy`; the batch size is over all its replicas.
+        strategy: a `tf.distribute.Strategy`, 'mirrored' (all GPUs of this machine) or 'multi_worker' (the workers that
+            TF_CONFIG names, each of which calls `train` alike); the batch size is over all replicas. Of several workers
+            the chief alone reads and writes the run directory, and every one ends with the same weights and history.
         jit_compile: whether XLA compiles the training steps; None: where that makes them faster, which is everywhere
             but for convolutions on a CPU.
         split: held-out images that the report and the figures are of: 'validation', or 'test' to report.
@@ -78,7 +81,8 @@ def train(
         KeyboardInterrupt: Ctrl-C in training; the steps under way are finished and kept. Again, and it ends at once.
         SystemExit: SIGTERM in training, likewise, with code 143.
     """
-    console = Console(stderr=True, quiet=not progress)
+    strategy = as_strategy(strategy)  # first: several workers have to meet before TensorFlow computes anything
+    console = Console(stderr=True, quiet=not (progress and is_chief(strategy)))
     check_choice("split", split, ("validation", "test"))
     if not checkpoint_minutes >= 0:
         raise InputError(f"checkpoint_minutes={checkpoint_minutes} was given; accepted: a number of at least 0")
@@ -88,15 +92,14 @@ def train(
         options, prior = {**options, "prior": prior}, None
     recipe, dataset = _resolve(recipe, dataset, prior, model, options)
     policy = dtype_policy(recipe.precision)
-    strategy = strategy or tf.distribute.get_strategy()
     with strategy.scope():
         starts = _starts(recipe, model, lambda recipe: _make_model(recipe, dataset, prior, policy), dataset.image_shape)
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
         started_from = start_warm(model, recipe.warm_start, out_dir, console)
         recipe = _with_used_optimizers(recipe, model, options)
         training = _training_images(recipe, model, dataset)
-        before = run_directory.read_record(out_dir) if out_dir is not None and jit_compile is None else None
-        jit_compile = (before or {}).get("jit_compile") if jit_compile is None else jit_compile
+        if jit_compile is None and out_dir is not None:
+            jit_compile = told(strategy, lambda: (run_directory.read_record(out_dir) or {}).get("jit_compile"))
         compiled = _compiles_well(model) if jit_compile is None else jit_compile
         trainer = _make_trainer(recipe, model, training, policy, starts, strategy=strategy, jit_compile=compiled)
     if recipe.views and not {"views", "labelled"} & set(model.brings):
@@ -106,17 +109,26 @@ def train(
     callbacks = [*_watching(recipe, model), *callbacks]
     check_callbacks(callbacks, lambda: [*trainer.names, *model.validate(dataset.validation)])
     identity = run_directory.identity(recipe, model, dataset, policy, compiled, started_from)
-    out_dir = run_directory.choose_directory(out_dir, recipe, dataset, identity)
+    out_dir = Path(told(strategy, lambda: str(run_directory.choose_directory(out_dir, recipe, dataset, identity))))
     trainer.checkpoint_folder, trainer.checkpoint_minutes = out_dir / "checkpoints", checkpoint_minutes
-    with held(out_dir) if is_chief(strategy) else contextlib.nullcontext():
-        run_directory.write_record(out_dir, recipe, dataset, identity)
-        if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
-            run_directory.write_labelled(out_dir, training)
+    with contextlib.ExitStack() as stack:
+
+        def begin():
+            stack.enter_context(held(out_dir))
+            run_directory.write_record(out_dir, recipe, dataset, identity)
+            if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
+                run_directory.write_labelled(out_dir, training)
+
+        told(strategy, begin)
         run = _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
-        if report:
-            _finish(run, split, console)
-        elif not (out_dir / "model.keras").exists():
-            run.save_model()
+
+        def finish():
+            if report:
+                _finish(run, split, console)
+            elif not (out_dir / "model.keras").exists():
+                run.save_model()
+
+        told(strategy, finish)  # the other workers wait for it
     return run
 
 
@@ -204,26 +216,42 @@ def _training_images(recipe, model, dataset):
 
 
 def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
-    done = trainer.restore()
+    done, chief = trainer.restore(), is_chief(trainer.strategy)
     finished = done >= recipe.epochs or trainer.stopped
+    finished = finished and told(trainer.strategy, (out_dir / "model.keras").exists)
     run = runs.Run(recipe, trainer.model, out_dir, trainer.history, dataset)
-    if finished and (out_dir / "model.keras").exists():
+    if finished:
         early = f" (stopped early, of {recipe.epochs})" if trainer.stopped and done < recipe.epochs else ""
         text = f"{out_dir} is finished: {done} epochs{early}. Nothing to train."
         console.print(text, highlight=False, soft_wrap=True)
-        run.model.load_weights(out_dir / "model.keras")
+        _load_weights(run, trainer.strategy)
     else:
         begun = trainer.begun
         text = f"{out_dir}: going on after {begun}" if begun else f"{recipe.name} on {dataset.source} → {out_dir}"
         console.print(text, highlight=False, soft_wrap=True)
-        for stale in (out_dir / "model.keras", out_dir / "detector.json", *out_dir.glob("evaluation*.json")):
-            stale.unlink(missing_ok=True)  # of a shorter run that is now being made longer
+        stale = [out_dir / "model.keras", out_dir / "detector.json", *out_dir.glob("evaluation*.json")] if chief else []
+        for path in stale:
+            path.unlink(missing_ok=True)  # of a shorter run that is now being made longer
         _fit(out_dir, recipe, dataset, trainer, callbacks, console)
-        run_directory.write_outcome(out_dir, _outcome(trainer, callbacks))
+        if chief:
+            run_directory.write_outcome(out_dir, _outcome(trainer, callbacks))
     if trainer.model.prior.fitted_after:
         train = dataset.training_images(10**9, recipe.seed)
         trainer.model.prior.fit(trainer.model.encode(train.images, seed=recipe.seed), recipe.seed)
     return run
+
+
+def _load_weights(run, strategy):
+    """Give the model of a finished run the weights that were kept, of several workers the chief's."""
+
+    def kept():
+        run.model.load_weights(run.out_dir / "model.keras")
+        return checkpoints.packed(0, run.model.weights, [], {})
+
+    if are_several(strategy):
+        checkpoints.unpacked(told(strategy, kept), run.model.weights)
+    else:
+        run.model.load_weights(run.out_dir / "model.keras")
 
 
 def _outcome(trainer, callbacks):
@@ -240,11 +268,9 @@ def _outcome(trainer, callbacks):
 
 def _fit(out_dir, recipe, dataset, trainer, callbacks, console):
     display = ProgressDisplay(recipe.batch_size, console, dataset.elements)
-    displays = [
-        display,
-        HistoryFile(out_dir / "history.csv", trainer.history),
-        TensorBoardEvents(out_dir / "events"),
-    ]
+    displays = [display]
+    if is_chief(trainer.strategy):
+        displays += [HistoryFile(out_dir / "history.csv", trainer.history), TensorBoardEvents(out_dir / "events")]
     try:
         trainer.fit(recipe.epochs, callbacks, lambda: trainer.model.validate(dataset.validation), displays)
     finally:

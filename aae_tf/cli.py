@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from aae_tf.errors import InputError, NonFiniteLossError
+from aae_tf.errors import InputError, NonFiniteLossError, WorkerLostError
 from aae_tf.registry import load_plugin
 from aae_tf.verbs.commands import COMMANDS
 
@@ -51,6 +51,10 @@ def train(
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
     warm_start: Annotated[str | None, typer.Option(help="Run directory whose weights training starts from.")] = None,
     checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Longest time without a checkpoint.")] = 10.0,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help="mirrored: all GPUs of this machine; multi_worker: the workers that TF_CONFIG names."),
+    ] = None,
     split: Split = "validation",
     options: Options = None,
 ):
@@ -66,6 +70,7 @@ def train(
             recipe,
             changes.pop("dataset", dataset),
             out_dir=out,
+            strategy=strategy,
             split=split,
             checkpoint_minutes=checkpoint_minutes,
             **changes,
@@ -320,7 +325,7 @@ def main(arguments=None):
         app(arguments)
     except InputError as error:
         _fail(error, 2)
-    except NonFiniteLossError as error:
+    except (NonFiniteLossError, WorkerLostError) as error:
         _fail(error, 1)
 
 

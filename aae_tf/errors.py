@@ -23,6 +23,10 @@ class NonFiniteLossError(ArithmeticError):
         super().__init__(f"{what} (for example --set {advice}) or use float32. The last good checkpoint is kept.")
 
 
+class WorkerLostError(RuntimeError):
+    """Another of several workers has ended; what the chief kept last is where all of them go on from."""
+
+
 class ServingError(RuntimeError):
     """A model server refused a request, did not answer, or is not there.
 

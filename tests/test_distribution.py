@@ -6,11 +6,14 @@ import socket
 import subprocess
 import sys
 import textwrap
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import aae_tf
+from aae_tf.backend import tf
+from aae_tf.training.workers import are_several, is_chief
 
 SETUP = """
     import sys
@@ -126,10 +129,43 @@ WHOLE = """
 """
 
 WORKER = """
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    trainer = train(strategy, sys.argv[1])
-    assert trainer.replicas == 2
-    print("reconstruction", trainer.history[-1]["reconstruction"], trainer.history[0]["reconstruction"])
+    import hashlib
+    import os
+    import signal
+    import sys
+    import numpy as np
+    from aae_tf.backend import keras
+    import aae_tf
+    from aae_tf.training import loop
+
+    loop.STRETCH_SECONDS = 0.0  # a step a call
+    name, report, dies = sys.argv[1:]
+
+    class Dying(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            if dies == "dies" and self.epoch == 1 and batch >= 4:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    with np.load("../few.npz") as given:
+        few = given["images"], given["labels"]
+    strategy = aae_tf.training.workers.as_strategy("multi_worker")
+    if report == "report":
+        try:
+            aae_tf.train("semi_supervised", few, labels=40, out_dir="taken", strategy=strategy)
+        except aae_tf.InputError as error:
+            print(error)
+    run = aae_tf.train(
+        "semi_supervised", few, labels=40, out_dir=name, strategy=strategy, report=report == "report",
+        widths=(16,), discriminator_widths=(16,), epochs=2, batch_size=40, weight_average=0.9, jit_compile=False,
+        checkpoint_minutes=0, callbacks=[Dying()])
+    digest = hashlib.sha256()
+    for weight in run.model.get_weights():
+        digest.update(np.ascontiguousarray(weight))
+    losses = {key: value for key, value in run.history[-1].items() if key != "seconds"}
+    print(digest.hexdigest(), losses)
 """
 
 
@@ -137,10 +173,6 @@ def script(tmp_path, name, *parts):
     path = tmp_path / name
     path.write_text("\n".join(textwrap.dedent(part) for part in parts))
     return path
-
-
-def reported(output):
-    return [float(word) for word in output.splitlines()[-1].split()[1:]]
 
 
 @pytest.fixture(scope="module")
@@ -212,30 +244,84 @@ def test_train_takes_a_strategy_to_the_end(few, mirrored):
         assert (mirrored / "run" / name).exists(), name
 
 
+@pytest.fixture(scope="module")
+def workers(few, tmp_path_factory):
+    """The function (name of the run, 'report' or 'none', which worker dies) to each one's exit code, output and errors.
+
+    Each has a folder of its own.
+    """
+    folder = tmp_path_factory.mktemp("workers")
+    np.savez(folder / "few.npz", images=few[0], labels=few[1])
+    path = script(folder, "worker.py", WORKER)
+
+    def together(name, report="none", dies=None):
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            two.bind(("127.0.0.1", 0))
+            addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (one, two)]
+        started = []
+        for index in range(2):
+            (folder / str(index)).mkdir(exist_ok=True)
+            cluster = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
+            command = [sys.executable, path, name, report, "dies" if index == dies else "lives"]
+            how = {"env": {**os.environ, "TF_CONFIG": cluster}, "cwd": folder / str(index), "text": True}
+            started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how))
+        outputs = [worker.communicate(timeout=300) for worker in started]
+        return [
+            (worker.returncode, output.strip(), errors)
+            for worker, (output, errors) in zip(started, outputs, strict=True)
+        ]
+
+    together.folder = folder
+    return together
+
+
 @pytest.mark.slow
-def test_two_workers_learn_and_one_of_them_writes(tmp_path):
-    path = script(tmp_path, "worker.py", SETUP, WORKER)
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in (one, two)]
-    workers = []
-    for index in range(2):
-        cluster = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
-        workers.append(
-            subprocess.Popen(
-                [sys.executable, path, tmp_path / f"checkpoints-{index}"],
-                env={**os.environ, "TF_CONFIG": cluster},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    outputs = [worker.communicate(timeout=300) for worker in workers]
-    for worker, (_, errors) in zip(workers, outputs, strict=True):
-        assert worker.returncode == 0, errors[-3000:]
-    last, first = reported(outputs[0][0])
-    assert last < first
-    assert reported(outputs[1][0]) == [last, first]
-    assert list((tmp_path / "checkpoints-0").glob("*.npz"))
-    assert not (tmp_path / "checkpoints-1").exists()
+def test_two_workers_end_with_one_run_and_one_of_them_writes_it(workers, few):
+    taken = workers.folder / "0" / "taken"
+    taken.mkdir(parents=True)
+    (taken / "thesis.txt").write_text("mine")
+    first, second = workers("whole", "report")
+    assert first[0] == second[0] == 0, first[2][-3000:] + second[2][-3000:]
+    assert first[1] == second[1]
+    assert first[1].startswith("'taken' is not empty and holds no run")  # which the chief alone has seen
+    chief, other = (workers.folder / str(index) for index in range(2))
+    for name in ("history.csv", "evaluation.json", "figures/confusion.png", "saved_model/1/saved_model.pb"):
+        assert (chief / "whole" / name).exists(), name
+    assert not any(other.iterdir())
+    loaded = aae_tf.load_run(chief / "whole", few)
+    assert len(loaded.history) == 2 and str(loaded.history[-1]["val_classification_error"]) in first[1]
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_an_epoch_and_all_started_again_end_as_if_none_had_been(workers):
+    whole = workers("whole")  # finished before: the chief's weights reach the other
+    (code, _, errors), killed = workers("cut", dies=1)
+    assert killed[0] == -9 and code == 1 and "start all of them again" in errors
+    again = workers("cut")
+    assert [each[:2] for each in again] == [each[:2] for each in whole], again[0][2][-3000:]
+    assert "going on after step" in again[0][2]
+    assert not any((workers.folder / "1").iterdir())
+
+
+def test_strategies_by_name(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(aae_tf.InputError, match="needs the environment variable TF_CONFIG"):
+        aae_tf.train(strategy="multi_worker")
+    with pytest.raises(aae_tf.InputError, match="unknown strategy 'mirored'"):
+        aae_tf.train(strategy="mirored")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "task", "chief", "several"),
+    [
+        (("chief", "worker"), ("chief", 0), True, True),
+        (("chief", "worker"), ("worker", 0), False, True),
+        (("worker",), ("worker", 0), True, False),
+    ],
+)
+def test_one_process_writes_with_a_chief_and_without(jobs, task, chief, several):
+    spec = tf.train.ClusterSpec({job: [f"{job}:1"] for job in jobs})
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(spec, task_type=task[0], task_id=task[1])
+    strategy = SimpleNamespace(cluster_resolver=resolver)
+    assert is_chief(strategy) is chief and are_several(strategy) is several

@@ -107,7 +107,7 @@ class Rates:
 
     def held(self):
         """Return the factors and the rates as they are, for `put_back`."""
-        rates = {name: float(_inner(optimizer).learning_rate) for name, optimizer in self._optimizers.items()}
+        rates = {name: _number(_inner(optimizer).learning_rate) for name, optimizer in self._optimizers.items()}
         return dict(self.scales), rates
 
     def put_back(self, held):
@@ -143,9 +143,9 @@ class Rates:
 
     @learning_rate.setter
     def learning_rate(self, rate):
-        factor = float(rate) / max(float(self.learning_rate), 1e-30)
+        factor = float(rate) / max(_number(self.learning_rate), 1e-30)
         for each in self.optimizers:
-            each.learning_rate = float(each.learning_rate) * factor
+            each.learning_rate = _number(each.learning_rate) * factor
 
 
 class Rate:
@@ -175,3 +175,8 @@ class Rate:
 def _inner(optimizer):
     """Return a Keras optimizer, without its loss scaling."""
     return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def _number(rate):
+    """Return a rate, a variable (one for each replica, of several) or a number, as a float."""
+    return float(keras.ops.convert_to_numpy(rate))

@@ -5,6 +5,7 @@ optimizers' (momentum, step counts, loss scale), the moving average, the history
 Reading tries the newest first.
 """
 
+import io
 import json
 import re
 import warnings
@@ -83,23 +84,62 @@ def restore(folder, variables):
     """
     for path in reversed(_found(folder)):
         try:
-            with np.load(path) as arrays:
-                _refuse_renamed(arrays)
-                values = [arrays[name] for name in sorted(arrays.files) if name.startswith("v")]
-                history = json.loads(arrays["history"].tobytes())
-                state = _unplain(json.loads(arrays["state"].tobytes()), arrays) if "state" in arrays else {}
+            values, history, state = _read(path)
         except DAMAGE as error:  # cut short by a full disk or a copy, or with a flipped bit: the one before is whole
             warnings.warn(f"'{path}' is damaged ({error}) and passed over for the one before it", stacklevel=2)
             continue
         expected = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != expected:
             raise InputError(f"'{path}' is the checkpoint of another model; use another out_dir")
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value.astype(variable.dtype) if value.dtype != variable.dtype else value)
+        _assign(variables, values)
         return _place(path)[0], history, state
     if _found(folder):
         raise InputError(f"every checkpoint in '{folder}' is damaged; put back a copy of one, or use another out_dir")
     return 0, [], {}
+
+
+def packed(epoch, variables, history, state):
+    """Return what a checkpoint holds as bytes, for another worker's `unpacked`.
+
+    Args:
+        epoch: epochs finished.
+        variables: as for `save`.
+        history: as for `save`.
+        state: as for `save`.
+    """
+    file = io.BytesIO()
+    np.savez(file, **taken(variables, history, {"epoch": epoch, "state": state}))
+    return file.getvalue()
+
+
+def unpacked(content, variables):
+    """Set variables to what `packed` held.
+
+    Args:
+        content: bytes.
+        variables: list of variables, in the same order.
+
+    Returns:
+        As `restore`.
+    """
+    values, history, state = _read(io.BytesIO(content))
+    _assign(variables, values)
+    return state["epoch"], history, state["state"]
+
+
+def _read(file):
+    """Return the values, the history and the state in a checkpoint."""
+    with np.load(file) as arrays:
+        _refuse_renamed(arrays)
+        values = [arrays[name] for name in sorted(arrays.files) if name.startswith("v")]
+        history = json.loads(arrays["history"].tobytes())
+        state = _unplain(json.loads(arrays["state"].tobytes()), arrays) if "state" in arrays else {}
+    return values, history, state
+
+
+def _assign(variables, values):
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value.astype(variable.dtype) if value.dtype != variable.dtype else value)
 
 
 def _refuse_renamed(arrays):

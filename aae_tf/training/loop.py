@@ -24,6 +24,7 @@ from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.interruption import interruptible
 from aae_tf.training.sources import InMemory, Streamed
 from aae_tf.training.starts import Starts
+from aae_tf.training.workers import are_several, is_chief, losing_none, told
 
 STRETCH_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0  # from one checkpoint at the end of an epoch to the next
@@ -169,7 +170,7 @@ class Trainer:
     def restore(self):
         """Go on from the newest checkpoint, if there is one; returns the epochs finished."""
         if self.checkpoint_folder is not None:
-            self.epoch, self.history, state = checkpoints.restore(self.checkpoint_folder, self.variables)
+            self.epoch, self.history, state = self._restored()
             self.stopped = state.get("stopped", False)
             self._rates.scales |= state.get("scales", {})
             self._callback_states = state.get("callbacks", [])
@@ -178,6 +179,17 @@ class Trainer:
             under_way = state.get("under_way")
             self._under_way = UnderWay(**under_way) if under_way else None
         return self.epoch
+
+    def _restored(self):
+        """Read the newest checkpoint into the variables, of several workers the chief's."""
+
+        def whole():
+            found = checkpoints.restore(self.checkpoint_folder, self.variables)
+            return checkpoints.packed(found[0], self.variables, *found[1:])
+
+        if not are_several(self.strategy):
+            return checkpoints.restore(self.checkpoint_folder, self.variables)
+        return checkpoints.unpacked(told(self.strategy, whole), self.variables)
 
     @property
     def begun(self):
@@ -219,12 +231,13 @@ class Trainer:
             NonFiniteLossError: a loss, a validation number or a weight is not finite; the last good checkpoint is kept.
             KeyboardInterrupt: Ctrl-C; the steps under way are finished and kept, so that training goes on from there.
             SystemExit: SIGTERM, likewise.
+            WorkerLostError: another of several workers has ended.
         """
         if self.average:
             self.average.undo()
         self.model.stop_training, self.model.optimizer = self._under_way is not None and self._to_stop, self._rates
         try:
-            with interruptible() as interruption:
+            with interruptible() as interruption, losing_none(self.strategy):
                 return self._fit(epochs, callbacks, validate, displays, interruption)
         finally:
             self.model.optimizer = None
@@ -263,14 +276,16 @@ class Trainer:
             start = {"start": self.starts.now + 1} if self.starts.count > 1 else {}
             row = {"epoch": self.epoch + 1, **start, **self._run_epoch(listeners, between)}
             with self.averaged():
-                row.update(validate() if validate is not None else {})
+                validated = validate or dict
+                row.update(told(self.strategy, validated))  # by one processor's rounding on every worker
                 self._check_sane(row)
-                row["seconds"] = round(time.monotonic() - started, 3)
+                row["seconds"] = told(self.strategy, lambda started=started: round(time.monotonic() - started, 3))
                 self.history.append(row)
                 self.epoch += 1
                 listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
-            self.starts.after(self.epoch, self._judged(row), self.variables, self.model, self.average)
-            self.stopped = bool(self.model.stop_training)
+            if self.starts.count > 1:
+                self.starts.after(self.epoch, self._judged(row), self.variables, self.model, self.average)
+            self.stopped = told(self.strategy, lambda: bool(self.model.stop_training))
             late = time.monotonic() - self._saved > min(CHECKPOINT_SECONDS, 60 * self.checkpoint_minutes)
             if late or interruption or self.epoch >= epochs or self.stopped:
                 self.save(callbacks)
@@ -326,7 +341,7 @@ class Trainer:
         for name, step in zip(self.names, bad, strict=True):
             if step >= 0:
                 update = updates[name]
-                lower = float(self.optimizers[update.state].learning_rate) / 10
+                lower = float(keras.ops.convert_to_numpy(self.optimizers[update.state].learning_rate)) / 10
                 advice = f"{update.optimizer}.learning_rate={lower:.1g}"
                 raise NonFiniteLossError(name, self.epoch + 1, int(step) + 1, advice)
 
@@ -402,15 +417,3 @@ class Trainer:
 
 def _scaled(images):
     return tf.cast(images, tf.float32) / white(images.dtype.as_numpy_dtype)
-
-
-def is_chief(strategy):
-    """Return whether this process is the one that writes.
-
-    Args:
-        strategy: `tf.distribute.Strategy`.
-    """
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
-        return True
-    return resolver.task_type in ("chief", "worker") and resolver.task_id == 0

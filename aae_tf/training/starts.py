@@ -74,7 +74,7 @@ class Starts:
             model: whose weights are among them.
             average: its `WeightAverage`, or None.
         """
-        if self.count == 1 or self.chosen is not None or epoch % self.length:
+        if self.chosen is not None or epoch % self.length:
             return
         if loss < min(self.losses, default=float("inf")):
             self._best = _values(variables)
