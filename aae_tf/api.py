@@ -39,6 +39,7 @@ def train(
     split="validation",
     report=True,
     checkpoint_minutes=CHECKPOINT_MINUTES,
+    from_last_good=False,
     progress=True,
     **options,
 ):
@@ -64,6 +65,8 @@ def train(
         split: held-out images that the report and the figures are of: 'validation', or 'test' to report.
         checkpoint_minutes: how long training goes on without a checkpoint, at most; those at the ends of epochs come
             more often. Training that is killed goes on from the last one, and ends as if it had not been.
+        from_last_good: whether this run may have had other learning rates so far: one that has diverged goes on from
+            its last checkpoint, whose weights and losses are finite, by those that are given now.
         report: whether to measure, draw and export what was trained; the model is saved either way, and training into
             the directory again does what was left out.
         progress: show progress and results on stderr.
@@ -109,13 +112,15 @@ def train(
     callbacks = [*_watching(recipe, model), *callbacks]
     check_callbacks(callbacks, lambda: [*trainer.names, *model.validate(dataset.validation)])
     identity = run_directory.identity(recipe, model, dataset, policy, compiled, started_from)
-    out_dir = Path(told(strategy, lambda: str(run_directory.choose_directory(out_dir, recipe, dataset, identity))))
+    out_dir = Path(
+        told(strategy, lambda: str(run_directory.choose_directory(out_dir, recipe, dataset, identity, from_last_good)))
+    )
     trainer.checkpoint_folder, trainer.checkpoint_minutes = out_dir / "checkpoints", checkpoint_minutes
     with contextlib.ExitStack() as stack:
 
         def begin():
             stack.enter_context(held(out_dir))
-            run_directory.write_record(out_dir, recipe, dataset, identity)
+            run_directory.write_record(out_dir, recipe, dataset, identity, from_last_good)
             if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
                 run_directory.write_labelled(out_dir, training)
 

@@ -51,6 +51,9 @@ def train(
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
     warm_start: Annotated[str | None, typer.Option(help="Run directory whose weights training starts from.")] = None,
     checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Longest time without a checkpoint.")] = 10.0,
+    from_last_good: Annotated[
+        bool, typer.Option("--from-last-good", help="Go on from the last checkpoint by other learning rates.")
+    ] = False,
     strategy: Annotated[
         str | None,
         typer.Option(help="mirrored: all GPUs of this machine; multi_worker: the workers that TF_CONFIG names."),
@@ -73,6 +76,7 @@ def train(
             strategy=strategy,
             split=split,
             checkpoint_minutes=checkpoint_minutes,
+            from_last_good=from_last_good,
             **changes,
         )
     except (KeyboardInterrupt, SystemExit) as stop:

@@ -20,7 +20,10 @@ class NonFiniteLossError(ArithmeticError):
         if step is not None:
             what = f"the loss of phase '{phase}' is not finite at epoch {epoch}, step {step}; "
             what += "lower that phase's learning rate"
-        super().__init__(f"{what} (for example --set {advice}) or use float32. The last good checkpoint is kept.")
+        super().__init__(
+            f"{what} (for example --set {advice}) or use float32. The last good checkpoint is kept: --from-last-good "
+            "(from_last_good=True) goes on from it by other rates."
+        )
 
 
 class WorkerLostError(RuntimeError):

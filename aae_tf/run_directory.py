@@ -78,7 +78,7 @@ def _unnamed(described):
     return walk(described)
 
 
-def choose_directory(out_dir, recipe, dataset, found):
+def choose_directory(out_dir, recipe, dataset, found, other_rates=False):
     """Return the run directory, made if it was not there; nothing of a run is written yet.
 
     Args:
@@ -86,12 +86,13 @@ def choose_directory(out_dir, recipe, dataset, found):
         recipe: the `Recipe`.
         dataset: `aae_tf.data.Dataset`.
         found: what `identity` returned.
+        other_rates: whether this very run may have had other learning rates so far.
 
     Raises:
         InputError: it holds another run, something else, or cannot be written to.
     """
-    chosen = Path(out_dir) if out_dir is not None else _free_directory(recipe, dataset, found)
-    _checked_record(chosen, recipe, dataset, found)
+    chosen = Path(out_dir) if out_dir is not None else _free_directory(recipe, dataset, found, other_rates)
+    _checked_record(chosen, recipe, dataset, found, other_rates)
     try:
         (chosen / "checkpoints").mkdir(parents=True, exist_ok=True)
         if not os.access(chosen, os.W_OK):
@@ -101,11 +102,11 @@ def choose_directory(out_dir, recipe, dataset, found):
     return chosen
 
 
-def _checked_record(chosen, recipe, dataset, found):
+def _checked_record(chosen, recipe, dataset, found, other_rates):
     """Return the record of a directory that may be trained into, None of an empty one."""
     record = read_record(chosen)
     if record is not None:
-        different = differences(chosen, record, found, dataset)
+        different = differences(chosen, record, found, dataset, other_rates)
         if different:
             raise InputError(f"'{chosen}' holds another run ({'; '.join(different[:3])}); use another out_dir")
     elif chosen.is_dir() and any(path.name not in ("checkpoints", LOCK) for path in chosen.iterdir()):
@@ -116,7 +117,7 @@ def _checked_record(chosen, recipe, dataset, found):
     return record
 
 
-def write_record(out_dir, recipe, dataset, found):
+def write_record(out_dir, recipe, dataset, found, other_rates=False):
     """Write recipe.json and model.json into a run directory that is held, unless they are there.
 
     Args:
@@ -124,16 +125,17 @@ def write_record(out_dir, recipe, dataset, found):
         recipe: the `Recipe`.
         dataset: `aae_tf.data.Dataset`.
         found: what `identity` returned.
+        other_rates: as for `choose_directory`; rates that were others are noted in the record.
 
     Raises:
         InputError: another run has come into it since.
     """
-    record = _checked_record(out_dir, recipe, dataset, found)
+    record = _checked_record(out_dir, recipe, dataset, found, other_rates)
     if record is None or record["recipe"] != json.loads(json.dumps(found["recipe"])):
         _write_record(out_dir, recipe, dataset, found, record)
 
 
-def _free_directory(recipe, dataset, found):
+def _free_directory(recipe, dataset, found, other_rates):
     for number in itertools.count(1):
         path = Path("runs") / (recipe.name if number == 1 else f"{recipe.name}-{number}")
         try:
@@ -144,7 +146,7 @@ def _free_directory(recipe, dataset, found):
             if not path.exists() or not any(path.iterdir()):
                 return path
         elif (
-            not differences(path, record, found, dataset)
+            not differences(path, record, found, dataset, other_rates)
             and checkpoints.epochs_begun(path / "checkpoints") <= recipe.epochs
         ):
             return path
@@ -170,11 +172,25 @@ def _write_record(out_dir, recipe, dataset, found, before):
             "keras": keras.__version__,
         },
     }
-    for kept in ("outcome", "started_from"):
+    before = before and _with_rates(before, found["recipe"], checkpoints.place(out_dir / "checkpoints"))
+    for kept in ("outcome", "started_from", "rates"):
         if before is not None and kept in before:
             record[kept] = before[kept]
     write_json(out_dir / "model.json", {name: found[name] for name in ("model", "draws")})
     write_json(out_dir / "recipe.json", record)
+
+
+def _with_rates(record, recipe, done):
+    """Return a record in which learning rates that are others from now on are noted: what they were, and how long."""
+    pairs = {
+        kind: (settings["learning_rate"], now)
+        for kind, settings in record["recipe"].get("optimizers", {}).items()
+        if (now := recipe["optimizers"].get(kind, settings)["learning_rate"]) != settings["learning_rate"]
+    }
+    if not pairs:
+        return record
+    note = {"epochs": done[0], "steps": done[1], "learning_rates": {kind: was for kind, (was, _) in pairs.items()}}
+    return {**record, "rates": [*record.get("rates", []), note]}
 
 
 def write_outcome(out_dir, outcome):
@@ -205,7 +221,7 @@ def read_record(out_dir):
         raise InputError(f"'{path}' cannot be read ({error}); use another out_dir") from None
 
 
-def differences(out_dir, record, found, dataset):
+def differences(out_dir, record, found, dataset, other_rates=False):
     """Return in what a run differs from the one in a directory, a list of texts.
 
     A run may be made longer, so another number of epochs is no difference, unless a learning rate falls as a cosine
@@ -216,6 +232,7 @@ def differences(out_dir, record, found, dataset):
         record: its recipe.json.
         found: what `identity` returned.
         dataset: `aae_tf.data.Dataset`.
+        other_rates: whether other learning rates are no difference.
     """
     try:
         theirs = Recipe.from_dict(record["recipe"]).resolved()
@@ -224,6 +241,7 @@ def differences(out_dir, record, found, dataset):
     theirs, ours = (json.loads(json.dumps(each.flat())) for each in (theirs, Recipe.from_dict(found["recipe"])))
     cosine = any(value == "cosine" for name, value in ours.items() if name.endswith(".schedule"))
     free = {"summary", "dataset"} if cosine else {"summary", "dataset", "epochs"}  # images are told by what they are
+    free |= {name for name in ours if other_rates and name.endswith(".learning_rate")}
     usual = {"weights": 1.0, "ramps": 0.0, "views": 0.0}
     names = [*ours, *(name for name in theirs if name.partition(".")[0] in usual and name not in ours)]
     different = []

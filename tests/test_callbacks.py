@@ -9,6 +9,7 @@ from conftest import QUICK, SMALL
 
 import aae_tf
 from aae_tf.backend import keras
+from aae_tf.training import loop
 
 callbacks = keras.callbacks
 FEW = {**SMALL, **QUICK, "batch_size": 50, "weight_average": 0.9}
@@ -191,3 +192,25 @@ def test_a_report_of_a_shorter_run_is_gone_when_it_was_made_longer(few, tmp_path
         run.evaluate(split, likelihood_samples=0)
     longer = aae_tf.train("gaussian", few, **{**options, "epochs": 2})
     assert longer.last_report("test") is None
+
+
+def test_a_run_that_diverged_goes_on_from_its_last_good_checkpoint_by_other_rates(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    usual = {**FEW, "out_dir": tmp_path / "run", "epochs": 4, "report": False, "progress": False}
+    breaking = callbacks.LearningRateScheduler(lambda epoch, rate: 1e30 if epoch == 2 else rate)
+    with pytest.raises(aae_tf.NonFiniteLossError, match="--from-last-good"):
+        aae_tf.train("gaussian", few, callbacks=breaking, **usual)
+    lower = {**usual, "reconstruction.learning_rate": 0.001}
+    with pytest.raises(aae_tf.InputError, match=r"holds another run \(reconstruction.learning_rate: 0.01 there, 0.001"):
+        aae_tf.train("gaussian", few, **lower)
+    with pytest.raises(aae_tf.InputError, match=r"holds another run \(batch_size"):
+        aae_tf.train("gaussian", few, from_last_good=True, **{**lower, "batch_size": 40})
+    before = (tmp_path / "run" / "history.csv").read_text().splitlines()[1:3]
+    run = aae_tf.train("gaussian", few, from_last_good=True, **lower)
+    assert len(run.history) == 4
+    assert (tmp_path / "run" / "history.csv").read_text().splitlines()[1:3] == before
+    assert run.history[3]["reconstruction"] < run.history[1]["reconstruction"]
+    record = json.loads((tmp_path / "run" / "recipe.json").read_text())
+    assert record["rates"] == [{"epochs": 2, "steps": 0, "learning_rates": {"reconstruction": 0.01}}]
+    assert len(aae_tf.train("gaussian", few, **lower).history) == 4  # it is this run now, without saying so again
+    assert len(json.loads((tmp_path / "run" / "recipe.json").read_text())["rates"]) == 1

@@ -152,16 +152,17 @@ def _refuse_renamed(arrays):
 
 def latest_epoch(folder):
     """Return the epochs finished by the newest checkpoint in a folder, 0 if there is none."""
-    return _latest(folder)[0]
+    return place(folder)[0]
 
 
 def epochs_begun(folder):
     """Return the epochs finished or begun by the newest checkpoint in a folder, 0 if there is none."""
-    epochs, steps = _latest(folder)
+    epochs, steps = place(folder)
     return epochs + (steps > 0)
 
 
-def _latest(folder):
+def place(folder):
+    """Return the epochs finished by the newest checkpoint in a folder, and the steps of the next."""
     found = _found(folder)
     return _place(found[-1]) if found else (0, 0)
 
