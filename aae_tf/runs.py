@@ -319,6 +319,13 @@ def _load_file(path):
     list(MODELS.values())
     try:
         return keras.models.load_model(path)
+    except ValueError as error:
+        if "safe_mode" not in str(error):
+            raise
+        raise InputError(
+            f"'{path}' holds Python code (a Lambda layer), which is not run from a file; make it a layer of a class "
+            "that is registered: keras.saving.register_keras_serializable()"
+        ) from None
     except TypeError as error:
         missing = re.findall(r"Could not locate \w+ '([^']+)'", str(error))
         if not missing:
