@@ -120,11 +120,12 @@ def train(
 
         def begin():
             stack.enter_context(held(out_dir))
-            run_directory.write_record(out_dir, recipe, dataset, identity, from_last_good)
+            other_rates = run_directory.write_record(out_dir, recipe, dataset, identity, from_last_good)
             if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
                 run_directory.write_labelled(out_dir, training)
+            return other_rates
 
-        told(strategy, begin)
+        trainer.other_rates = told(strategy, begin)
         run = _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
 
         def finish():
@@ -163,9 +164,17 @@ def _starts(recipe, model, make, image_shape):
         return [weight.numpy() for weight in again.trainable_weights]
 
     if recipe.starts > 1:
-        for name, given in {"model": model, "warm_start": recipe.warm_start, "patience": recipe.patience}.items():
+        for name, given in {
+            "a model of yours": model is not None,
+            "warm_start": recipe.warm_start,
+            "patience": recipe.patience,
+            "keep='best'": recipe.keep == "best",
+        }.items():
             if given:
-                raise InputError(f"starts={recipe.starts} begins with other weights each time, set without {name}")
+                raise InputError(
+                    f"starts={recipe.starts} trains other weights each time and goes on with those of least loss; it "
+                    f"does not go together with {name}"
+                )
     return Starts(recipe.starts, recipe.epochs, redraw)
 
 

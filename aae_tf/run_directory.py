@@ -127,12 +127,16 @@ def write_record(out_dir, recipe, dataset, found, other_rates=False):
         found: what `identity` returned.
         other_rates: as for `choose_directory`; rates that were others are noted in the record.
 
+    Returns:
+        bool: whether rates were others so far.
+
     Raises:
         InputError: another run has come into it since.
     """
     record = _checked_record(out_dir, recipe, dataset, found, other_rates)
     if record is None or record["recipe"] != json.loads(json.dumps(found["recipe"])):
-        _write_record(out_dir, recipe, dataset, found, record)
+        return _write_record(out_dir, recipe, dataset, found, record)
+    return False
 
 
 def _free_directory(recipe, dataset, found, other_rates):
@@ -172,12 +176,14 @@ def _write_record(out_dir, recipe, dataset, found, before):
             "keras": keras.__version__,
         },
     }
+    noted = len((before or {}).get("rates", ()))
     before = before and _with_rates(before, found["recipe"], checkpoints.place(out_dir / "checkpoints"))
     for kept in ("outcome", "started_from", "rates"):
         if before is not None and kept in before:
             record[kept] = before[kept]
     write_json(out_dir / "model.json", {name: found[name] for name in ("model", "draws")})
     write_json(out_dir / "recipe.json", record)
+    return len(record.get("rates", ())) > noted
 
 
 def _with_rates(record, recipe, done):
@@ -232,7 +238,7 @@ def differences(out_dir, record, found, dataset, other_rates=False):
         record: its recipe.json.
         found: what `identity` returned.
         dataset: `aae_tf.data.Dataset`.
-        other_rates: whether other learning rates are no difference.
+        other_rates: whether other learning rates are no difference, as long as it is not finished.
     """
     try:
         theirs = Recipe.from_dict(record["recipe"]).resolved()
@@ -241,7 +247,9 @@ def differences(out_dir, record, found, dataset, other_rates=False):
     theirs, ours = (json.loads(json.dumps(each.flat())) for each in (theirs, Recipe.from_dict(found["recipe"])))
     cosine = any(value == "cosine" for name, value in ours.items() if name.endswith(".schedule"))
     free = {"summary", "dataset"} if cosine else {"summary", "dataset", "epochs"}  # images are told by what they are
-    free |= {name for name in ours if other_rates and name.endswith(".learning_rate")}
+    trained = record.get("outcome", {})
+    if other_rates and not trained.get("stopped_early") and trained.get("epochs", 0) < ours["epochs"]:
+        free |= {name for name in ours if name.endswith(".learning_rate")}
     usual = {"weights": 1.0, "ramps": 0.0, "views": 0.0}
     names = [*ours, *(name for name in theirs if name.partition(".")[0] in usual and name not in ours)]
     different = []

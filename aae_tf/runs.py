@@ -98,7 +98,7 @@ class Run:
     @property
     def outcome(self):
         """How training ended, a dict: 'epochs', 'stopped_early' and, where the best weights were kept, 'kept'."""
-        return read_record(self.out_dir).get("outcome", {})
+        return (read_record(self.out_dir) or {}).get("outcome", {})
 
     @property
     def views(self):

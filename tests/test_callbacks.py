@@ -214,3 +214,37 @@ def test_a_run_that_diverged_goes_on_from_its_last_good_checkpoint_by_other_rate
     assert record["rates"] == [{"epochs": 2, "steps": 0, "learning_rates": {"reconstruction": 0.01}}]
     assert len(aae_tf.train("gaussian", few, **lower).history) == 4  # it is this run now, without saying so again
     assert len(json.loads((tmp_path / "run" / "recipe.json").read_text())["rates"]) == 1
+    with pytest.raises(aae_tf.InputError, match="holds another run"):  # for it is finished
+        aae_tf.train("gaussian", few, from_last_good=True, **{**lower, "reconstruction.learning_rate": 0.1})
+
+
+def test_other_rates_hold_from_the_very_step_that_a_run_goes_on_from(few, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "STRETCH_SECONDS", 0.0)
+    usual = {**FEW, "out_dir": tmp_path / "run", "epochs": 2, "report": False, "progress": False}
+    seen = []
+
+    class Watching(callbacks.Callback):
+        def __init__(self, stops):
+            super().__init__()
+            self.stops = stops
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(float(self.model.optimizer.optimizers[0].learning_rate.numpy()))
+            if self.stops and batch == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        aae_tf.train("gaussian", few, callbacks=Watching(True), checkpoint_minutes=0, **usual)
+    lower = {**usual, "reconstruction.learning_rate": 0.001}
+    aae_tf.train("gaussian", few, callbacks=Watching(False), from_last_good=True, **lower)
+    assert seen[:3] == pytest.approx([0.01] * 3) and seen[3:] == pytest.approx([0.001] * len(seen[3:]))
+    assert len(seen) > 6
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [({"keep": "best"}, "keep='best'"), ({"patience": 2}, "patience"), ({"warm_start": "x"}, "warm")],
+)
+def test_starts_go_on_by_their_losses_alone(few, given, named):
+    with pytest.raises(aae_tf.InputError, match=f"does not go together with {named}"):
+        aae_tf.train("gaussian", few, starts=2, **given, **FEW)

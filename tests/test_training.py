@@ -151,7 +151,7 @@ def test_the_best_of_several_starts_goes_on_as_if_it_had_been_the_only_one(few):
         np.testing.assert_array_equal(expected, found)
 
 
-@pytest.mark.parametrize("epochs", [2, 4, 6])
+@pytest.mark.parametrize("epochs", [2, 4])
 def test_several_starts_stopped_and_resumed_are_bit_for_bit_never_stopped(few, epochs, tmp_path):
     whole, *_ = with_starts(few)
     whole.fit(9)
@@ -162,6 +162,48 @@ def test_several_starts_stopped_and_resumed_are_bit_for_bit_never_stopped(few, e
     assert resumed.starts.losses == whole.starts.losses
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(expected, found)
+
+
+def test_starts_keep_their_number_and_length_where_training_is_made_longer(few, tmp_path):
+    with_starts(few, tmp_path, epochs=3)[0].fit(3)
+    longer, *_ = with_starts(few, tmp_path, epochs=9)
+    longer.restore()
+    history = longer.fit(9)
+    assert (longer.starts.count, longer.starts.length, longer.starts.life) == (3, 1, 7)
+    assert [row["start"] for row in history] == [1, 2, 3] + [longer.starts.chosen + 1] * 6
+    with_starts(few, tmp_path / "begun", epochs=21)[0].fit(2)
+    with pytest.raises(aae_tf.InputError, match="ends before the 4 starts of 3 epochs"):
+        with_starts(few, tmp_path / "begun", epochs=5)[0].restore()
+
+
+def test_what_callbacks_do_to_a_rate_is_a_starts_own_and_a_stop_leaves_the_weights_it_saw(few):
+    trainer, *_ = with_starts(few)
+    seen = []
+
+    class Lowering(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            seen.append(trainer.model.optimizer.optimizers[0].learning_rate.numpy())
+
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch in (0, 1):
+                rate = trainer.model.optimizer.optimizers[0]
+                rate.learning_rate = rate.learning_rate.numpy() * (0.5 if epoch == 0 else 0.25)
+
+    trainer.fit(9, callbacks=[Lowering()])
+    np.testing.assert_allclose(seen[:4], 0.01, rtol=1e-6)
+    factor = {0: 0.5, 1: 0.25}.get(trainer.starts.chosen, 1.0)
+    np.testing.assert_allclose(seen[4:], [factor * 0.01 / (1 + age) for age in range(1, 6)], rtol=1e-6)
+    stopped, *_ = with_starts(few)
+    seen_weights = []
+
+    def second_stops(epoch, logs):
+        seen_weights.append(stopped.model.get_weights())
+        stopped.model.stop_training = epoch == 1
+
+    stopping = keras.callbacks.LambdaCallback(on_epoch_end=second_stops)
+    assert len(stopped.fit(9, callbacks=[stopping])) == 2
+    for found, expected in zip(stopped.model.get_weights(), seen_weights[1], strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 class Asking(keras.callbacks.Callback):

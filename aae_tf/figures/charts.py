@@ -96,7 +96,8 @@ def losses(history, title="losses", undecided=None):
             for part in parts:  # of several starts, each its own line
                 points = [(row["epoch"], row[name]) for row in part if name in row]
                 label = name.replace("_", " ") if part is parts[0] else None
-                axes.plot([at for at, _ in points], [value for _, value in points], color=colour(number), label=label)
+                marker = "." if len(points) == 1 else None
+                axes.plot(*np.reshape(points, (-1, 2)).T, marker=marker, color=colour(number), label=label)
         if panel is games and undecided is not None:
             label = f"{undecided:.3f}: discriminator undecided"
             axes.axhline(undecided, color="#888888", linewidth=0.8, linestyle="--", label=label)

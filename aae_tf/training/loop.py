@@ -117,7 +117,7 @@ class Trainer:
         self._saved, self._writer, self._writing = time.monotonic(), ThreadPoolExecutor(1), None
         self.stopped = False  # by a callback, before the last epoch
         self._rates = Rates(optimizers, lambda name: (rates(self.age) if rates else {}).get(name))
-        self._callback_states = []
+        self._callback_states, self.other_rates = [], False  # whether rates are others than those of the checkpoint
         with self.strategy.scope():
             self._build_optimizers()
             self.average = WeightAverage(model, weight_average) if weight_average else None
@@ -172,7 +172,7 @@ class Trainer:
         if self.checkpoint_folder is not None:
             self.epoch, self.history, state = self._restored()
             self.stopped = state.get("stopped", False)
-            self._rates.scales |= state.get("scales", {})
+            self._rates.scales |= {} if self.other_rates else state.get("scales", {})
             self._callback_states = state.get("callbacks", [])
             self._to_stop = bool(state.get("stop_training", False))
             self.starts.restore(state.get("starts", self.starts.state()))
@@ -253,7 +253,8 @@ class Trainer:
             held = self._rates.held()
             self._rates.follow()
             listeners.on_epoch_begin(self.epoch)
-            self._rates.put_back(held)
+            if not self.other_rates:
+                self._rates.put_back(held)
         restore_states(callbacks, self._callback_states)
         self._saved = time.monotonic()
 
@@ -283,9 +284,10 @@ class Trainer:
                 self.history.append(row)
                 self.epoch += 1
                 listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
-            if self.starts.count > 1:
-                self.starts.after(self.epoch, self._judged(row), self.variables, self.model, self.average)
             self.stopped = told(self.strategy, lambda: bool(self.model.stop_training))
+            if self.starts.count > 1 and not self.stopped:
+                changed = (self.variables, self.model, self.average, self._rates.scales)
+                self.starts.after(self.epoch, self._judged(row), *changed)
             late = time.monotonic() - self._saved > min(CHECKPOINT_SECONDS, 60 * self.checkpoint_minutes)
             if late or interruption or self.epoch >= epochs or self.stopped:
                 self.save(callbacks)

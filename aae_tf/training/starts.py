@@ -7,6 +7,7 @@ look at.
 """
 
 from aae_tf.backend import tf
+from aae_tf.errors import InputError
 
 SHARE = 0.25  # of the epochs of the weights that go on, how many each start gets
 
@@ -29,7 +30,7 @@ class Starts:
         self.count, self.epochs, self.redraw = min(count, epochs), epochs, redraw
         shared = SHARE * epochs / (1 + SHARE * (self.count - 1))
         self.length = max(1, min(round(shared), epochs // self.count))
-        self.losses, self._first, self._best = [], None, None
+        self.losses, self._first, self._best, self._scales = [], None, None, {}
 
     @property
     def life(self):
@@ -64,7 +65,7 @@ class Starts:
         if self.count > 1:
             self._first = _values(variables)
 
-    def after(self, epoch, loss, variables, model, average=None):
+    def after(self, epoch, loss, variables, model, average=None, scales=None):
         """Where an epoch was a start's last, keep the best so far, and begin the next or go on from the best.
 
         Args:
@@ -73,32 +74,46 @@ class Starts:
             variables: as for `begin`; they are set.
             model: whose weights are among them.
             average: its `WeightAverage`, or None.
+            scales: dict of factors that callbacks have put on rates, which are a start's own; it is set.
         """
+        scales = {} if scales is None else scales
         if self.chosen is not None or epoch % self.length:
             return
         if loss < min(self.losses, default=float("inf")):
-            self._best = _values(variables)
+            self._best, self._scales = _values(variables), dict(scales)
         self.losses.append(float(loss))
         if self.chosen is not None:
             _assign(variables, self._best)
+            scales.update(self._scales)
             self._first = self._best = None
             return
         _assign(variables, self._first)
+        scales.update(dict.fromkeys(scales, 1.0))
         _assign(model.trainable_weights, self.redraw(len(self.losses)))
         if average is not None:
             average.restart()
 
     def state(self):
         """Return what a checkpoint keeps: a dict."""
-        return {"losses": list(self.losses), "best": self._best, "length": self.length}
+        names = ("losses", "count", "length", "_best", "_scales")
+        return {name.strip("_"): getattr(self, name) for name in names}
 
     def restore(self, state):
-        """Go on from what `state` gave; starts keep their length where training is made longer.
+        """Go on from what `state` gave; starts keep their number and length where training is made longer or shorter.
 
         Args:
             state: dict.
+
+        Raises:
+            InputError: training was made shorter than the starts are that it has begun with.
         """
-        self.losses, self._best, self.length = list(state["losses"]), state["best"], state["length"]
+        self.losses, self.count, self.length = list(state["losses"]), state["count"], state["length"]
+        self._best, self._scales = state["best"], state["scales"]
+        if self.chosen is None and self.count * self.length > self.epochs:
+            raise InputError(
+                f"epochs={self.epochs} ends before the {self.count} starts of {self.length} epochs that this run has "
+                f"begun with; give it at least {self.count * self.length}, or use another out_dir"
+            )
 
 
 def _values(variables):

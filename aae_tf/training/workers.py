@@ -102,6 +102,7 @@ def told(strategy, say):
 
     Raises:
         InputError: the chief's, raised on every worker.
+        WorkerLostError: another worker has ended, or whatever else has gone wrong on the chief.
     """
     if not are_several(strategy):
         return say()
@@ -112,15 +113,20 @@ def told(strategy, say):
             message = b"b" + said if isinstance(said, bytes) else b"j" + json.dumps(said).encode()
         except InputError as raised:
             message, error = b"e" + str(raised).encode(), raised
-    size = int(_summed(strategy, np.array([len(message)], np.int32))[0])
-    words = np.zeros(-(-size // 4), np.int32)
-    words.view(np.uint8)[: len(message)] = np.frombuffer(message, np.uint8)
-    message = _summed(strategy, words).tobytes()[:size]
+        except Exception as raised:  # the others would wait for it until this process has ended
+            message, error = b"x" + repr(raised).encode(), raised
+    with losing_none(strategy):
+        size = int(_summed(strategy, np.array([len(message)], np.int32))[0])
+        words = np.zeros(-(-size // 4), np.int32)
+        words.view(np.uint8)[: len(message)] = np.frombuffer(message, np.uint8)
+        message = _summed(strategy, words).tobytes()[:size]
     if error is not None:
         raise error
     kind, rest = message[:1], message[1:]
     if kind == b"e":
         raise InputError(rest.decode())
+    if kind == b"x":
+        raise WorkerLostError(f"the chief has ended: {rest.decode()}")
     return rest if kind == b"b" else json.loads(rest)
 
 

@@ -1,0 +1,200 @@
+"""Kills, ends, fills the disk of, damages and doubles trainings, and looks whether anything was lost.
+
+    python benchmarks/faults.py                  # 100 kills, 20 of each other fault: about half an hour on two cores
+
+A training here is all that `aae_tf.train` does: a checkpoint after every step, measures, figures, export. It meets one
+fault after another, is started again after each, and has to end as one that met none: the same weights bit for bit, the
+same history and measures, every file whole. Each row says how often that was so.
+"""
+
+import csv
+import hashlib
+import json
+import multiprocessing
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import typer
+from PIL import Image
+
+import aae_tf
+from aae_tf.backend import tf
+from aae_tf.training import loop
+
+OPTIONS = {
+    "widths": (32,),
+    "discriminator_widths": (32,),
+    "batch_size": 50,
+    "epochs": 6,
+    "weight_average": 0.9,
+    "jit_compile": False,
+    "checkpoint_minutes": 0,
+    "progress": False,
+}
+PROCESSES = multiprocessing.get_context("forkserver")  # TensorFlow is imported once for all
+
+
+def training(folder, largest):
+    """Train into a folder, in a process of its own that can write no file of more than `largest` bytes (0: any)."""
+    loop.STRETCH_SECONDS = loop.CHECKPOINT_SECONDS = 0.0
+    if largest:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+    sys.stderr = open(os.devnull if not largest else f"{folder}.log", "w")  # noqa: SIM115
+    digits = aae_tf.data.load("mnist_5k").train
+    images = digits.images[:400]
+    try:
+        aae_tf.train("gaussian", images, out_dir=folder, **OPTIONS)
+    except aae_tf.InputError as error:
+        sys.exit(2 if "is training into" in str(error) else 3)
+
+
+def begin(folder, largest=0):
+    """Start a training and return its process."""
+    process = PROCESSES.Process(target=training, args=(str(folder), largest))
+    process.start()
+    return process
+
+
+def checkpoints(folder):
+    """Return the whole checkpoints of a run, oldest first."""
+    return sorted((folder / "checkpoints").glob("epoch-*.npz"))
+
+
+def outcome(folder):
+    """Return what a finished run holds: everything must be whole. 'partial' counts what a killed write left behind."""
+    run = aae_tf.load_run(folder, aae_tf.data.load("mnist_5k").train.images[:400])
+    weights = hashlib.sha256(b"".join(np.ascontiguousarray(weight) for weight in run.model.get_weights())).hexdigest()
+    with open(folder / "history.csv", newline="") as file:
+        history = [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+    measures = json.loads((folder / "evaluation.json").read_text())["measures"]
+    pictures = sorted(path.name for path in (folder / "figures").glob("*.png"))
+    for name in pictures:
+        Image.open(folder / "figures" / name).verify()
+    for version in (folder / "saved_model").iterdir():
+        if version.name.isdigit():
+            tf.saved_model.load(str(version)).signatures["serving_default"]
+    return {"weights": weights, "history": history, "measures": measures, "pictures": pictures}
+
+
+def killed(folder, chance, length):
+    """SIGKILL at a random moment of all that a training does."""
+    process = begin(folder)
+    process.join(chance.random() * length)
+    fault = process.is_alive()
+    process.kill()
+    process.join()
+    return fault
+
+
+def ended(folder, chance, length):
+    """SIGTERM at a random moment; in training, exit code 143."""
+    process = begin(folder)
+    process.join(chance.random() * length)
+    fault = process.is_alive()
+    process.terminate()
+    process.join()
+    assert process.exitcode in (0, 143, -signal.SIGTERM), process.exitcode
+    return fault
+
+
+def full(folder, chance, length):
+    """No file can grow beyond a random size."""
+    process = begin(folder, int(10 ** chance.uniform(2, 5.7)))
+    process.join()
+    return process.exitcode != 0
+
+
+def damaged(folder, chance, length):
+    """SIGKILL in training, and the newest checkpoint cut at a random place, or one of its bits turned."""
+    process, before = begin(folder), checkpoints(folder)[-2:]
+    while process.is_alive() and (len(checkpoints(folder)) < 2 or checkpoints(folder)[-2:] == before):
+        time.sleep(0.02)
+    process.join(chance.random() * 0.3)
+    process.kill()
+    process.join()
+    if (folder / "model.keras").exists():  # trained before it was killed: nothing to go on with
+        begin(folder).join()
+        return False
+    found = checkpoints(folder)
+    content = bytearray(found[-1].read_bytes())
+    at = chance.randrange(len(content))
+    if chance.random() < 0.5:
+        content = content[:at]
+    else:
+        content[at] ^= 1 << chance.randrange(8)
+    found[-1].write_bytes(content)
+    return True
+
+
+def doubled(folder, chance, length):
+    """Two trainings into one folder at once: one of them is refused."""
+    first, second = begin(folder), begin(folder)
+    for process in (first, second):
+        process.join()
+    assert sorted((first.exitcode, second.exitcode)) == [0, 2], (first.exitcode, second.exitcode)
+    return True
+
+
+FAULTS = {"SIGKILL": killed, "SIGTERM": ended, "full disk": full, "damaged checkpoint": damaged, "two at once": doubled}
+
+
+def meets(fault, times, expected, length, chance, parent):
+    """Return (faults met, runs that met them, runs that ended otherwise, files left by killed writes)."""
+    met, runs, wrong, left = 0, 0, [], 0
+    while met < times:
+        folder, before = parent / "run", met
+        while not (folder / "evaluation.json").exists() and met < times:
+            met += fault(folder, chance, length)
+        last = begin(folder)
+        last.join()
+        runs += 1
+        try:
+            found = outcome(folder) if last.exitcode == 0 else {"exit code": last.exitcode}
+        except Exception as error:  # a file that is not whole
+            found = {"error": repr(error)}
+        different = [name for name in expected if found.get(name) != expected[name]]
+        if different:
+            wrong.append((different, found.get("error"), found.get("exit code")))
+        left += sum("partial" in path.name for path in folder.rglob("*"))
+        shutil.rmtree(folder, ignore_errors=True)
+        print(f"  {met - before} faults, run {runs}: {'as it should' if not different else wrong[-1]}", flush=True)
+    return met, runs, wrong, left
+
+
+def main(kills: int = 100, others: int = 20, seed: int = 0, only: str = ""):
+    """Print the table."""
+    warnings.simplefilter("ignore")
+    PROCESSES.set_forkserver_preload(["__main__"])
+    chance = random.Random(seed)
+    with tempfile.TemporaryDirectory() as parent:
+        parent = Path(parent)
+        for _ in range(2):  # the first starts the server that the others come from
+            shutil.rmtree(parent / "whole", ignore_errors=True)
+            started = time.monotonic()
+            begin(parent / "whole").join()
+            length = time.monotonic() - started
+        expected = outcome(parent / "whole")
+        print(f"one training takes {length:.1f} s")
+        rows = []
+        for name, fault in FAULTS.items():
+            if only in name:
+                print(name)
+                times = kills if fault is killed else others
+                rows.append((name, *meets(fault, times, expected, length, chance, parent)))
+    print(f"{'fault':20} {'met':>5} {'runs':>5} {'ended otherwise':>16} {'files left over':>16}")
+    for name, met, runs, wrong, left in rows:
+        print(f"{name:20} {met:5} {runs:5} {len(wrong):16} {left:16}")
+
+
+if __name__ == "__main__":
+    typer.run(main)
