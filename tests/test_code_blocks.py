@@ -291,7 +291,7 @@ def test_the_commands_of_the_tables_are_accepted(line, monkeypatch):
     """They are run at length for the results; here only what they ask for is read."""
     asked = []
 
-    def stand_in(recipe, dataset, out_dir, split, checkpoint_minutes, **changes):
+    def stand_in(recipe, dataset, out_dir, strategy, split, checkpoint_minutes, from_last_good, **changes):
         asked.append((recipe, changes))
 
     monkeypatch.setattr("aae_tf.api.train", stand_in)
