@@ -174,6 +174,8 @@ def test_starts_keep_their_number_and_length_where_training_is_made_longer(few, 
     with_starts(few, tmp_path / "begun", epochs=21)[0].fit(2)
     with pytest.raises(aae_tf.InputError, match="ends before the 4 starts of 3 epochs"):
         with_starts(few, tmp_path / "begun", epochs=5)[0].restore()
+    make_trainer(few, tmp_path / "one", starts=Starts(1, 80)).fit(1)
+    assert make_trainer(few, tmp_path / "one", starts=Starts(1, 2)).restore() == 1  # one start has nothing to end before
 
 
 def test_what_callbacks_do_to_a_rate_is_a_starts_own_and_a_stop_leaves_the_weights_it_saw(few):

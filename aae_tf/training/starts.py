@@ -109,7 +109,7 @@ class Starts:
         """
         self.losses, self.count, self.length = list(state["losses"]), state["count"], state["length"]
         self._best, self._scales = state["best"], state["scales"]
-        if self.chosen is None and self.count * self.length > self.epochs:
+        if self.count > 1 and self.chosen is None and self.count * self.length > self.epochs:
             raise InputError(
                 f"epochs={self.epochs} ends before the {self.count} starts of {self.length} epochs that this run has "
                 f"begun with; give it at least {self.count * self.length}, or use another out_dir"
