@@ -175,7 +175,7 @@ def test_starts_keep_their_number_and_length_where_training_is_made_longer(few, 
     with pytest.raises(aae_tf.InputError, match="ends before the 4 starts of 3 epochs"):
         with_starts(few, tmp_path / "begun", epochs=5)[0].restore()
     make_trainer(few, tmp_path / "one", starts=Starts(1, 80)).fit(1)
-    assert make_trainer(few, tmp_path / "one", starts=Starts(1, 2)).restore() == 1  # one start has nothing to end before
+    assert make_trainer(few, tmp_path / "one", starts=Starts(1, 2)).restore() == 1  # nothing is begun again
 
 
 def test_what_callbacks_do_to_a_rate_is_a_starts_own_and_a_stop_leaves_the_weights_it_saw(few):
