@@ -15,13 +15,13 @@ from aae_tf.recipes import get_recipe
 from aae_tf.recipes.defaults import for_data
 from aae_tf.run_lock import held
 from aae_tf.seeds import seeds
-from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.callbacks import check_callbacks
 from aae_tf.training.loop import CHECKPOINT_MINUTES
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
 from aae_tf.training.starts import Starts
-from aae_tf.training.workers import are_several, as_strategy, is_chief, told
+from aae_tf.training.workers import as_strategy, is_chief, read_by_chief, told
 from aae_tf.views import Views
 from aae_tf.warm_start import start_warm
 
@@ -260,12 +260,9 @@ def _load_weights(run, strategy):
 
     def kept():
         run.model.load_weights(run.out_dir / "model.keras")
-        return checkpoints.packed(0, run.model.weights, [], {})
+        return len(run.history), [], {}
 
-    if are_several(strategy):
-        checkpoints.unpacked(told(strategy, kept), run.model.weights)
-    else:
-        run.model.load_weights(run.out_dir / "model.keras")
+    read_by_chief(strategy, run.model.weights, kept)
 
 
 def _outcome(trainer, callbacks):

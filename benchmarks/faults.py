@@ -71,7 +71,7 @@ def checkpoints(folder):
 
 
 def outcome(folder):
-    """Return what a finished run holds: everything must be whole. 'partial' counts what a killed write left behind."""
+    """Return what a finished run holds: everything must be whole."""
     run = aae_tf.load_run(folder, aae_tf.data.load("mnist_5k").train.images[:400])
     weights = hashlib.sha256(b"".join(np.ascontiguousarray(weight) for weight in run.model.get_weights())).hexdigest()
     with open(folder / "history.csv", newline="") as file:
@@ -86,23 +86,25 @@ def outcome(folder):
     return {"weights": weights, "history": history, "measures": measures, "pictures": pictures}
 
 
-def killed(folder, chance, length):
-    """SIGKILL at a random moment of all that a training does."""
+def struck(folder, chance, length, signal_number):
+    """Return the process of a training that was sent a signal at a random moment, and whether it was in time for it."""
     process = begin(folder)
     process.join(chance.random() * length)
     fault = process.is_alive()
-    process.kill()
+    if fault:
+        os.kill(process.pid, signal_number)
     process.join()
-    return fault
+    return process, fault
+
+
+def killed(folder, chance, length):
+    """SIGKILL at a random moment of all that a training does."""
+    return struck(folder, chance, length, signal.SIGKILL)[1]
 
 
 def ended(folder, chance, length):
     """SIGTERM at a random moment; in training, exit code 143."""
-    process = begin(folder)
-    process.join(chance.random() * length)
-    fault = process.is_alive()
-    process.terminate()
-    process.join()
+    process, fault = struck(folder, chance, length, signal.SIGTERM)
     assert process.exitcode in (0, 143, -signal.SIGTERM), process.exitcode
     return fault
 

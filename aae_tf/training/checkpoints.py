@@ -91,7 +91,7 @@ def restore(folder, variables):
         expected = [tuple(variable.shape) for variable in variables]
         if [value.shape for value in values] != expected:
             raise InputError(f"'{path}' is the checkpoint of another model; use another out_dir")
-        _assign(variables, values)
+        assign(variables, values)
         return _place(path)[0], history, state
     if _found(folder):
         raise InputError(f"every checkpoint in '{folder}' is damaged; put back a copy of one, or use another out_dir")
@@ -123,7 +123,7 @@ def unpacked(content, variables):
         As `restore`.
     """
     values, history, state = _read(io.BytesIO(content))
-    _assign(variables, values)
+    assign(variables, values)
     return state["epoch"], history, state["state"]
 
 
@@ -137,7 +137,13 @@ def _read(file):
     return values, history, state
 
 
-def _assign(variables, values):
+def assign(variables, values):
+    """Set variables to arrays of their shapes, as their dtypes.
+
+    Args:
+        variables: list of variables.
+        values: list of arrays, in the same order.
+    """
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value.astype(variable.dtype) if value.dtype != variable.dtype else value)
 

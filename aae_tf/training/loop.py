@@ -24,7 +24,7 @@ from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.interruption import interruptible
 from aae_tf.training.sources import InMemory, Streamed
 from aae_tf.training.starts import Starts
-from aae_tf.training.workers import are_several, is_chief, losing_none, told
+from aae_tf.training.workers import is_chief, losing_none, read_by_chief, told
 
 STRETCH_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0  # from one checkpoint at the end of an epoch to the next
@@ -170,7 +170,9 @@ class Trainer:
     def restore(self):
         """Go on from the newest checkpoint, if there is one; returns the epochs finished."""
         if self.checkpoint_folder is not None:
-            self.epoch, self.history, state = self._restored()
+            self.epoch, self.history, state = read_by_chief(
+                self.strategy, self.variables, lambda: checkpoints.restore(self.checkpoint_folder, self.variables)
+            )
             self.stopped = state.get("stopped", False)
             self._rates.scales |= {} if self.other_rates else state.get("scales", {})
             self._callback_states = state.get("callbacks", [])
@@ -179,17 +181,6 @@ class Trainer:
             under_way = state.get("under_way")
             self._under_way = UnderWay(**under_way) if under_way else None
         return self.epoch
-
-    def _restored(self):
-        """Read the newest checkpoint into the variables, of several workers the chief's."""
-
-        def whole():
-            found = checkpoints.restore(self.checkpoint_folder, self.variables)
-            return checkpoints.packed(found[0], self.variables, *found[1:])
-
-        if not are_several(self.strategy):
-            return checkpoints.restore(self.checkpoint_folder, self.variables)
-        return checkpoints.unpacked(told(self.strategy, whole), self.variables)
 
     @property
     def begun(self):

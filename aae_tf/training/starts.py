@@ -6,8 +6,10 @@ epochs that the chosen one gets, and the one whose losses are least goes on. No 
 look at.
 """
 
-from aae_tf.backend import tf
+import numpy as np
+
 from aae_tf.errors import InputError
+from aae_tf.training.checkpoints import assign
 
 SHARE = 0.25  # of the epochs of the weights that go on, how many each start gets
 
@@ -83,13 +85,13 @@ class Starts:
             self._best, self._scales = _values(variables), dict(scales)
         self.losses.append(float(loss))
         if self.chosen is not None:
-            _assign(variables, self._best)
+            assign(variables, self._best)
             scales.update(self._scales)
             self._first = self._best = None
             return
-        _assign(variables, self._first)
+        assign(variables, self._first)
         scales.update(dict.fromkeys(scales, 1.0))
-        _assign(model.trainable_weights, self.redraw(len(self.losses)))
+        assign(model.trainable_weights, self.redraw(len(self.losses)))
         if average is not None:
             average.restart()
 
@@ -117,9 +119,6 @@ class Starts:
 
 
 def _values(variables):
-    return [variable.numpy() for variable in variables]
-
-
-def _assign(variables, values):
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(tf.cast(value, variable.dtype))
+    return [
+        np.asarray(variable.numpy()) for variable in variables
+    ]  # scalars as arrays too, which checkpoints keep exactly

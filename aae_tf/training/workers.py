@@ -13,6 +13,7 @@ import numpy as np
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError, WorkerLostError, check_choice
+from aae_tf.training import checkpoints
 
 STRATEGIES = ("mirrored", "multi_worker")
 
@@ -50,11 +51,8 @@ def is_chief(strategy):
     Args:
         strategy: `tf.distribute.Strategy`.
     """
-    resolver = strategy.cluster_resolver
-    if resolver is None or not resolver.task_type:
-        return True
-    chief = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
-    return (resolver.task_type, resolver.task_id) == (chief, 0)
+    task, tasks = _cluster(strategy)
+    return task is None or task == ("chief" if "chief" in tasks else "worker", 0)
 
 
 def are_several(strategy):
@@ -63,11 +61,16 @@ def are_several(strategy):
     Args:
         strategy: `tf.distribute.Strategy`.
     """
+    _, tasks = _cluster(strategy)
+    return sum(len(tasks.get(job, ())) for job in ("chief", "worker")) > 1
+
+
+def _cluster(strategy):
+    """Return (this process's task, as (job, number), and the tasks by job), or (None, {}) outside of a cluster."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
-        return False
-    tasks = resolver.cluster_spec().as_dict()
-    return sum(len(tasks.get(job, ())) for job in ("chief", "worker")) > 1
+        return None, {}
+    return (resolver.task_type, resolver.task_id), resolver.cluster_spec().as_dict()
 
 
 @contextlib.contextmanager
@@ -128,6 +131,28 @@ def told(strategy, say):
     if kind == b"x":
         raise WorkerLostError(f"the chief has ended: {rest.decode()}")
     return rest if kind == b"b" else json.loads(rest)
+
+
+def read_by_chief(strategy, variables, read):
+    """Set variables to what the chief reads into its own, on every worker.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+        variables: list of variables.
+        read: function without arguments that sets them and returns (epochs finished, history, state), see
+            `checkpoints.restore`; called on the chief alone.
+
+    Returns:
+        What `read` returned.
+    """
+    if not are_several(strategy):
+        return read()
+
+    def packed():
+        epoch, history, state = read()
+        return checkpoints.packed(epoch, variables, history, state)
+
+    return checkpoints.unpacked(told(strategy, packed), variables)
 
 
 def _summed(strategy, words):
