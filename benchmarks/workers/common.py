@@ -1,7 +1,8 @@
-"""The protocol of a worker: build once, then time a stretch of steps for each line read from stdin.
+"""The protocol of a worker: build once, then train a stretch for each line read from stdin, and say what it took.
 
-Each library's worker calls `serve(step)`; the driver (`step_speed.py`) asks the workers in turn, so that a drift of
-the machine's speed meets them all alike. A worker that waits for its turn uses no processor.
+A worker calls `serve(run_steps)` (for `step_speed.py`) or `serve_epochs(errors)` (for `time_to_error.py`); the driver
+asks the workers in turn, so that a drift of the machine's speed meets them all alike. A worker that waits for its turn
+uses no processor.
 """
 
 import json
@@ -34,3 +35,16 @@ def serve(run_steps):
         milliseconds = (time.perf_counter() - start) * 1000 / count
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"ms": milliseconds, "peak_mb": memory}), flush=True)
+
+
+def serve_epochs(errors):
+    """Answer each request with the seconds that an epoch took and the validation error after it.
+
+    Args:
+        errors: iterator of validation errors, each after another epoch.
+    """
+    print(json.dumps({"ready": True}), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        error = next(errors, None)
+        print(json.dumps({"seconds": time.perf_counter() - start, "error": error}), flush=True)
