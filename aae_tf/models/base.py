@@ -2,7 +2,7 @@
 
 A model says in its own file what it can do: which codes it has and what they should look like (`priors`), how a step
 trains it (`updates`), what a mini-batch must bring (`brings`), what is measured and drawn of it (`measures`,
-`figures`), what is watched (`validate`) and what is served (`signatures`). Nobody else decides by its class.
+`figures`), what is watched (`errors`) and what is served (`signatures`). Nobody else decides by its class.
 """
 
 from typing import Annotated
@@ -178,8 +178,17 @@ class LatentModel(Inference, keras.Model):
         Returns:
             dict of name to float; here 'val_reconstruction_error', mean squared error per pixel, or per scaled column.
         """
-        outputs = self.reconstruct(split.images, split.labels)
-        both = (np.asarray(self.image_scale.comparable(each)) for each in (split.images, outputs))
+        return self.errors(split, self._look(split.images, split.labels))
+
+    def errors(self, split, seen):
+        """Return the numbers of `validate`, from one look at the images.
+
+        Args:
+            split: validation images, an `aae_tf.data.Split`.
+            seen: dict of what the model makes of them: every code, float32 [N, D], by its name, and
+                'reconstructions', float32 [N, H, W, C].
+        """
+        both = (np.asarray(self.image_scale.comparable(each)) for each in (split.images, seen["reconstructions"]))
         return {"val_reconstruction_error": float(evaluation.reconstruction_error(*both).mean())}
 
     # Training ---------------------------------------------------------------------------------------------

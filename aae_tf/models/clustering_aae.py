@@ -27,6 +27,6 @@ class ClusteringAAE(CategoricalAAE):
         """
         return {"classes": clusters}
 
-    def validate(self, split):
+    def errors(self, split, seen):
         """Return the reconstruction error and the clusters' error, see `CategoricalAAE.cluster_error`."""
-        return {**super().validate(split), **self.cluster_error(split)}
+        return {**super().errors(split, seen), **self.cluster_error(split, seen["y"])}

@@ -125,10 +125,10 @@ class DimensionalityReductionAAE(CategoricalAAE):
         """The error of classes or of clusters."""
         return "val_classification_error" if self.uses_labels else "val_clustering_error"
 
-    def validate(self, split):
+    def errors(self, split, seen):
         """Return the reconstruction error, and the error of classes or of clusters."""
-        errors = self.label_error(split) if self.uses_labels else self.cluster_error(split)
-        return {**super().validate(split), **errors}
+        measured = self.label_error if self.uses_labels else self.cluster_error
+        return {**super().errors(split, seen), **measured(split, seen["y"])}
 
     def decoder_input(self, codes):
         """Return the representation W_C y + z, float32 [N, D]."""

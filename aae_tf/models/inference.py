@@ -238,6 +238,15 @@ class Inference(Signatures):
     def _element_shape(self):
         return tuple(self.get_build_config()["input_shape"][1:])
 
+    def _look(self, images, labels=None, batch_size=1000):
+        """Return every code and the 'reconstructions' of images, by one pass."""
+
+        def run(images, *labels):
+            codes = self.codes(self._batch(images, *labels))
+            return {**{name: codes[name] for name in self.priors}, "reconstructions": self.to_images(codes)}
+
+        return self._over_images("look", run, batch_size, images, self._needed(labels))
+
     def _over_images(self, name, run, batch_size, images, labels=None, seed=None):
         """Return `run` of images, batch by batch; see `Batches`."""
         images = self.image_scale.read(images)

@@ -6,6 +6,8 @@ three phases: reconstruction, regularization (both games), and classification on
 
 from typing import Annotated
 
+import numpy as np
+
 from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
@@ -128,18 +130,19 @@ class CategoricalAAE(AdversarialAutoencoder):
         """
         return self.classify(images).argmax(-1)
 
-    def label_error(self, split):
+    def label_error(self, split, y):
         """Return 'val_classification_error' (share in [0, 1]) of a `Split`'s labelled images; {} without any.
 
         Args:
             split: an `aae_tf.data.Split`.
+            y: q(y|x) of its images, float [N, K].
         """
-        known = split.labelled()
+        known = _known(split)
         if not len(known):
             return {}
-        return {"val_classification_error": evaluation.error_rate(known.labels, self.predict_labels(known.images))[0]}
+        return {"val_classification_error": evaluation.error_rate(split.labels[known], y[known].argmax(-1))[0]}
 
-    def cluster_error(self, split):
+    def cluster_error(self, split, y):
         """Return 'val_clustering_error' of a `Split`'s labelled images; {} with fewer than two.
 
         Clusters are named on every other image (by the paper's rule, see `evaluation.label_clusters`), and the error
@@ -147,13 +150,14 @@ class CategoricalAAE(AdversarialAutoencoder):
 
         Args:
             split: an `aae_tf.data.Split`.
+            y: q(y|x) of its images, float [N, K].
         """
-        known = split.labelled()
+        known = _known(split)
         if len(known) < 2:
             return {}
-        found = self.classify(known.images)
-        names = evaluation.label_clusters(found[::2], known.labels[::2])
-        error = evaluation.clustering_error(found[1::2].argmax(-1), known.labels[1::2], names)
+        found, labels = y[known], split.labels[known]
+        names = evaluation.label_clusters(found[::2], labels[::2])
+        error = evaluation.clustering_error(found[1::2].argmax(-1), labels[1::2], names)
         return {"val_clustering_error": error}
 
     def signatures(self):
@@ -170,6 +174,11 @@ class CategoricalAAE(AdversarialAutoencoder):
             return {"probabilities": probabilities, "labels": tf.argmax(probabilities, -1, tf.int32)}
 
         return {**found, "encode": (encode_both, images), "classify": (classify, images)}
+
+
+def _known(split):
+    """Return the rows of a `Split` that have labels, int [M]."""
+    return np.flatnonzero(split.labels >= 0) if split.labels is not None else np.arange(0)
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -196,6 +205,6 @@ class SemiSupervisedAAE(CategoricalAAE):
         """Return the updates of `CategoricalAAE`, and classification."""
         return [*super().updates(), self.classification_update()]
 
-    def validate(self, split):
+    def errors(self, split, seen):
         """Return the reconstruction error and, of labelled images, the classification error."""
-        return {**super().validate(split), **self.label_error(split)}
+        return {**super().errors(split, seen), **self.label_error(split, seen["y"])}
