@@ -1,8 +1,12 @@
 """Seeds: everything random is a function of one of these, and nothing keeps a state."""
 
+import weakref
+
 import numpy as np
 
 from aae_tf.backend import tf
+
+_DRAWN = weakref.WeakKeyDictionary()  # of each graph, what was drawn in it
 
 
 def as_seed(seed):
@@ -33,7 +37,53 @@ def fold(seed, number):
         seed: int, or int32 [2].
         number: int, or a scalar integer tensor.
     """
-    return tf.random.experimental.stateless_fold_in(as_seed(seed), number)
+    seed = as_seed(seed)
+    if not isinstance(number, int):
+        return tf.random.experimental.stateless_fold_in(seed, number)
+    return _once(lambda: tf.random.experimental.stateless_fold_in(seed, number), seed, number)
+
+
+def normal(shape, seed, dtype="float32"):
+    """Return standard normal numbers; in a graph those of one seed are drawn once.
+
+    Args:
+        shape: of the numbers, ints or an int tensor.
+        seed: int32 tensor [2].
+        dtype: float dtype.
+    """
+    return _drawn(tf.random.stateless_normal, shape, seed, dtype)
+
+
+def uniform(shape, seed, dtype="float32"):
+    """Return numbers uniform in [0, 1); in a graph those of one seed are drawn once.
+
+    Args:
+        shape: of the numbers, ints or an int tensor.
+        seed: int32 tensor [2].
+        dtype: float dtype.
+    """
+    return _drawn(tf.random.stateless_uniform, shape, seed, dtype)
+
+
+def _drawn(draw, shape, seed, dtype):
+    known = tf.get_static_value(tf.convert_to_tensor(shape))
+    if known is None:
+        return draw(shape, seed, dtype=dtype)
+    return _once(lambda: draw(known, seed, dtype=dtype), seed, draw, tuple(known), dtype)
+
+
+def _once(draw, seed, *what):
+    """Return `draw()`; within one graph the tensor that it gave before for this seed and whatever else it hangs on.
+
+    XLA does not see that two draws are one. It would draw again, and take again all passes that hang on the draw.
+    """
+    if tf.executing_eagerly():
+        return draw()
+    drawn = _DRAWN.setdefault(tf.compat.v1.get_default_graph(), {})
+    key = (id(seed), *what)
+    if key not in drawn:
+        drawn[key] = (draw(), seed)  # the seed is kept, so that no other has its id
+    return drawn[key][0]
 
 
 def seeds(seed, count):

@@ -11,6 +11,7 @@ from aae_tf import data, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS, AdversarialAutoencoder, Update
 from aae_tf.models.phases import arranged, phases_of
+from aae_tf.seeds import fold
 from aae_tf.training import Trainer
 
 SEED = priors.as_seed(3)
@@ -195,6 +196,25 @@ def test_codes_are_computed_only_for_phases_that_look_at_them(order, batch, monk
     heads = [update for update in updates if update.name == "heads"]
     take(model, heads, batch, order)
     assert passes == []
+
+
+@pytest.mark.parametrize("options", [{"input_noise": 0.3}, {"input_dropout": 0.2}, {"posterior": "gaussian"}])
+def test_the_passes_of_a_step_share_their_noise_and_give_the_codes_of_separate_draws(options, batch):
+    model = make("gaussian", **options)
+    images = {"images": batch["images"]}
+
+    @tf.function(autograph=False)
+    def three_passes(seed):
+        return [model.codes(images, seed=fold(seed, 0), training=True)["z"] for _ in range(3)]
+
+    graph = three_passes.get_concrete_function(SEED).graph
+    drawn = [op for op in graph.get_operations() if op.type in ("StatelessRandomNormalV2", "StatelessRandomUniformV2")]
+    without_noise = make("gaussian", posterior="deterministic", input_noise=0.0).codes(images, seed=fold(SEED, 0))
+    separate = model.codes(images, seed=fold(SEED, 0), training=True)["z"].numpy()
+    assert len(drawn) == 1
+    assert not np.allclose(separate, without_noise["z"])
+    for codes in three_passes(SEED):
+        np.testing.assert_allclose(codes, separate, rtol=1e-4, atol=1e-5)
 
 
 def test_what_a_recipe_says_of_a_phase_that_is_switched_off_is_passed_over():

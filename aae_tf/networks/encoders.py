@@ -7,7 +7,7 @@ encoder of a model (it is wrapped as a body whose output is the code z).
 from aae_tf.backend import keras, tf
 from aae_tf.networks.chain import Chain
 from aae_tf.networks.layers import initializer
-from aae_tf.seeds import seeds
+from aae_tf.seeds import fold, normal, seeds, uniform
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -110,11 +110,10 @@ class Encoder(keras.Model):
             seed: int32 [2] for the corruption, None for none.
         """
         if seed is not None and self.input_dropout:
-            drop = tf.random.experimental.stateless_fold_in(seed, 1)
-            images = tf.nn.experimental.stateless_dropout(images, self.input_dropout, drop)
+            kept = uniform(tf.shape(images), fold(seed, 1), images.dtype) >= self.input_dropout
+            images = tf.where(kept, images * (1 / (1 - self.input_dropout)), 0)
         if seed is not None and self.input_noise:
-            blur = tf.random.experimental.stateless_fold_in(seed, 2)
-            noise = tf.random.stateless_normal(tf.shape(images), blur, dtype=images.dtype)
+            noise = normal(tf.shape(images), fold(seed, 2), images.dtype)
             images = images + tf.cast(self.input_noise, images.dtype) * noise
         return self.body(images, training=training)
 
@@ -125,7 +124,7 @@ class Encoder(keras.Model):
             return {"z": tf.cast(features, tf.float32)}
         codes = {}
         for position, (name, head) in enumerate(self.heads.items()):
-            draw = None if seed is None else tf.random.experimental.stateless_fold_in(seed, 3 + position)
+            draw = None if seed is None else fold(seed, 3 + position)
             codes[name] = head(features, seed=draw, training=training)
         return codes
 

@@ -8,7 +8,7 @@ evaluation and serving use. Codes are float32 whatever the dtype policy of the b
 from aae_tf.backend import keras, tf
 from aae_tf.networks.layers import initializer
 from aae_tf.registry import Registry
-from aae_tf.seeds import seeds
+from aae_tf.seeds import normal, seeds
 
 POSTERIORS = Registry("posterior", given=("kernel_initializer", "seed", "batch_norm", "norm_std"))
 
@@ -118,7 +118,7 @@ class GaussianPosterior(_Posterior):
             log_variance: float32 [N, dim].
             seed: int32 [2].
         """
-        return mean + tf.exp(0.5 * log_variance) * tf.random.stateless_normal(tf.shape(mean), seed)
+        return mean + tf.exp(0.5 * log_variance) * normal(tf.shape(mean), seed)
 
 
 @POSTERIORS.register("universal")
@@ -153,7 +153,7 @@ class UniversalPosterior(_Posterior):
     def call(self, features, seed=None, training=False):
         """Return codes for one draw of the noise."""
         shape = [tf.shape(features)[0], self.noise_dim]
-        noise = tf.zeros(shape) if seed is None else tf.random.stateless_normal(shape, seed)
+        noise = tf.zeros(shape) if seed is None else normal(shape, seed)
         return self.code(self.mix(tf.concat([tf.cast(features, tf.float32), noise], -1)))
 
     def get_config(self):
