@@ -60,6 +60,7 @@ def main(
     workers = []
     if torch:
         workers.append(Worker("plain PyTorch, alternating", torch, "torch_worker.py"))
+        workers.append(Worker("the same by torch.compile", torch, "torch_worker.py", "compiled"))
     if pythae:
         workers.append(Worker("pythae Adversarial_AE, joint", pythae, "pythae_worker.py"))
     for order in ("alternating", "simultaneous"):

@@ -11,7 +11,7 @@ from aae_tf.training import Trainer, make_optimizer
 from aae_tf.training.sources import Stretch
 
 recipe = aae_tf.recipes()["gaussian"].with_options(
-    latent_dim=LATENT, widths=(WIDTH, WIDTH), discriminator_widths=(WIDTH, WIDTH), precision="float32"
+    latent_dim=LATENT, widths=(WIDTH, WIDTH), discriminator_widths=(WIDTH, WIDTH), precision="float32", input_noise=0.0
 )
 model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.Gaussian(LATENT, PRIOR_STD))
 model.build((None, 28, 28, 1))

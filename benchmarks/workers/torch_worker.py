@@ -1,4 +1,10 @@
-"""The same alternating step in plain PyTorch, written as its users write it: needs torch and numpy."""
+"""The same alternating step in plain PyTorch, written as its users write it: needs torch and numpy.
+
+With the argument 'compiled' its losses and its optimizers' updates are compiled (`torch.compile`, which needs a C++
+compiler).
+"""
+
+import sys
 
 import torch
 from common import BATCH, LATENT, PRIOR_STD, WIDTH, digits, serve
@@ -21,27 +27,43 @@ generate = torch.optim.Adam(encoder.parameters(), 1e-3)
 images = torch.from_numpy(digits()).reshape(-1, 784)
 
 
+def reconstruction_loss(x):
+    return 0.5 * (decoder(encoder(x)) - x).square().sum(1).mean()
+
+
+def discriminator_loss(x, real):
+    with torch.no_grad():
+        fake = encoder(x)
+    return 0.5 * softplus(-discriminator(real)).mean() + 0.5 * softplus(discriminator(fake)).mean()
+
+
+def generator_loss(x):
+    return softplus(-discriminator(encoder(x))).mean()
+
+
+updates = [reconstruction.step, discriminate.step, generate.step]
+if "compiled" in sys.argv:  # losses with their gradients, and each optimizer's update
+    reconstruction_loss, discriminator_loss, generator_loss = map(
+        torch.compile, (reconstruction_loss, discriminator_loss, generator_loss)
+    )
+    updates = [torch.compile(each) for each in updates]
+
+
 def step():
     rows = torch.randint(len(images), (BATCH,))
     x = images[rows].float() / 255
-    loss = 0.5 * (decoder(encoder(x)) - x).square().sum(1).mean()
     reconstruction.zero_grad(set_to_none=True)
-    loss.backward()
-    reconstruction.step()
+    reconstruction_loss(x).backward()
+    updates[0]()
 
-    with torch.no_grad():
-        fake = encoder(x)
-    real = torch.randn(BATCH, LATENT) * PRIOR_STD
-    loss = 0.5 * softplus(-discriminator(real)).mean() + 0.5 * softplus(discriminator(fake)).mean()
     discriminate.zero_grad(set_to_none=True)
-    loss.backward()
-    discriminate.step()
+    discriminator_loss(x, torch.randn(BATCH, LATENT) * PRIOR_STD).backward()
+    updates[1]()
 
     discriminator.requires_grad_(False)
-    loss = softplus(-discriminator(encoder(x))).mean()
     generate.zero_grad(set_to_none=True)
-    loss.backward()
-    generate.step()
+    generator_loss(x).backward()
+    updates[2]()
     discriminator.requires_grad_(True)
 
 
