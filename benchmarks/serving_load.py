@@ -8,6 +8,7 @@ are of both together.
 """
 
 import asyncio
+import contextlib
 import json
 import shutil
 import subprocess
@@ -81,6 +82,20 @@ def write_versions(source, folder, batches):
     return expected
 
 
+@contextlib.contextmanager
+def served(folder, port):
+    """Serve a folder with the built-in server; gives the model's URL and the process."""
+    command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        server.stdout.readline()
+        time.sleep(1)
+        yield f"http://127.0.0.1:{port}/v1/models/{folder.name}", server
+    finally:
+        server.terminate()
+        server.wait()
+
+
 def report(name, seconds):
     """Print quantiles of latencies in seconds."""
     middle, most = np.quantile(seconds, [0.5, 0.99]) * 1000 if len(seconds) else (np.nan, np.nan)
@@ -97,18 +112,12 @@ def main(dest: Path, requests: int = 10_000, connections: int = 16, images: int 
     batches = digits.reshape(50, images, 28, 28, 1)
     expected = write_versions(newest, folder, batches)
     bodies = [json.dumps({"signature_name": "encode", "inputs": batch.tolist()}).encode() for batch in batches]
-    command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        server.stdout.readline()
-        time.sleep(1)
-        url = f"http://127.0.0.1:{port}/v1/models/model"
-        start = time.perf_counter()
-        answers, switch, states = asyncio.run(ask_all(url, bodies, expected, requests, connections, folder))
-        seconds = time.perf_counter() - start
+        with served(folder, port) as (url, _):
+            start = time.perf_counter()
+            answers, switch, states = asyncio.run(ask_all(url, bodies, expected, requests, connections, folder))
+            seconds = time.perf_counter() - start
     finally:
-        server.terminate()
-        server.wait()
         shutil.rmtree(folder.parent)
     print(
         f"{requests} requests of {images} images over {connections} connections, {requests * images / seconds:.0f} "
