@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import yaml
 
 import aae_tf
 from aae_tf.backend import tf
@@ -325,3 +327,61 @@ def test_one_process_writes_with_a_chief_and_without(jobs, task, chief, several)
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(spec, task_type=task[0], task_id=task[1])
     strategy = SimpleNamespace(cluster_resolver=resolver)
     assert is_chief(strategy) is chief and are_several(strategy) is several
+
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+COMMANDS = {  # what the examples call; `srun` runs four tasks, and ends as the last of them does
+    "aae-tf": 'echo "$TF_CONFIG" >> configs; echo "$@" > asked; exit ${ENDS:-0}',
+    "scontrol": 'if [ "$1" = requeue ]; then touch requeued; else printf "node-%s\\n" a b c d; fi',
+    "srun": 'shift; for SLURM_PROCID in 0 1 2 3; do export SLURM_PROCID; "$@"; status=$?; done; exit $status',
+}
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """A function that runs a script with `COMMANDS` in place of the real ones; returns each worker's TF_CONFIG."""
+    for name, script in COMMANDS.items():
+        (tmp_path / name).write_text(f"#!/bin/bash\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+
+    def run(command, **environment):
+        path = f"{tmp_path}:{os.environ['PATH']}"
+        subprocess.run(command, cwd=tmp_path, env={**os.environ, **environment, "PATH": path}, check=False)
+        return [json.loads(line) for line in (tmp_path / "configs").read_text().splitlines()]
+
+    return run
+
+
+def asked_of(folder):
+    return (folder / "asked").read_text().split()
+
+
+def test_the_example_for_slurm_names_the_nodes_and_each_task(shell, tmp_path):
+    found = shell(["bash", EXAMPLES / "workers.slurm"], SLURM_JOB_NODELIST="node-[a-d]", SLURM_JOB_ID="7")
+    hosts = [f"node-{letter}:2222" for letter in "abcd"]
+    assert [each["cluster"] for each in found] == [{"worker": hosts}] * 4
+    assert [each["task"] for each in found] == [{"type": "worker", "index": number} for number in range(4)]
+    assert asked_of(tmp_path)[:4] == ["train", "gaussian", "--strategy", "multi_worker"]
+    assert not (tmp_path / "requeued").exists()
+
+
+@pytest.mark.parametrize(("status", "again"), [(1, True), (2, False)])
+def test_the_example_for_slurm_is_queued_again_unless_what_is_asked_cannot_be_done(status, again, shell, tmp_path):
+    shell(["bash", EXAMPLES / "workers.slurm"], SLURM_JOB_NODELIST="", SLURM_JOB_ID="7", ENDS=str(status))
+    assert (tmp_path / "requeued").exists() == again
+
+
+def test_the_example_for_kubernetes_names_the_pods_and_each_index(shell, tmp_path):
+    service, job = yaml.safe_load_all((EXAMPLES / "workers.yaml").read_text())
+    pod = job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (workers,) = (each["value"] for each in container["env"])
+    for index in range(int(workers)):
+        command = [*container["command"], *container["args"]]
+        found = shell(command, WORKERS=workers, JOB_COMPLETION_INDEX=str(index))
+    name = job["metadata"]["name"]
+    hosts = [f"{name}-{index}.{pod['subdomain']}:2222" for index in range(job["spec"]["completions"])]
+    assert [each["cluster"] for each in found] == [{"worker": hosts}] * int(workers)
+    assert [each["task"]["index"] for each in found] == list(range(job["spec"]["parallelism"]))
+    assert service["metadata"]["name"] == pod["subdomain"] and service["spec"]["selector"] == {"job-name": name}
+    assert asked_of(tmp_path)[:4] == ["train", "gaussian", "--strategy", "multi_worker"]
