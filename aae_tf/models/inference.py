@@ -230,20 +230,23 @@ class Inference(Signatures):
         Args:
             batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and 'labels' for models that read them.
         """
-        images, outputs = map(self.image_scale.comparable, (batch["images"], self.to_images(self.codes(batch))))
-        axes = list(range(1, outputs.shape.rank))
-        return {"reconstruction_error": tf.reduce_mean(tf.square(images - outputs), axes)}
+        return {"reconstruction_error": self._error(batch["images"], self.codes(batch))}
+
+    def _error(self, images, codes):
+        """Return the mean squared error of what codes are decoded to, float32 tensor [N]."""
+        images, outputs = map(self.image_scale.comparable, (images, self.to_images(codes)))
+        return tf.reduce_mean(tf.square(images - outputs), list(range(1, outputs.shape.rank)))
 
     @property
     def _element_shape(self):
         return tuple(self.get_build_config()["input_shape"][1:])
 
     def _look(self, images, labels=None, batch_size=1000):
-        """Return every code and the 'reconstructions' of images, by one pass."""
+        """Return every code and the 'reconstruction_error' of images, by one pass."""
 
         def run(images, *labels):
             codes = self.codes(self._batch(images, *labels))
-            return {**{name: codes[name] for name in self.priors}, "reconstructions": self.to_images(codes)}
+            return {**{name: codes[name] for name in self.priors}, "reconstruction_error": self._error(images, codes)}
 
         return self._over_images("look", run, batch_size, images, self._needed(labels))
 
