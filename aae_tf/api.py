@@ -121,7 +121,7 @@ def train(
         def begin():
             stack.enter_context(held(out_dir))
             other_rates = run_directory.write_record(out_dir, recipe, dataset, identity, from_last_good)
-            if set(model.brings) & {"labels", "labelled"} and isinstance(training, data.Split):
+            if set(model.brings) & {"labels", "labelled"} and not isinstance(training, data.Stream):
                 run_directory.write_labelled(out_dir, training)
             return other_rates
 
@@ -221,10 +221,10 @@ def _training_images(recipe, model, dataset):
             raise InputError(f"labels={recipe.labels!r} was asked for, but {name} trains without labels")
         return dataset.train
     train = dataset.with_labels(recipe.labels, recipe.seed).train
-    known = train.known if isinstance(train, data.Stream) else len(train.labelled())
-    if "labels" in model.brings and known < len(train):
-        raise InputError(f"{name} decodes with every image's label; {len(train) - known} training images have none")
-    if "labelled" in model.brings and not known:
+    if "labels" in model.brings and train.known < len(train):
+        missing = len(train) - train.known
+        raise InputError(f"{name} decodes with every image's label; {missing} training images have none")
+    if "labelled" in model.brings and not train.known:
         raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
     return train
 

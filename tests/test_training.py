@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import aae_tf
 from aae_tf import data, priors, runs
 from aae_tf.backend import keras, tf
+from aae_tf.data import streams
 from aae_tf.models import ORDERS
 from aae_tf.models.phases import arranged
 from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, loop, make_optimizer
@@ -50,23 +51,6 @@ def test_an_epoch_visits_every_image_once_and_epochs_differ(few):
         assert sorted(epochs[-1]) == list(range(400))
     np.testing.assert_array_equal(epochs[0], epochs[2])
     assert not np.array_equal(epochs[0], epochs[1])
-
-
-def test_a_stream_gives_the_loop_the_same_batches_as_its_dataset(few):
-    elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
-    source = Streamed(data.Stream(elements, 400, data.Split(*few)), 30, steps_per_stretch=4)
-    seen = []
-    for stretch in source.stretches(0, None):
-        for step in range(stretch.first, stretch.first + stretch.count):
-            seen.append(stretch.labels.numpy()[stretch.rows.numpy()[step - stretch.offset]])
-    np.testing.assert_array_equal(np.concatenate(seen), few[1][:390])
-
-
-def test_a_stream_is_gone_on_with_from_any_step(few):
-    elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
-    source = Streamed(data.Stream(elements, 400, data.Split(*few)), 30, steps_per_stretch=4)
-    stretches = [(each.first, each.count, each.labels[0].numpy()) for each in source.stretches(0, None, 6)]
-    assert stretches == [(6, 4, few[1][180]), (10, 3, few[1][300])]
 
 
 def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
@@ -224,23 +208,23 @@ class Asking(keras.callbacks.Callback):
 
 
 @pytest.mark.parametrize(
-    ("by", "ends", "streamed", "kept"),
+    ("by", "ends", "source", "kept"),
     [
-        (signal.SIGINT, KeyboardInterrupt, False, 4),
-        (signal.SIGTERM, SystemExit, True, 4),
-        (RuntimeError("killed"), RuntimeError, False, 3),  # nothing is kept at the end, but after every stretch
-        (RuntimeError("killed"), RuntimeError, True, 2),  # which is two steps of this stream
+        (signal.SIGINT, KeyboardInterrupt, InMemory, 4),
+        (signal.SIGTERM, SystemExit, Streamed, 4),
+        (RuntimeError("killed"), RuntimeError, InMemory, 3),  # nothing is kept at the end, but after every stretch
+        (RuntimeError("killed"), RuntimeError, Streamed, 2),  # which is two steps here
     ],
 )
-def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, streamed, kept, tmp_path, monkeypatch):
+def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, source, kept, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "STRETCH_SECONDS", 0.0)  # one step a stretch
 
     def trainer(folder):
         minutes = 0.0 if ends is RuntimeError else 10.0
         made = make_trainer(few, folder, weight_average=0.9, checkpoint_minutes=minutes)
-        if streamed:
-            elements = tf.data.Dataset.from_tensor_slices({"image": few[0], "label": few[1]})
-            made.source = Streamed(data.Stream(elements, 400, data.Split(*few)), 50, steps_per_stretch=2)
+        if source is Streamed:
+            train = streams.from_tf_data(tf.data.Dataset.from_tensor_slices(few), memory_bytes=100).train
+            made.source = Streamed(train, 50, 0, steps_per_stretch=2)
         return made
 
     def halving():
@@ -248,13 +232,13 @@ def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, streamed
 
     whole = trainer(None)
     whole.fit(3, callbacks=[halving()])
-    cut, handlers = trainer(tmp_path), [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    cut, handlers = trainer(tmp_path / "kept"), [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(ends):
         cut.fit(3, callbacks=[halving(), Asking(3, by)])
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
-    resumed = trainer(tmp_path)
+    resumed = trainer(tmp_path / "kept")
     assert resumed.restore() == 0 and resumed.begun == f"step {kept} of epoch 1"
-    assert checkpoints.epochs_begun(tmp_path) == 1
+    assert checkpoints.epochs_begun(tmp_path / "kept") == 1
     resumed.fit(3, callbacks=[halving()])
     for value, expected in zip(weights(resumed), weights(whole), strict=True):
         np.testing.assert_array_equal(value, expected)

@@ -38,6 +38,16 @@ class Split:
         """Return the `Split` of the rows that have labels; empty without any."""
         return self.take(slice(0, 0) if self.labels is None else np.flatnonzero(self.labels >= 0))
 
+    @property
+    def known(self):
+        """How many have labels."""
+        return 0 if self.labels is None else int(np.sum(self.labels >= 0))
+
+    @property
+    def sample(self):
+        """Those that are in memory: all."""
+        return self
+
 
 def joined(*splits):
     """Return one `Split` of several.
@@ -54,23 +64,26 @@ class Stream:
     """Training images that do not fit in memory, read through tf.data, epoch after epoch in the dataset's order.
 
     Attributes:
-        dataset: `tf.data.Dataset` of dicts with 'image', uint8 [H, W, C], and 'label', int32 [].
-        count: images in an epoch.
+        dataset: `tf.data.Dataset` of dicts with 'image', uint8 [H, W, C], 'label', int32 [], and 'mark'.
+        marks: int64 [N], hash of each element, by which another order is noticed.
         sample: `Split` of some of these images, in memory, for what compares with training images.
-        digest: hash of all images and labels in their order.
         known: how many of these images have labels.
-        labelled: `Split` of labelled ones, in memory: all, or a few where there are many. None without labels.
+        pool: `Split` of labelled ones, in memory: all, or a few where there are many. None without labels.
     """
 
     dataset: object
-    count: int
+    marks: np.ndarray
     sample: Split
-    digest: str = ""
     known: int = 0
-    labelled: Split | None = None
+    pool: Split | None = None
 
     def __len__(self):
-        return self.count
+        return len(self.marks)
+
+    @property
+    def digest(self):
+        """Hash of all images and labels in their order."""
+        return hashlib.blake2b(self.marks.tobytes(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -88,7 +101,7 @@ class Dataset:
     """
 
     name: str
-    train: Split | Stream
+    train: object
     validation: Split
     test: Split
     class_names: tuple[str, ...] = ()
@@ -135,16 +148,16 @@ class Dataset:
         kept = np.full(len(self.train), -1, np.int32)
         for number, count in enumerate(_even_shares(labels, [len(each) for each in rows], draw)):
             kept[rows[number][:count]] = number
-        return replace(self, train=Split(self.train.images, kept))
+        return replace(self, train=replace(self.train, labels=kept))
 
     def training_images(self, most, seed):
-        """Return a `Split` of at most `most` training images, drawn by the seed; of a stream, from its sample.
+        """Return a `Split` of at most `most` training images, drawn by the seed; of what is not in memory, of a sample.
 
         Args:
             most: int; all are returned, in their own order, if there are no more.
             seed: int.
         """
-        known = self.train if isinstance(self.train, Split) else self.train.sample
+        known = self.train.sample
         return known if len(known) <= most else known.take(np.random.default_rng(seed).permutation(len(known))[:most])
 
     @property
@@ -165,7 +178,7 @@ class Dataset:
         images, whole = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
         for split in (self.train, self.validation, self.test):
             images.update(str(len(split)).encode())
-            if isinstance(split, Stream):
+            if not isinstance(split, Split):
                 whole.update(split.digest.encode())
                 continue
             images.update(np.ascontiguousarray(split.images))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aae_tf.data.dataset import Dataset, Stream, joined
+from aae_tf.data.dataset import Dataset, Split, joined
 from aae_tf.errors import InputError
 
 PARTS = ("train", "validation", "test")
@@ -15,8 +15,8 @@ def from_parts(parts, image_size=0):
 
     Args:
         parts: dict with 'train' and 'validation', 'test' or both: arrays, (images, labels), folders, names of .npz
-            files or a `tf.data.Dataset` each. All of each is taken, but of a streamed training part what is usually
-            held out (10,000 images at most) is not trained on. Classes are told by their names.
+            files or a `tf.data.Dataset` each. All of each is taken, but of a streamed training part what is
+            usually held out (10,000 images at most) is not trained on. Classes are told by their names.
         image_size: side to which images are cropped and resized; 0 keeps them as they are.
 
     Raises:
@@ -48,14 +48,14 @@ def from_parts(parts, image_size=0):
 def _with_all(kept, given):
     """Return the training part with what was held out of it for parts that are given, and the parts that are not."""
     others = {name: getattr(kept, name) for name in PARTS[1:] if name not in given}
-    if isinstance(kept.train, Stream):
+    if not isinstance(kept.train, Split):
         return kept.train, others
     return joined(kept.train, *(getattr(kept, name) for name in given)), others
 
 
 def _whole(name, found, kept):
     """Return all images of a part, its labels those of the training part's classes."""
-    if isinstance(found.train, Stream):
+    if not isinstance(found.train, Split):
         raise InputError(f"'{name}' does not fit in memory; give fewer images, 10,000 do")
     if found.image_shape != kept.image_shape:
         raise InputError(f"'{name}' has images of shape {found.image_shape}, 'train' of {kept.image_shape}")

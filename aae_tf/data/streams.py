@@ -5,18 +5,19 @@ index, given before anything else. A hash of the index draws the parts, spread o
 """
 
 import functools
-import hashlib
 import re
 
 import numpy as np
 
+from aae_tf.data import held_out
 from aae_tf.data.checks import as_uint8, check_labels, fit_image, refuse_binary
 from aae_tf.data.dataset import Dataset, Split, Stream, split_own
 from aae_tf.errors import InputError
 
-MEMORY_BYTES = 2 * 1024**3
-SAMPLE = 10_000  # training images of a stream that are kept in memory, and labelled ones at most
-SOME = 256  # labelled images that are kept where there are more, for stretches without any
+OTHER_ORDER = (
+    "the tf.data.Dataset gives other images, or another order, at each pass, so held-out images would be trained on; "
+    "use shuffle(..., seed=0, reshuffle_each_iteration=False), and no random augmentation"
+)
 WHAT = "the tf.data.Dataset's images"
 
 
@@ -42,104 +43,130 @@ def from_tf_data(dataset, image_size=0, memory_bytes=None):
 
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise InputError("the tf.data.Dataset is infinite; pass a finite one (without repeat())")
-    elements, labelled = _elements(dataset, image_size)
-    read = _in_memory(elements, MEMORY_BYTES if memory_bytes is None else memory_bytes)
-    if read is None:
-        return _stream(elements, labelled)
-    images, labels = read
+    memory_bytes = held_out.MEMORY_BYTES if memory_bytes is None else memory_bytes
+    elements, labelled = single_elements(dataset, image_size)
+    marked = elements.map(_marked, tf.data.AUTOTUNE, deterministic=True)
+    found, kept = _look_through(marked, memory_bytes)
+    images = kept["image"]
+    if images.nbytes > memory_bytes or len(images) < len(found["mark"]):
+        return _stream(marked, found, kept, labelled)
     refuse_binary(images, WHAT)
-    labels, names = check_labels(labels, len(images)) if labelled else (None, ())
+    labels, names = check_labels(kept["label"], len(images)) if labelled else (None, ())
     return split_own(images, labels, names, f"tf.data.Dataset, {len(images):,} images")
 
 
-def _in_memory(elements, most_bytes):
-    """Return images and labels as two arrays, or None if the images take more than `most_bytes`."""
-    images, labels, size = [], [], 0
-    for block in _read(elements.batch(256)):
-        images.append(block["image"])
-        labels.append(block["label"])
-        size += images[-1].nbytes
-        if size > most_bytes:
-            return None
-    return np.concatenate(images), np.concatenate(labels)
+def _look_through(marked, most_bytes):
+    """Return what one pass finds: all elements' hashes, marks and labels, and the elements that are kept in memory.
+
+    These are all of them, until they take more than `most_bytes`: then those that may be held out, be in the sample or
+    teach, which are the ones of the least hashes.
+
+    Returns:
+        (dict of arrays [N], dict of arrays [n] with 'image' beside).
+    """
+    draw, about, kept, size = held_out.hashes(), [], [], 0
+    for block in read(marked.batch(256)):
+        block["draw"] = draw(len(block["mark"]))
+        about.append({name: block[name] for name in ("draw", "mark", "label")})
+        kept.append(block)
+        size += block["image"].nbytes
+        most = held_out.most_kept(block["image"][0].nbytes)
+        if size > max(most_bytes, 2 * most * block["image"][0].nbytes):
+            kept = _least(kept, most)
+            size = sum(block["image"].nbytes for block in kept)
+    return _joined(about), _joined(kept)
 
 
-def _stream(elements, labelled):
-    """Return a `Dataset` that streams all but the held-out elements and a sample of the others."""
-    from aae_tf.backend import tf
+def _least(blocks, most):
+    """Return one block of the elements whose hash is among the `most` least, of all or of the labelled ones."""
+    draw = np.concatenate([block["draw"] for block in blocks])
+    known = np.concatenate([_known(block["label"]) for block in blocks])
+    last, last_known = (held_out.least(each, most) for each in (draw, draw[known]))
 
-    drawn = tf.data.Dataset.zip(elements, _draws())
-    marked = drawn.map(_marked, tf.data.AUTOTUNE, deterministic=True)
-    marks = marked.map(lambda element: {name: element[name] for name in ("draw", "mark", "label")})
-    _refuse_another_order(*(_columns(marks.take(256))["mark"] for _ in range(2)))
-    found = _columns(marks)
-    count, draws = len(found["draw"]), found["draw"]
-    if count < 10:
-        raise InputError(f"{count} images are too few to train, validate and test on; at least 10 are needed")
-    names = _class_names(found["label"]) if labelled else ()
-    held_out = max(1, min(count // 20, 5_000))
-    sizes = [held_out, held_out, min(SAMPLE, count - 2 * held_out)]
-    ends = np.sort(draws)[np.cumsum(sizes) - 1]
-    taught = np.sort(draws[(draws > ends[1]) & (found["label"] >= 0)]) if labelled else draws[:0]
-    most = len(taught) if len(taught) <= SAMPLE else SOME
-    last = taught[most - 1] if most else ends[1]  # labelled images up to this draw are kept
+    def kept(block):
+        return (block["draw"] <= last) | (_known(block["label"]) & (block["draw"] <= last_known))
 
-    def is_kept(draw, label):
-        return (draw <= ends[-1]) | ((draw <= last) & (label >= 0)) if labelled else draw <= ends[-1]
-
-    kept = _columns(marked.filter(lambda element: is_kept(element["draw"], element["label"])))
-    _refuse_another_order(found["mark"][is_kept(draws, found["label"])], kept["mark"])
-    part = np.searchsorted(ends, kept["draw"])
-    labels = kept["label"].astype(np.int32) if labelled else None
-    images = Split(kept["image"], labels)
-    validation, test, sample = (images.take(part == number) for number in range(3))
-    pool = images.take((kept["draw"] > ends[1]) & (kept["draw"] <= last) & (labels >= 0)) if labelled else None
-    refuse_binary(sample.images, WHAT)
-    training = drawn.filter(lambda element, draw: draw > ends[1]).map(
-        lambda element, draw: {"image": element["image"], "label": _number(element["label"])}
-    )
-    digest = hashlib.blake2b(found["mark"][draws > ends[1]].tobytes(), digest_size=16).hexdigest()
-    stream = Stream(training, count - 2 * held_out, sample, digest, len(taught), pool)
-    source = f"tf.data.Dataset, streamed; {held_out:,} images validate, {held_out:,} test, by a hash of their indices"
-    return Dataset("own", stream, validation, test, names, source)
+    return [_joined([{name: block[name][kept(block)] for name in block} for block in blocks])]
 
 
-def _number(label):
-    from aae_tf.backend import tf
-
-    return tf.ensure_shape(tf.cast(label, tf.int32), [])
-
-
-def _marked(element, draw):
-    """Return an element with its draw and a hash of its content."""
-    from aae_tf.backend import tf
-
-    content = tf.strings.join([tf.io.serialize_tensor(value) for value in element.values()])
-    return element | {"draw": draw, "mark": tf.strings.to_hash_bucket_fast(content, 2**63 - 1)}
-
-
-def _columns(dataset):
-    """Return all of a dataset of dicts, as a dict of arrays."""
-    blocks = list(_read(dataset.batch(256)))
+def _joined(blocks):
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
-def _draws():
-    """Return an endless dataset of numbers that depend on their index alone, int64 over the whole range."""
+def _known(labels):
+    return labels >= 0 if labels.dtype.kind in "iuf" else np.ones(len(labels), bool)
+
+
+def _stream(marked, found, kept, labelled):
+    """Return a `Dataset` that streams all but the held-out elements, a sample of the others beside it."""
     from aae_tf.backend import tf
 
-    def thousand(number):  # at a time: of single elements, drawing would take longer than reading
-        return tf.random.stateless_uniform([1000], tf.stack([0, number]), None, None, tf.int64, alg="philox")
+    draw, mark = found["draw"], found["mark"]
+    ends = held_out.held_out(draw, kept["image"][0].nbytes)
+    names = _class_names(found["label"]) if labelled else ()
+    first = next(read(marked.batch(256)))["mark"]  # what is shuffled anew is noticed here, before training
+    if not np.array_equal(first, mark[: len(first)]):
+        raise InputError(OTHER_ORDER)
+    part, labels = np.searchsorted(ends, kept["draw"]), kept["label"].astype(np.int32) if labelled else None
+    images = Split(kept["image"], labels)
+    validation, test, sample = (images.take(part == number) for number in range(3))
+    refuse_binary(sample.images, WHAT)
+    training, known, pool = draw > ends[1], 0, None
+    if labelled:
+        teaching = draw[training & (found["label"] >= 0)]
+        known = len(teaching)
+        last = held_out.least(teaching, known if known <= len(sample) else held_out.SOME)
+        pool = images.take((part > 1) & (labels >= 0) & (kept["draw"] <= last))
+    elements = tf.data.Dataset.zip(marked, tf.data.Dataset.from_tensor_slices(training))
+    elements = elements.filter(lambda element, trains: trains).map(_trained_on)
+    held = f"{len(validation):,} images validate, {len(test):,} test, by a hash of their indices"
+    stream = Stream(elements, mark[training], sample, known, pool)
+    return Dataset("own", stream, validation, test, names, f"tf.data.Dataset, streamed; {held}")
 
-    return tf.data.Dataset.counter().map(thousand).unbatch()
 
+def blocks(stream, first, last, size):
+    """Yield a stream's images one block after the other, a `Split` each, while the next is read.
 
-def _refuse_another_order(marks, again):
-    if not np.array_equal(marks, again):
+    Every element is compared with the one that was there when parts were drawn, so that a held-out image is never
+    trained on.
+
+    Args:
+        stream: `aae_tf.data.Stream`.
+        first: image to begin with; those before it are read and dropped.
+        last: image to end before.
+        size: images a block.
+
+    Raises:
+        InputError: it cannot be read to there, or gives another element, or ends early.
+    """
+    for block in read(stream.dataset.skip(first).take(last - first).batch(size).prefetch(1)):
+        expected = stream.marks[first : first + len(block["mark"])]
+        if not np.array_equal(block["mark"], expected):
+            raise InputError(OTHER_ORDER)
+        if len(expected) < min(size, last - first):
+            break  # a part of a block would be trained on in another order than when the dataset is whole again
+        first += len(expected)
+        yield Split(block["image"], None if stream.pool is None else block["label"])
+    if first < last:
         raise InputError(
-            "the tf.data.Dataset gives other images, or another order, at each pass, so held-out images would be "
-            "trained on; use shuffle(..., seed=0, reshuffle_each_iteration=False), and no random augmentation"
+            f"the tf.data.Dataset has ended after some {first:,} training images; {len(stream):,} were there "
+            "at first; mend it, and start again to go on from here"
         )
+
+
+def _trained_on(element, trains):
+    """Return a training element, its label a whole number."""
+    from aae_tf.backend import tf
+
+    return element | {"label": tf.ensure_shape(tf.cast(element["label"], tf.int32), [])}
+
+
+def _marked(element):
+    """Return an element with a hash of its content."""
+    from aae_tf.backend import tf
+
+    content = tf.strings.join([tf.io.serialize_tensor(value) for value in element.values()])
+    return element | {"mark": tf.strings.to_hash_bucket_fast(content, 2**63 - 1)}
 
 
 def _class_names(labels):
@@ -152,13 +179,13 @@ def _class_names(labels):
     return names
 
 
-def _elements(dataset, image_size):
+def single_elements(dataset, image_size):
     """Return the dataset as single {'image': uint8 [H, W, C], 'label': []} elements, and whether it has labels."""
     from aae_tf.backend import tf
 
     spec = dataset.element_spec
     pick = _picker(spec)
-    first = next(_read(dataset.take(1)), None)
+    first = next(read(dataset.take(1)), None)
     if first is None:
         raise InputError("the tf.data.Dataset holds no images")
     image, label = pick(first)
@@ -217,7 +244,7 @@ def _convert(image, side):
     return fit_image(image, side) if side else image
 
 
-def _read(dataset):
+def read(dataset):
     """Yield a dataset's elements as NumPy arrays; an error on the way is an InputError."""
     from aae_tf.backend import tf
 

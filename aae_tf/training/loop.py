@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aae_tf.backend import keras, tf
-from aae_tf.data import Stream
 from aae_tf.errors import InputError, NonFiniteLossError
 from aae_tf.models.phases import ORDERS, arranged, check_order, phases_of, unique
 from aae_tf.pixels import white
@@ -22,7 +21,7 @@ from aae_tf.training import checkpoints
 from aae_tf.training.averaging import WeightAverage
 from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.interruption import interruptible
-from aae_tf.training.sources import InMemory, Streamed
+from aae_tf.training.sources import source_of
 from aae_tf.training.starts import Starts
 from aae_tf.training.workers import is_chief, losing_none, read_by_chief, told
 
@@ -109,8 +108,7 @@ class Trainer:
         if batch_size % self.replicas:
             raise InputError(f"batch_size {batch_size} does not divide over {self.replicas} replicas")
         self.batch_size, self.seed = batch_size, as_seed(seed)
-        stream = isinstance(train, Stream)
-        self.source = Streamed(train, batch_size) if stream else InMemory(train, batch_size, seed)
+        self.source = source_of(train, batch_size, seed)
         self.checkpoint_folder, self.checkpoint_minutes = checkpoint_folder, checkpoint_minutes
         self.epoch, self.history, self.length = 0, [], 1
         self._under_way, self._to_stop = None, False  # what is done of an epoch, and whether a callback ends it there
@@ -266,7 +264,7 @@ class Trainer:
             resumed = False
             started = time.monotonic()
             start = {"start": self.starts.now + 1} if self.starts.count > 1 else {}
-            row = {"epoch": self.epoch + 1, **start, **self._run_epoch(listeners, between)}
+            row = {"epoch": self.epoch + 1, **start, **self._run_epoch(listeners, between, callbacks)}
             with self.averaged():
                 validated = validate or dict
                 row.update(told(self.strategy, validated))  # by one processor's rounding on every worker
@@ -289,10 +287,19 @@ class Trainer:
         listeners.on_train_end(self.history[-1] if self.history else {})
         return self.history
 
-    def _run_epoch(self, listeners, between):
+    def _stretches(self, done, callbacks):
+        """Yield the stretches of what is left of an epoch; where one cannot be read, what is done is kept first."""
+        try:
+            yield from self.source.stretches(self.age, lambda: self.length, done)
+        except InputError:
+            self._check_sane({})
+            self.save(callbacks)
+            raise
+
+    def _run_epoch(self, listeners, between, callbacks):
         """Run what is left of an epoch, `between` after each stretch but the last; returns each phase's mean loss."""
         totals, done = self._under_way or UnderWay(np.zeros(len(self.names), "float32"), 0)
-        for stretch in self.source.stretches(self.age, lambda: self.length, done):
+        for stretch in self._stretches(done, callbacks):
             listeners.on_train_batch_begin(stretch.first)
             started = time.monotonic()
             totals, bad = self.run_stretch(stretch, totals)

@@ -1,8 +1,8 @@
-"""Where a training step's images come from: memory, or a stream read a stretch at a time.
+"""Where a training step's images come from: memory, or a stream.
 
-Both give the loop the same thing: *stretches*, each a block of uint8 images on the device and, for every step, the
-rows of that block which make its batch. In memory the block is the whole training set, and the rows are a shuffle
-that depends on (seed, epoch) alone.
+All give the loop the same thing: *stretches*, each a block of uint8 images on the device and, for every step, the
+rows of that block which make its batch. In memory the block is the whole training set, else a part of the
+epoch. Every shuffle is a function of (seed, epoch).
 """
 
 from typing import Any, NamedTuple
@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aae_tf.backend import tf
+from aae_tf.data import Split, Stream, streams
 from aae_tf.errors import InputError
+
+BLOCK_BYTES = 64 * 2**20  # of a block, of which there are up to three at a time
 
 
 class Pool(NamedTuple):
@@ -87,46 +90,44 @@ class InMemory:
             first += count
 
 
-class Streamed:
-    """A `Stream`, read through tf.data while the device trains on the stretch before.
+class _InBlocks:
+    """What does not fit in memory: blocks of some steps, of which the next is read while the device trains on one.
 
     Args:
-        stream: `aae_tf.data.Stream`.
+        train: `aae_tf.data.Stream`.
         batch_size: images a step.
-        steps_per_stretch: batches read at a time.
+        seed: seed of the shuffles.
+        steps_per_stretch: steps of a block, of large images fewer.
 
     Raises:
         InputError: fewer images than a batch.
     """
 
-    def __init__(self, stream, batch_size, steps_per_stretch=20):
-        self.steps = _steps(len(stream), batch_size)
-        self.batch_size = batch_size
-        self.block = min(steps_per_stretch, self.steps)
+    def __init__(self, train, batch_size, seed, steps_per_stretch=20):
+        self.steps = _steps(len(train), batch_size)
+        self.train, self.batch_size, self.seed = train, batch_size, seed
+        most = BLOCK_BYTES // (batch_size * train.sample.images[0].nbytes)
+        self.block = max(1, min(steps_per_stretch, self.steps, most))
+        self.size = self.block * batch_size
         self.pool, self.pool_is_all = None, False
-        if stream.known:
-            self.pool_is_all = stream.known == len(stream.labelled)
-            images, labels = (tf.constant(array) for array in (stream.labelled.images, stream.labelled.labels))
-            self.pool = _pool(images, labels)
-        self.elements = stream.dataset.take(self.steps * batch_size)
+        if train.known:
+            self.pool_is_all = train.known == len(train.pool)
+            self.pool = _pool(tf.constant(train.pool.images), tf.constant(train.pool.labels))
 
     def stretches(self, epoch, length, first=0):
         """Yield the stretches of an epoch; their length is the block's.
 
         Args:
-            epoch: counted from 0; the order is the stream's in all of them.
+            epoch: counted from 0.
             length: not looked at.
             first: step of the epoch to begin with.
         """
-        size = self.block * self.batch_size
-        rows = tf.reshape(tf.range(size), [self.block, self.batch_size])
-        blocks = self.elements.skip(first * self.batch_size).batch(size).prefetch(tf.data.AUTOTUNE)
-        for element in blocks:
-            images, labels = element["image"], element["label"]
-            count = len(images) // self.batch_size
-            missing = size - len(images)
-            images = tf.pad(images, [[0, missing], *[[0, 0]] * (images.shape.rank - 1)])
-            labels = tf.pad(labels, [[0, missing]], constant_values=-1)
+        rows = tf.reshape(tf.range(self.size), [self.block, self.batch_size])
+        for split in self.blocks(epoch, first * self.batch_size, self.steps * self.batch_size):
+            missing, count = self.size - len(split), len(split) // self.batch_size
+            labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
+            images = tf.constant(_padded(split.images, missing, 0))
+            labels = tf.constant(_padded(labels, missing, -1))
             yield Stretch(images, labels, self._pool_of(images, labels), rows, first, first, count)
             first += count
 
@@ -135,6 +136,40 @@ class Streamed:
         if self.pool is not None and (self.pool_is_all or not np.any(labels.numpy() >= 0)):
             return self.pool
         return _pool(images, labels)
+
+
+class Streamed(_InBlocks):
+    """A `Stream`, in its own order but for the images of each block, which (seed, epoch) shuffles."""
+
+    def blocks(self, epoch, first, last):
+        """Yield `Split`s of the images at some places of the stream.
+
+        Args:
+            epoch: counted from 0.
+            first: place to begin with; what comes before it is read and dropped.
+            last: place to end before.
+        """
+        for split in streams.blocks(self.train, first, last, self.size):
+            yield split.take(np.random.default_rng([self.seed, epoch, first]).permutation(len(split)))
+            first += len(split)
+
+
+def source_of(train, batch_size, seed):
+    """Return the source of a `Split` or a `Stream`.
+
+    Args:
+        train: one of these.
+        batch_size: images a step.
+        seed: seed of the shuffles.
+
+    Raises:
+        InputError: fewer images than a batch.
+    """
+    return {Split: InMemory, Stream: Streamed}[type(train)](train, batch_size, seed)
+
+
+def _padded(array, missing, value):
+    return np.pad(array, [[0, missing], *[[0, 0]] * (array.ndim - 1)], constant_values=value) if missing else array
 
 
 def _pool(images, labels):
