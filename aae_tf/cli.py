@@ -39,7 +39,8 @@ def train(
     dataset: Annotated[
         str | None,
         typer.Option(
-            help="mnist_5k, a TFDS name, a folder of images, an .npz, .csv or .parquet file; by default the recipe's."
+            help="mnist_5k, a TFDS name, a folder of images or a packed one, an .npz, .npy, .csv or .parquet file; "
+            "by default the recipe's."
         ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
@@ -264,6 +265,28 @@ def prepare(
     from aae_tf.data import prepare as prepare_dataset
 
     typer.echo(prepare_dataset(name, folder))
+
+
+@data_app.command()
+def pack(
+    source: Annotated[str, typer.Argument(help="A folder of images, an .npy or .npz file, or a dataset's name.")],
+    dest: Annotated[str, typer.Argument(help="Folder to write; train --dataset DEST reads it by index.")],
+    image_size: Annotated[
+        int, typer.Option(min=0, help="Side to which images are cropped and resized; 0 keeps them as they are.")
+    ] = 0,
+):
+    """Write more images than fit in memory into a folder, once, from which training reads them."""
+    from rich.console import Console
+
+    from aae_tf.data import pack as pack_dataset
+
+    try:
+        with Console(stderr=True).status("packing") as status:
+            packed = pack_dataset(source, dest, image_size, lambda count: status.update(f"{count:,} images packed"))
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; '{dest}' is not there: pack it again", err=True)
+        raise typer.Exit(130) from None
+    typer.echo(packed)
 
 
 @app.callback()

@@ -148,7 +148,7 @@ def test_what_cannot_be_streamed_is_refused_before_training(many, spoil, message
         data.load(spoil(Source(*many)))
 
 
-def test_a_number_of_labels_is_not_drawn_of_a_stream(many):
+def test_a_number_of_labels_needs_a_pack(many):
     found = data.load(Source(*many).dataset)
-    with pytest.raises(InputError, match=r"labels=100.* needs data that fits in memory"):
+    with pytest.raises(InputError, match=r"labels=100 .* packed \(aae_tf.data.pack\)"):
         found.with_labels(100, seed=0)

@@ -19,7 +19,7 @@ from aae_tf.data import streams
 from aae_tf.models import ORDERS
 from aae_tf.models.phases import arranged
 from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, loop, make_optimizer
-from aae_tf.training.sources import InMemory, Streamed
+from aae_tf.training.sources import Indexed, InMemory, Streamed
 from aae_tf.training.starts import Starts
 
 
@@ -212,8 +212,10 @@ class Asking(keras.callbacks.Callback):
     [
         (signal.SIGINT, KeyboardInterrupt, InMemory, 4),
         (signal.SIGTERM, SystemExit, Streamed, 4),
+        (signal.SIGINT, KeyboardInterrupt, Indexed, 4),
         (RuntimeError("killed"), RuntimeError, InMemory, 3),  # nothing is kept at the end, but after every stretch
         (RuntimeError("killed"), RuntimeError, Streamed, 2),  # which is two steps here
+        (RuntimeError("killed"), RuntimeError, Indexed, 2),
     ],
 )
 def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, source, kept, tmp_path, monkeypatch):
@@ -225,6 +227,9 @@ def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, source, 
         if source is Streamed:
             train = streams.from_tf_data(tf.data.Dataset.from_tensor_slices(few), memory_bytes=100).train
             made.source = Streamed(train, 50, 0, steps_per_stretch=2)
+        if source is Indexed:
+            packed = tmp_path / "packed"
+            made.source = Indexed(data.load(packed if packed.exists() else data.pack(few, packed)).train, 50, 0, 2)
         return made
 
     def halving():

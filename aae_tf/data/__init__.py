@@ -1,4 +1,4 @@
-"""Data: named datasets, arrays, tables, folders, tf.data; uint8 images or float32 rows, in three splits."""
+"""Data: named datasets, arrays, tables, folders, packs, tf.data; uint8 images or float32 rows, in three splits."""
 
 import functools
 from pathlib import Path
@@ -8,6 +8,7 @@ import numpy as np
 from aae_tf.data.checks import check_images, check_labels
 from aae_tf.data.columns import Column, Columns
 from aae_tf.data.dataset import Dataset, Split, Stream
+from aae_tf.data.packs import Packed, pack
 from aae_tf.errors import InputError
 from aae_tf.registry import Registry
 
@@ -16,11 +17,13 @@ __all__ = [
     "Column",
     "Columns",
     "Dataset",
+    "Packed",
     "Split",
     "Stream",
     "check_images",
     "check_labels",
     "load",
+    "pack",
     "prepare",
 ]
 
@@ -32,10 +35,11 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
 
     Args:
         dataset: 'mnist_5k' (embedded), or another name in `DATASETS`; a TFDS name ('mnist', 'fashion_mnist',
-            'svhn_cropped', ...); a folder of images (`folder/class/*.png|jpg`, or flat) or an .npz file, as a path; an
-            array [N, H, W(, C)], uint8 or float in [0, 1]; a `tf.data.Dataset`; a table: an array [N, D], a DataFrame,
-            scipy sparse rows, or the path of a .csv, .tsv or .parquet file, or of a folder of those or of .npy files;
-            a pair (images or rows, labels); a dict of 'train', 'validation' and 'test', of images each; or a `Dataset`.
+            'svhn_cropped', ...); a folder of images (`folder/class/*.png|jpg`, or flat), a folder that `pack` wrote, an
+            .npz or .npy file, as a path; an array [N, H, W(, C)], uint8 or float in [0, 1]; a `tf.data.Dataset`; a
+            table: an array [N, D], a DataFrame, scipy sparse rows, or the path of a .csv, .tsv or .parquet file, or of
+            a folder of those or of .npy files; a pair (images or rows, labels); a dict of 'train', 'validation' and
+            'test', of images each; or a `Dataset`.
         image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
             them as they are.
         columns: how a table is read: a dict of the options in `aae_tf.data.table_options.TableOptions`.
@@ -101,11 +105,15 @@ def _of_size(dataset, image_size):
 
 
 def _load_text(dataset, image_size):
-    from aae_tf.data import arrays, catalogue, folders
+    from aae_tf.data import arrays, catalogue, folders, packs
 
     path = Path(dataset).expanduser()
     if isinstance(dataset, str) and dataset in DATASETS:
         return DATASETS[dataset](image_size)
+    if packs.is_pack(path):
+        return packs.from_pack(path, image_size)
+    if path.suffix == ".npy":
+        return arrays.from_npy(path, image_size)
     if path.is_dir():
         return folders.from_folder(path, image_size)
     if path.suffix == ".npz":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aae_tf.data import held_out
 from aae_tf.data.checks import check_images, check_labels, fit_images
 from aae_tf.data.dataset import Split, split_own
 from aae_tf.errors import InputError
@@ -17,6 +18,69 @@ def from_arrays(images, labels=None, image_size=0):
     images = fit_images(check_images(images), image_size)
     labels, names = (None, ()) if labels is None else check_labels(labels, len(images))
     return split_own(images, labels, names, f"own arrays, {len(images):,} images")
+
+
+def open_npy(path):
+    """Return an .npy file as a memory map, of which nothing is read yet.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError:
+        raise InputError(f"there is no file '{path}'") from None
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"'{path}' cannot be read as an .npy file: {error}") from None
+
+
+def read_rows(file, rows):
+    """Return rows of an .npy file by their index, array [n, ...].
+
+    They are read and not mapped: the pages of a map count as memory of the process, large ones whole for each row.
+
+    Args:
+        file: Path.
+        rows: int array [n].
+
+    Raises:
+        InputError: the file is not there, is damaged, cannot be read, or holds columns after columns.
+    """
+    whole = open_npy(file)
+    if not whole.flags.c_contiguous:
+        raise InputError(f"'{file}' is in Fortran's order; save it again: np.save(file, np.ascontiguousarray(images))")
+    found = np.empty((len(rows), *whole.shape[1:]), whole.dtype)
+    try:
+        with open(file, "rb", buffering=0) as opened:
+            for place in np.argsort(rows):
+                opened.seek(whole.offset + int(rows[place]) * found[place].nbytes)
+                if opened.readinto(found[place]) < found[place].nbytes:
+                    raise OSError("it ends early")
+    except OSError as error:
+        raise InputError(f"'{file}' cannot be read: {error.strerror or error}") from None
+    return found
+
+
+def from_npy(path, image_size=0):
+    """Return a `Dataset` of an .npy file of images, [N, H, W(, C)].
+
+    Args:
+        path: of the file.
+        image_size: side to which images are cropped (centre square) and resized; 0 keeps them as they are.
+
+    Raises:
+        InputError: a file that cannot be read, or more images than are read into memory.
+    """
+    images = open_npy(path)
+    if images.nbytes > held_out.MEMORY_BYTES:
+        raise InputError(
+            f"'{path}' takes {images.nbytes / 2**30:.1f} GiB and is not read into memory; pack it once, and train on "
+            f"that: aae-tf data pack {path} DEST"
+        )
+    return from_arrays(np.array(images), image_size=image_size)
 
 
 def from_npz(path, image_size=0):

@@ -92,7 +92,7 @@ class Dataset:
 
     Attributes:
         name: name of the dataset, 'own' for a user's arrays, folder or stream.
-        train: `Split`, or `Stream` for what does not fit in memory.
+        train: `Split`, or `Packed` or `Stream` for what does not fit in memory.
         validation: held out of the training images, for every choice.
         test: touched to report, never to choose.
         class_names: name of each class, in label order; empty without labels.
@@ -132,7 +132,10 @@ class Dataset:
         if labels == "all":
             return self
         if isinstance(self.train, Stream):
-            raise InputError(f"labels={labels!r} needs data that fits in memory; streamed data takes 'all'")
+            raise InputError(
+                f"labels={labels!r} needs data that fits in memory or is packed (aae_tf.data.pack); streamed data "
+                "takes 'all'"
+            )
         if self.train.labels is None:
             if labels == 0:
                 return self

@@ -1,9 +1,12 @@
 """A user's own folder of image files."""
 
+import itertools
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
+from aae_tf.data import held_out
 from aae_tf.data.checks import check_images, check_labels, fit_image
 from aae_tf.data.dataset import split_own
 from aae_tf.errors import InputError
@@ -21,19 +24,63 @@ def from_folder(folder, image_size=0):
         image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
 
     Raises:
-        InputError: no folder, no images, an unreadable file, or images of several sizes without `image_size`.
+        InputError: no folder, no images, an unreadable file, images of several sizes without `image_size`, or more
+            images than are read into memory.
     """
     folder = Path(folder)
+    files, classes = _files_and_classes(folder)
+    first = _read(files[0], image_size)
+    if len(files) * first.nbytes > held_out.MEMORY_BYTES:
+        size = f" --image-size {image_size}" if image_size else ""
+        raise InputError(
+            f"the {len(files):,} images of '{folder}' take {len(files) * first.nbytes / 2**30:.1f} GiB and are not "
+            f"read into memory; pack them once, and train on that: aae-tf data pack {folder} DEST{size}"
+        )
+    images = check_images(_stacked(list(_read_all(files, image_size))))
+    labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
+    return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
+
+
+def read_blocks(folder, image_size, size):
+    """Return an iterator of (images uint8 [n, H, W, C], labels int32 [n] or None) of a folder, and the classes' names.
+
+    Args:
+        folder: Path.
+        image_size: as for `from_folder`.
+        size: images a block.
+
+    Raises:
+        InputError: as `from_folder`; in the iterator, what is wrong with an image.
+    """
+    files, classes = _files_and_classes(folder)
+    labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
+
+    def blocks():
+        images, first, channels = _read_all(files, image_size), 0, 1
+        while block := list(itertools.islice(images, size)):
+            stacked = _stacked(block, channels)
+            if first and stacked.shape[-1] > channels:
+                raise InputError(
+                    f"'{folder}' holds grey images, then some in colours; make all of them one or the other"
+                )
+            yield stacked, None if labels is None else labels[first : first + len(block)]
+            first, channels = first + len(block), stacked.shape[-1]
+
+    return blocks(), names
+
+
+def _files_and_classes(folder):
+    """Return the image files in a folder, and the name of the class of each; None where it is flat."""
     files = image_files(folder)
     classes = [path.relative_to(folder).parts[0] if path.parent != folder else None for path in files]
-    if None in classes and any(classes):
+    if None not in classes:
+        return files, classes
+    if any(classes):
         flat = classes.count(None)
         raise InputError(
             f"'{folder}' holds {flat} images beside class folders; put every image in a class folder, or none"
         )
-    images = _read_files(files, image_size)
-    labels, names = (None, ()) if None in classes else check_labels(classes, len(files))
-    return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
+    return files, None
 
 
 def image_files(folder):
@@ -74,16 +121,29 @@ def read_image(path, image_shape, name=None):
     return np.repeat(image, channels // image.shape[-1], -1)
 
 
-def _read_files(files, image_size):
-    images = (_open(path) for path in files)
-    images = [fit_image(image, image_size) if image_size else image for image in images]
+def _read(path, image_size):
+    image = _open(path)
+    return fit_image(image, image_size) if image_size else image
+
+
+def _read_all(files, image_size):
+    """Yield the images of files, several read at a time: Pillow decodes and resizes outside of Python's lock."""
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, len(files), 256):
+            yield from pool.map(_read, files[first : first + 256], itertools.repeat(image_size))
+
+
+def _stacked(images, channels=1):
+    """Return images [H, W, 1 or 3] as one array, grey ones in colours if any is or so many channels are asked for."""
     sizes = {image.shape[:2] for image in images}
     if len(sizes) > 1:
         some = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)[:3])
-        raise InputError(f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64")
-    if any(image.shape[-1] == 3 for image in images):
-        images = [np.repeat(image, 3, -1) if image.shape[-1] == 1 else image for image in images]
-    return check_images(np.stack(images))
+        raise InputError(
+            f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64, or --image-size 64 "
+            "of data pack"
+        )
+    channels = max(channels, *(image.shape[-1] for image in images))
+    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
 
 
 def _open(path, name=None):

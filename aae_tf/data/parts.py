@@ -15,7 +15,7 @@ def from_parts(parts, image_size=0):
 
     Args:
         parts: dict with 'train' and 'validation', 'test' or both: arrays, (images, labels), folders, names of .npz
-            files or a `tf.data.Dataset` each. All of each is taken, but of a streamed training part what is
+            files or a `tf.data.Dataset` each. All of each is taken, but of a streamed or packed training part what is
             usually held out (10,000 images at most) is not trained on. Classes are told by their names.
         image_size: side to which images are cropped and resized; 0 keeps them as they are.
 

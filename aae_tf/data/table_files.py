@@ -21,6 +21,8 @@ def is_table_path(path, *suffixes):
     """
     path = Path(path).expanduser()
     if path.is_dir():
+        if (path / "pack.json").exists():
+            return False
         return any(child.suffix.lower() in (suffixes or (*TABLE_FILES, ".npy")) for child in path.iterdir())
     return path.suffix.lower() in TABLE_FILES
 

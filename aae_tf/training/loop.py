@@ -47,7 +47,7 @@ class Trainer:
 
     Args:
         model: a built model with `updates()`, `codes(batch, seed, training)`, `brings` and `absent`.
-        train: `aae_tf.data.Split` or `Stream`.
+        train: `aae_tf.data.Split`, `Packed` or `Stream`.
         optimizers: dict of an update's `state` (by default its first phase's name) to a Keras optimizer.
         batch_size: images a step, over all replicas.
         seed: seed of shuffles and draws.

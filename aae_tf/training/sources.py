@@ -1,16 +1,17 @@
-"""Where a training step's images come from: memory, or a stream.
+"""Where a training step's images come from: memory, a pack read by index, or a stream.
 
 All give the loop the same thing: *stretches*, each a block of uint8 images on the device and, for every step, the
 rows of that block which make its batch. In memory the block is the whole training set, else a part of the
 epoch. Every shuffle is a function of (seed, epoch).
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from aae_tf.backend import tf
-from aae_tf.data import Split, Stream, streams
+from aae_tf.data import Packed, Split, Stream, streams
 from aae_tf.errors import InputError
 
 BLOCK_BYTES = 64 * 2**20  # of a block, of which there are up to three at a time
@@ -94,7 +95,7 @@ class _InBlocks:
     """What does not fit in memory: blocks of some steps, of which the next is read while the device trains on one.
 
     Args:
-        train: `aae_tf.data.Stream`.
+        train: `aae_tf.data.Packed` or `Stream`.
         batch_size: images a step.
         seed: seed of the shuffles.
         steps_per_stretch: steps of a block, of large images fewer.
@@ -138,6 +139,27 @@ class _InBlocks:
         return _pool(images, labels)
 
 
+class Indexed(_InBlocks):
+    """A `Packed`, shuffled as a whole by (seed, epoch): the batches are those it would give from memory."""
+
+    def blocks(self, epoch, first, last):
+        """Yield `Split`s of the images at some places of an epoch's order.
+
+        Args:
+            epoch: counted from 0.
+            first: place to begin with; nothing before it is read.
+            last: place to end before.
+        """
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))[first:last]
+        blocks = [order[start : start + self.size] for start in range(0, len(order), self.size)]
+        with ThreadPoolExecutor(1) as reader:
+            coming = reader.submit(self.train.take, blocks[0]) if blocks else None
+            for following in [*blocks[1:], None]:
+                split = coming.result()
+                coming = None if following is None else reader.submit(self.train.take, following)
+                yield split
+
+
 class Streamed(_InBlocks):
     """A `Stream`, in its own order but for the images of each block, which (seed, epoch) shuffles."""
 
@@ -155,7 +177,7 @@ class Streamed(_InBlocks):
 
 
 def source_of(train, batch_size, seed):
-    """Return the source of a `Split` or a `Stream`.
+    """Return the source of a `Split`, a `Packed` or a `Stream`.
 
     Args:
         train: one of these.
@@ -165,7 +187,7 @@ def source_of(train, batch_size, seed):
     Raises:
         InputError: fewer images than a batch.
     """
-    return {Split: InMemory, Stream: Streamed}[type(train)](train, batch_size, seed)
+    return {Split: InMemory, Packed: Indexed, Stream: Streamed}[type(train)](train, batch_size, seed)
 
 
 def _padded(array, missing, value):
