@@ -4,7 +4,9 @@ import collections
 import itertools
 import json
 import os
+import runpy
 import tracemalloc
+from pathlib import Path
 
 import command_line
 import numpy as np
@@ -249,3 +251,14 @@ def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
     tracemalloc.stop()
     assert seen > 40 and peak < count * side * side / 2, peak
     assert json.loads((tmp_path / "packed" / "pack.json").read_text())["images"] == [count, side, side, 1]
+
+
+def test_the_benchmark_of_a_million_images_runs_in_small(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("aae_tf.api._compiles_well", lambda model: False)
+    million = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "million.py"))
+    million["pack"](str(tmp_path / "packed"), 3_000)
+    million["train"](str(tmp_path / "packed"), 21, "4", str(tmp_path / "run"))
+    made, trained = map(json.loads, capsys.readouterr().out.splitlines())
+    assert made["seconds"] < trained["first_step"] and trained["steps_per_second"] > 0
+    assert len(data.load(tmp_path / "packed").train) == 2_700
+    assert (tmp_path / "run" / "recipe.json").exists()
