@@ -15,7 +15,7 @@ import yaml
 
 import aae_tf
 from aae_tf.backend import tf
-from aae_tf.training.workers import are_several, is_chief
+from aae_tf.training.workers import are_several, is_chief, share_of
 
 SETUP = """
     import sys
@@ -315,18 +315,18 @@ def test_strategies_by_name(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "task", "chief", "several"),
+    ("jobs", "task", "chief", "several", "share"),
     [
-        (("chief", "worker"), ("chief", 0), True, True),
-        (("chief", "worker"), ("worker", 0), False, True),
-        (("worker",), ("worker", 0), True, False),
+        (("chief", "worker"), ("chief", 0), True, True, (0, 2)),
+        (("chief", "worker"), ("worker", 0), False, True, (1, 2)),
+        (("worker",), ("worker", 0), True, False, (0, 1)),
     ],
 )
-def test_one_process_writes_with_a_chief_and_without(jobs, task, chief, several):
+def test_one_process_writes_with_a_chief_and_without(jobs, task, chief, several, share):
     spec = tf.train.ClusterSpec({job: [f"{job}:1"] for job in jobs})
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(spec, task_type=task[0], task_id=task[1])
     strategy = SimpleNamespace(cluster_resolver=resolver)
-    assert is_chief(strategy) is chief and are_several(strategy) is several
+    assert is_chief(strategy) is chief and are_several(strategy) is several and share_of(strategy) == share
 
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

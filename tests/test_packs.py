@@ -142,6 +142,24 @@ def test_batches_are_those_of_memory_and_from_any_step_on(packed, monkeypatch):
     assert len(read) == 4 * 50  # of seven steps the four that were left
 
 
+def test_each_of_several_workers_reads_its_own_part_of_every_batch(packed, monkeypatch):
+    train, read, take = data.load(packed).train, [], data.Packed.take
+    monkeypatch.setattr(data.Packed, "take", lambda train, rows: read.append([*rows]) or take(train, rows))
+    whole = batches(Indexed(train, 60, 3, steps_per_stretch=2), 0)
+    everywhere = {row for rows in read for row in rows}
+    shares = []
+    for number in range(3):
+        read.clear()
+        found = batches(Indexed(train, 60, 3, share=(number, 3)), 0)
+        shares.append({row for rows in read for row in rows})
+        own = slice(20 * number, 20 * (number + 1))  # where its replicas look
+        for expected, (images, labels) in zip(whole, found, strict=True):
+            np.testing.assert_array_equal(images[own], expected[0][own])
+            np.testing.assert_array_equal(labels[own], expected[1][own])
+            assert (np.delete(labels, range(60)[own]) == -1).all()  # so that no black image counts as labelled
+    assert set.union(*shares) == everywhere and sum(map(len, shares)) == len(everywhere)
+
+
 def test_some_labels_of_a_pack(packed, monkeypatch):
     found = data.load(packed)
     few_labels = found.with_labels(20, seed=1)

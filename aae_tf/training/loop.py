@@ -23,7 +23,7 @@ from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.interruption import interruptible
 from aae_tf.training.sources import source_of
 from aae_tf.training.starts import Starts
-from aae_tf.training.workers import is_chief, losing_none, read_by_chief, told
+from aae_tf.training.workers import is_chief, losing_none, read_by_chief, share_of, told
 
 STRETCH_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0  # from one checkpoint at the end of an epoch to the next
@@ -108,7 +108,7 @@ class Trainer:
         if batch_size % self.replicas:
             raise InputError(f"batch_size {batch_size} does not divide over {self.replicas} replicas")
         self.batch_size, self.seed = batch_size, as_seed(seed)
-        self.source = source_of(train, batch_size, seed)
+        self.source = source_of(train, batch_size, seed, share_of(self.strategy))
         self.checkpoint_folder, self.checkpoint_minutes = checkpoint_folder, checkpoint_minutes
         self.epoch, self.history, self.length = 0, [], 1
         self._under_way, self._to_stop = None, False  # what is done of an epoch, and whether a callback ends it there

@@ -140,7 +140,21 @@ class _InBlocks:
 
 
 class Indexed(_InBlocks):
-    """A `Packed`, shuffled as a whole by (seed, epoch): the batches are those it would give from memory."""
+    """A `Packed`, shuffled as a whole by (seed, epoch): the batches are those it would give from memory.
+
+    Args:
+        train: `aae_tf.data.Packed`.
+        batch_size: images a step.
+        seed: seed of the shuffles.
+        steps_per_stretch: steps of a block, of large images fewer.
+        share: (which of several workers this is, how many there are). Of each batch a worker reads its own part; the
+            rest of its block is black and without labels.
+    """
+
+    def __init__(self, train, batch_size, seed, steps_per_stretch=20, share=(0, 1)):
+        super().__init__(train, batch_size, seed, steps_per_stretch)
+        number, count = share
+        self.own = np.arange(self.size) % batch_size * count // batch_size == number
 
     def blocks(self, epoch, first, last):
         """Yield `Split`s of the images at some places of an epoch's order.
@@ -153,11 +167,20 @@ class Indexed(_InBlocks):
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))[first:last]
         blocks = [order[start : start + self.size] for start in range(0, len(order), self.size)]
         with ThreadPoolExecutor(1) as reader:
-            coming = reader.submit(self.train.take, blocks[0]) if blocks else None
+            coming = reader.submit(self._read, blocks[0]) if blocks else None
             for following in [*blocks[1:], None]:
                 split = coming.result()
-                coming = None if following is None else reader.submit(self.train.take, following)
+                coming = None if following is None else reader.submit(self._read, following)
                 yield split
+
+    def _read(self, places):
+        own = self.own[: len(places)]
+        read = self.train.take(places[own])
+        if own.all():
+            return read
+        images, labels = np.zeros((len(places), *read.images.shape[1:]), np.uint8), np.full(len(places), -1, np.int32)
+        images[own], labels[own] = read.images, -1 if read.labels is None else read.labels
+        return Split(images, labels)
 
 
 class Streamed(_InBlocks):
@@ -176,18 +199,21 @@ class Streamed(_InBlocks):
             first += len(split)
 
 
-def source_of(train, batch_size, seed):
+def source_of(train, batch_size, seed, share=(0, 1)):
     """Return the source of a `Split`, a `Packed` or a `Stream`.
 
     Args:
         train: one of these.
         batch_size: images a step.
         seed: seed of the shuffles.
+        share: (which of several workers this is, how many there are): of a `Packed` each reads its own images alone.
 
     Raises:
         InputError: fewer images than a batch.
     """
-    return {Split: InMemory, Packed: Indexed, Stream: Streamed}[type(train)](train, batch_size, seed)
+    if isinstance(train, Packed):
+        return Indexed(train, batch_size, seed, share=share)
+    return {Split: InMemory, Stream: Streamed}[type(train)](train, batch_size, seed)
 
 
 def _padded(array, missing, value):

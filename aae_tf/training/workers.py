@@ -65,6 +65,17 @@ def are_several(strategy):
     return sum(len(tasks.get(job, ())) for job in ("chief", "worker")) > 1
 
 
+def share_of(strategy):
+    """Return which of the workers this process is, in the order of their replicas, and how many there are.
+
+    Args:
+        strategy: `tf.distribute.Strategy`.
+    """
+    task, tasks = _cluster(strategy)
+    together = [(job, number) for job in ("chief", "worker") for number in range(len(tasks.get(job, ())))]
+    return (together.index(task), len(together)) if task in together else (0, 1)
+
+
 def _cluster(strategy):
     """Return (this process's task, as (job, number), and the tasks by job), or (None, {}) outside of a cluster."""
     resolver = strategy.cluster_resolver
