@@ -2,7 +2,17 @@
 
 
 class InputError(ValueError):
-    """An argument, option, dataset or directory that cannot be used; raised before any long work starts."""
+    """An argument, option, dataset or directory that cannot be used; raised before any long work starts.
+
+    Its message is one line: what cannot be printed (a line break or a terminal's command in the name of a file) is
+    escaped.
+
+    Args:
+        message: what was given, what is accepted, what to do.
+    """
+
+    def __init__(self, message):
+        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
 
 
 class NonFiniteLossError(ArithmeticError):

@@ -263,7 +263,7 @@ def test_parts_kept_apart_stay_apart(few, kind, monkeypatch):
     parts = {name: (images[part], names[part]) for name, part in ends.items()}
     if kind != "arrays":
         parts = {name: tf.data.Dataset.from_tensor_slices(part) for name, part in parts.items()}
-    monkeypatch.setattr(held_out, "MEMORY_BYTES", 100_000 if kind == "stream" else 10**9)
+    monkeypatch.setattr(reading, "MOST_BYTES", 100_000 if kind == "stream" else 10**9)
     found = data.load(parts)
     assert pixels_of(found.validation) == pixels_of(Split(images[300:340]))
     assert pixels_of(found.test) == pixels_of(Split(images[340:]))

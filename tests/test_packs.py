@@ -249,7 +249,7 @@ def test_what_is_too_large_for_memory_is_told_to_be_packed(few, kind, tmp_path, 
     source = write_folder(tmp_path / "mine", few[0][:20]) if kind == "folder" else tmp_path / "mine.npy"
     np.save(tmp_path / "mine.npy", few[0][:20])
     assert data.load(source).image_shape == (28, 28, 1)
-    monkeypatch.setattr(held_out, "MEMORY_BYTES", 20 * 784 - 1)
+    monkeypatch.setattr(reading, "MOST_BYTES", 20 * 784 - 1)
     with pytest.raises(InputError, match=r"aae-tf data pack .*mine"):
         data.load(source)
     assert len(data.load(data.pack(source, "packed")).train) == 18

@@ -28,7 +28,7 @@ def little_memory(monkeypatch):
     """At most 80 images are kept of a stream, so that most of what is read is let go again."""
     monkeypatch.setattr(held_out, "KEPT", 80)
     monkeypatch.setattr(held_out, "SOME", 12)
-    monkeypatch.setattr(held_out, "MEMORY_BYTES", 3_000)
+    monkeypatch.setattr(reading, "MOST_BYTES", 3_000)
 
 
 class Source:
@@ -87,7 +87,7 @@ def test_held_out_images_are_never_trained_on(many, kind):
 
 
 def test_what_fits_is_read_once(many, monkeypatch):
-    monkeypatch.setattr(held_out, "MEMORY_BYTES", 10**9)
+    monkeypatch.setattr(reading, "MOST_BYTES", 10**9)
     source = Source(*many)
     data.load(source.dataset)
     assert source.read <= 640 + 1

@@ -1,13 +1,13 @@
 """A user's own arrays: images, (images, labels), and .npz files of them."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from aae_tf.data import held_out
 from aae_tf.data.checks import check_images, check_labels, fit_images
+from aae_tf.data.columns import listed
 from aae_tf.data.dataset import Split, split_own
+from aae_tf.data.reading import read_npz, reading, refuse_beyond_memory
 from aae_tf.errors import InputError
 
 NAMES = {"images", "x", "labels", "y", "x_train", "y_train", "x_test", "y_test"}
@@ -29,12 +29,11 @@ def open_npy(path):
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"there is no file '{path}'") from None
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"'{path}' cannot be read as an .npy file: {error}") from None
+    with reading(path, "an .npy file"):
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("it is an .npz file")
+        return found
 
 
 def read_rows(file, rows):
@@ -75,11 +74,8 @@ def from_npy(path, image_size=0):
         InputError: a file that cannot be read, or more images than are read into memory.
     """
     images = open_npy(path)
-    if images.nbytes > held_out.MEMORY_BYTES:
-        raise InputError(
-            f"'{path}' takes {images.nbytes / 2**30:.1f} GiB and is not read into memory; pack it once, and train on "
-            f"that: aae-tf data pack {path} DEST"
-        )
+    advice = f"pack it once, and train on that: aae-tf data pack {path} DEST"
+    refuse_beyond_memory(images.nbytes, f"'{path}'", advice)
     return from_arrays(np.array(images), image_size=image_size)
 
 
@@ -93,14 +89,9 @@ def from_npz(path, image_size=0):
         image_size: side to which images are cropped (centre square) and resized; 0 keeps them as they are.
 
     Raises:
-        InputError: a file that cannot be read, or that holds none of these.
+        InputError: a file that cannot be read, that holds none of these, or more than memory should.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            names = file.files
-            arrays = {name.lower(): file[name] for name in names if name.lower() in NAMES}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"'{path}' cannot be read as an .npz file: {error}") from None
+    names, arrays = read_npz(path, NAMES)
 
     def get(*names):
         return next((arrays[name] for name in names if name in arrays), None)
@@ -109,7 +100,7 @@ def from_npz(path, image_size=0):
         given = get("x_train"), get("y_train"), get("x_test"), get("y_test")
         return _own_test(*given, Path(path).name, image_size)
     if get("images", "x") is None:
-        raise InputError(f"'{path}' holds {', '.join(names)}; needed: 'images' and, if any, 'labels'")
+        raise InputError(f"'{path}' holds {listed(names)}; needed: 'images' and, if any, 'labels'")
     return from_arrays(get("images", "x"), get("labels", "y"), image_size)
 
 

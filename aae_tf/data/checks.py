@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from aae_tf.data.reading import refuse_beyond_memory
 from aae_tf.errors import InputError
 
 
@@ -13,8 +14,8 @@ def check_images(images, what="images"):
         what: what they are called in messages.
 
     Raises:
-        InputError: another shape, no images, NaN or infinite pixels, values outside the range, or whole numbers that
-            are all 0 or 1.
+        InputError: another shape, no images, masked, NaN or infinite pixels, values outside the range, or whole numbers
+            that are all 0 or 1.
     """
     images = as_uint8(images, what)
     refuse_binary(images, what)
@@ -23,6 +24,8 @@ def check_images(images, what="images"):
 
 def as_uint8(images, what="images"):
     """Return images as uint8 [N, H, W, C], as `check_images` does, also whole numbers that are all 0 or 1."""
+    if np.ma.is_masked(images):
+        raise InputError(f"{what} have {np.ma.count_masked(images)} masked values; fill them in first")
     images = np.asarray(images)
     if images.ndim not in (3, 4):
         raise InputError(
@@ -31,6 +34,8 @@ def as_uint8(images, what="images"):
         )
     if 0 in images.shape:
         raise InputError(f"{what} are empty: shape {images.shape}")
+    if 0 in images.strides:  # a view that repeats itself may claim any size
+        refuse_beyond_memory(images.nbytes, f"{what} of shape {images.shape}, whole,")
     images = images[..., None] if images.ndim == 3 else images
     if images.shape[-1] not in (1, 2, 3, 4):
         raise InputError(
@@ -41,7 +46,7 @@ def as_uint8(images, what="images"):
         return images
     if images.dtype == bool:
         return images.astype(np.uint8) * np.uint8(255)
-    if not np.issubdtype(images.dtype, np.number) or np.iscomplexobj(images):
+    if images.dtype.kind not in "iuf":
         raise InputError(f"{what} have dtype {images.dtype}; accepted: uint8 in 0..255 or float in [0, 1]")
     low, high = images.min(), images.max()
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -114,18 +119,27 @@ def check_labels(labels, count):
     Raises:
         InputError: another length or shape, or numbers that are not whole.
     """
-    labels = np.asarray(labels)
+    try:
+        labels = np.asarray(labels)
+    except ValueError:
+        raise InputError(
+            f"labels are lists of several lengths; accepted: one label for each of {count} images"
+        ) from None
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or len(labels) != count:
         raise InputError(f"labels have shape {labels.shape} for {count} images; accepted: one label an image")
-    if labels.dtype.kind in "US" or labels.dtype == object:
+    if labels.dtype.kind in "USO":
         known = np.array([each is not None and each == each for each in labels], bool)  # None and NaN have no name
-        names, found = np.unique(labels[known].astype(str), return_inverse=True)
+        texts = [
+            each.decode(errors="backslashreplace") if isinstance(each, bytes) else str(each) for each in labels[known]
+        ]
+        names, found = np.unique(np.array(texts, str), return_inverse=True)
         codes = np.full(count, -1, np.int32)
         codes[known] = found
         return codes, tuple(str(name) for name in names)
-    if not np.all(np.isfinite(labels)) or np.any(labels != np.rint(labels)) or np.any(labels < -1):
+    whole = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels))))
+    if not whole or np.any(labels < -1) or np.any(labels >= 2.0**63):
         raise InputError("labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names")
     labels = labels.astype(np.int64)
     found = np.unique(labels[labels >= 0])

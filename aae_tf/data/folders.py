@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from aae_tf.data import held_out
 from aae_tf.data.checks import check_images, check_labels, fit_image
 from aae_tf.data.dataset import split_own
+from aae_tf.data.reading import refuse_beyond_memory
 from aae_tf.errors import InputError
 
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # Pillow reads more, some by running other programs
+MOST_PIXELS = 2**26  # of a file, 67 million: below it Pillow warns of nothing
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
@@ -24,19 +26,14 @@ def from_folder(folder, image_size=0):
         image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
 
     Raises:
-        InputError: no folder, no images, an unreadable file, images of several sizes without `image_size`, or more
-            images than are read into memory.
+        InputError: no folder, no images, an unreadable file, more images than memory should hold, or images of several
+            sizes without `image_size`.
     """
     folder = Path(folder)
     files, classes = _files_and_classes(folder)
-    first = _read(files[0], image_size)
-    if len(files) * first.nbytes > held_out.MEMORY_BYTES:
-        size = f" --image-size {image_size}" if image_size else ""
-        raise InputError(
-            f"the {len(files):,} images of '{folder}' take {len(files) * first.nbytes / 2**30:.1f} GiB and are not "
-            f"read into memory; pack them once, and train on that: aae-tf data pack {folder} DEST{size}"
-        )
-    images = check_images(_stacked(list(_read_all(files, image_size))))
+    size = f" --image-size {image_size}" if image_size else ""
+    advice = f"pack them once, and train on that: aae-tf data pack {folder} DEST{size}"
+    images = check_images(_read_whole(files, image_size, advice))
     labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
     return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
 
@@ -87,12 +84,21 @@ def image_files(folder):
     """Return the paths of the image files in a folder and in those within it, in the order of their names.
 
     Args:
-        folder: Path.
+        folder: Path. Links to files are followed.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, a link to a folder (which may lead in a circle), or what is no file (to open a pipe
+            would wait for ever).
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            if path.is_symlink():
+                raise InputError(f"'{path}' is a link to a folder; accepted: folders themselves, and links to files")
+        elif path.suffix.lower() in SUFFIXES:
+            if not path.is_file():
+                raise InputError(f"'{path}' is no file, or a link that leads to none; remove it")
+            files.append(path)
     if not files:
         raise InputError(f"'{folder}' holds no images ({', '.join(sorted(SUFFIXES))})")
     return files
@@ -133,15 +139,34 @@ def _read_all(files, image_size):
             yield from pool.map(_read, files[first : first + 256], itertools.repeat(image_size))
 
 
-def _stacked(images, channels=1):
-    """Return images [H, W, 1 or 3] as one array, grey ones in colours if any is or so many channels are asked for."""
-    sizes = {image.shape[:2] for image in images}
+def _read_whole(files, image_size, advice):
+    """Return all images as one array, filled in one by one: beside it there are a few images in memory."""
+    found, sizes, grey = None, set(), True
+    for place, image in enumerate(_read_all(files, image_size)):
+        sizes.add(image.shape[:2])
+        if found is None:
+            shape = (len(files), *image.shape[:2], 3)
+            refuse_beyond_memory(np.prod(shape, dtype=float), f"{len(files):,} images like '{files[0]}'", advice)
+            found = np.empty(shape, np.uint8)
+        if len(sizes) == 1:
+            found[place] = image  # grey beside colours: all three channels alike
+            grey = grey and image.shape[-1] == 1
+    _refuse_several(sizes)
+    return found[..., :1].copy() if grey else found
+
+
+def _refuse_several(sizes):
     if len(sizes) > 1:
         some = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)[:3])
         raise InputError(
             f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64, or --image-size 64 "
             "of data pack"
         )
+
+
+def _stacked(images, channels=1):
+    """Return images [H, W, 1 or 3] as one array, grey ones in colours if any is or so many channels are asked for."""
+    _refuse_several({image.shape[:2] for image in images})
     channels = max(channels, *(image.shape[-1] for image in images))
     return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
 
@@ -151,14 +176,22 @@ def _open(path, name=None):
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
+            if file.width * file.height > MOST_PIXELS:
+                raise ValueError(
+                    f"it has {file.width * file.height:,} pixels; accepted: {MOST_PIXELS:,}; make it smaller"
+                )
             pixels = _pixels(ImageOps.exif_transpose(file), file.format)
     except UnidentifiedImageError:
         kinds = ", ".join(sorted(SUFFIXES))
         raise InputError(f"'{name or path}' cannot be read as an image; accepted: {kinds}") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # damaged files make decoders raise nearly anything
         raise InputError(f"'{name or path}' cannot be read as an image: {error}") from None
     return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _is_grey(image):
+    return image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
 
 
 def _pixels(image, kind):
@@ -166,4 +199,4 @@ def _pixels(image, kind):
         return ((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)
     if image.mode in ("I", "F"):
         raise ValueError("it has 32 bits a pixel; save it with 8 or 16, or pass an array in [0, 1]")
-    return np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
+    return np.asarray(image.convert("L" if _is_grey(image) else "RGB"))

@@ -8,7 +8,6 @@ import numpy as np
 
 from aae_tf.errors import InputError
 
-MEMORY_BYTES = 2 * 2**30  # up to which a source is read into memory
 KEPT = 20_000  # images in memory: a quarter validates, a quarter tests, the others are a sample of the training images
 KEPT_BYTES = 2**30  # that these take at most
 SOME = 256  # labelled images that are kept where there are more than that sample, for blocks without any

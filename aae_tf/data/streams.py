@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 
-from aae_tf.data import held_out
+from aae_tf.data import held_out, reading
 from aae_tf.data.checks import as_uint8, check_labels, fit_image, refuse_binary
 from aae_tf.data.dataset import Dataset, Split, Stream, split_own
 from aae_tf.errors import InputError
@@ -43,7 +43,7 @@ def from_tf_data(dataset, image_size=0, memory_bytes=None):
 
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise InputError("the tf.data.Dataset is infinite; pass a finite one (without repeat())")
-    memory_bytes = held_out.MEMORY_BYTES if memory_bytes is None else memory_bytes
+    memory_bytes = reading.MOST_BYTES if memory_bytes is None else memory_bytes
     elements, labelled = single_elements(dataset, image_size)
     marked = elements.map(_marked, tf.data.AUTOTUNE, deterministic=True)
     found, kept = _look_through(marked, memory_bytes)

@@ -1,15 +1,17 @@
 """Files that hold tables: CSV, Parquet, .npy, and folders of them."""
 
 import csv
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from aae_tf.data.columns import listed, number_name, raw_columns
+from aae_tf.data.reading import read_npy, reading, refuse_beyond_memory
 from aae_tf.errors import InputError
 
 TABLE_FILES = (".csv", ".tsv", ".parquet")
-COLUMNS_AT_ONCE = 16  # of Parquet files, in memory
+NUMBERS_AT_ONCE = 2**21  # of Parquet files, as pandas has them; the names are read anew each time, so not too few
 
 
 def is_table_path(path, *suffixes):
@@ -73,7 +75,10 @@ class ParquetFiles:
     def __init__(self, files):
         need_pandas()
         self._files = files
-        self.names = _same_columns(files, [self._names(file) for file in files])
+        names, counts = zip(*map(self._about, files), strict=True)
+        self.names, self.count = _same_columns(files, names), sum(counts)
+        size = 4 * self.count * len(self.names)
+        refuse_beyond_memory(size, f"the {self.count:,} rows of '{files[0]}'", "select rows or columns first")
 
     def columns(self, wanted):
         """Yield the columns of some names, `RawColumn` each, the files below one another.
@@ -81,28 +86,28 @@ class ParquetFiles:
         Args:
             wanted: list of str.
         """
-        for first in range(0, len(wanted), COLUMNS_AT_ONCE):
-            yield from raw_columns(_below([_read(file, wanted[first:][:COLUMNS_AT_ONCE]) for file in self._files]))
+        most = max(1, NUMBERS_AT_ONCE // max(1, self.count))
+        for first in range(0, len(wanted), most):
+            yield from raw_columns(_below([_read(file, wanted[first:][:most]) for file in self._files]))
 
     @staticmethod
-    def _names(file):
-        from pyarrow import ArrowException, parquet
+    def _about(file):
+        """Return the names of a file's columns, and how many rows it has."""
+        from pyarrow import parquet
 
-        try:
-            schema = parquet.read_schema(file)
-        except (OSError, ArrowException) as error:
-            raise _unreadable(file, error) from None
-        index = (schema.pandas_metadata or {}).get("index_columns", [])
-        return [name for name in schema.names if name not in index]
+        with reading(file, "a table"):
+            about = parquet.read_metadata(file)
+            schema = about.schema.to_arrow_schema()
+            index = (schema.pandas_metadata or {}).get("index_columns", [])
+            return [name for name in schema.names if name not in index], about.num_rows
 
 
 def _read_npy(files):
     blocks = []
     for file in files:
-        try:
-            blocks.append(np.atleast_2d(np.load(file, allow_pickle=False)))
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"'{file}' cannot be read: {error}") from None
+        blocks.append(np.atleast_2d(read_npy(file)))
+        if blocks[-1].dtype.kind not in "biuf":
+            raise InputError(f"'{file}' holds dtype {blocks[-1].dtype}; accepted: numbers or truth values")
     widths = sorted({block.shape[1:] for block in blocks})
     if len(widths) > 1 or len(widths[0]) != 1:
         raise InputError(f"the .npy files hold rows of shapes {listed(widths)}; accepted: [D] or [n, D], of one D")
@@ -136,18 +141,17 @@ def _is_number(text):
 
 def _read(file, columns=None, texts=None):
     pandas, kind = need_pandas(), file.suffix.lower()
-    try:
+    with reading(file, "a table"):
         if kind == ".parquet":
             return pandas.read_parquet(file, columns=columns, dtype_backend="numpy_nullable")
+        refuse_beyond_memory(file.stat().st_size, f"'{file}'", "write it as Parquet")
         separator = "\t" if kind == ".tsv" else ","
         with open(file, newline="", encoding="utf-8-sig") as lines:
             names = next(csv.reader(lines, delimiter=separator), [])
         frame = pandas.read_csv(file, sep=separator, dtype=texts, dtype_backend="numpy_nullable")
-    except (OSError, ValueError, ImportError, csv.Error) as error:
-        raise _unreadable(file, error) from None
-    twice = [name for name in names if names.count(name) > 1]
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise InputError(f"'{file}': several columns have one name: {listed(sorted(set(twice)))}")
+        raise InputError(f"'{file}': several columns have one name: {listed(twice)}")
     if not isinstance(frame.index, pandas.RangeIndex):
         raise InputError(
             f"'{file}': lines have more fields than the header has names ({len(names)}); name every column"
@@ -170,10 +174,6 @@ def need_pandas():
 
 def _below(frames):
     return frames[0] if len(frames) == 1 else need_pandas().concat(frames, ignore_index=True)
-
-
-def _unreadable(file, error):
-    return InputError(f"'{file}' cannot be read as a table: {str(error).splitlines()[0]}")
 
 
 def _same_columns(files, names):

@@ -12,11 +12,11 @@ import numpy as np
 from aae_tf.data.checks import check_labels
 from aae_tf.data.columns import Column, Columns, RawColumn, as_frame, counted, encoded, fitting, listed, raw_columns
 from aae_tf.data.dataset import Split, split_own
+from aae_tf.data.reading import refuse_beyond_memory
 from aae_tf.data.table_files import ParquetFiles, read_path
 from aae_tf.data.table_options import TableOptions, read_options
 from aae_tf.errors import InputError
 
-MOST_BYTES = 2 * 1024**3  # of rows in memory
 MOST_COUNTED = 1_000_000
 MOST_CATEGORIES = 50  # of a text column that nobody said is a category
 
@@ -99,10 +99,7 @@ def _rows_of_array(table):
     """Return an array [N, D] and the type of its columns."""
     if hasattr(table, "toarray"):
         size = 4 * table.shape[0] * table.shape[1]
-        if size > MOST_BYTES:
-            raise InputError(
-                f"sparse rows of {table.shape} take {size / 2**30:.1f} GiB when full; select columns first"
-            )
+        refuse_beyond_memory(size, f"sparse rows of {table.shape}, when full,", "select columns first")
         table = table.toarray()
     rows = np.asarray(table)
     masked = np.ma.getmaskarray(table) if isinstance(table, np.ma.MaskedArray) else None

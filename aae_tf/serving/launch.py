@@ -59,10 +59,9 @@ def serve(dest, port=8501):
     command = model_server_command(dest, port)
     if command is None:
         raise InputError(
-            "neither tensorflow_model_server nor a running docker is here. Where one is, run:\n"
-            f"  tensorflow_model_server --rest_api_port={port} --model_name={dest.name} --model_base_path={dest}\n"
-            f"  docker compose -f {dest / 'compose.yaml'} up\n"
-            f"To try the model out here: aae-tf serve {dest} --builtin"
+            "neither tensorflow_model_server nor a running docker is here; to try the model out here: "
+            f"'aae-tf serve {dest} --builtin'; where one of them is: 'tensorflow_model_server --rest_api_port={port} "
+            f"--model_name={dest.name} --model_base_path={dest}', or 'docker compose -f {dest / 'compose.yaml'} up'"
         )
     os.execvp(command[0], command)
 
@@ -83,6 +82,7 @@ def serve_builtin(dest, host="127.0.0.1", port=8501):
         import uvicorn
 
         from aae_tf.serving.builtin.app import make_app
+        from aae_tf.serving.builtin.connections import PatientProtocol
     except ImportError as error:
         raise InputError(
             f"the built-in server needs {error.name}; install it with: pip install 'aae-tf[serving]'"
@@ -94,7 +94,16 @@ def serve_builtin(dest, host="127.0.0.1", port=8501):
         raise InputError(f"no version in '{dest}' can be loaded ({reasons})")
     print(f"serving {dest.name} on http://{host}:{port}/v1/models/{dest.name} (Ctrl-C ends it)", flush=True)
     # connections are kept longer than clients keep them, so that none is closed under a request on its way
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False, timeout_keep_alive=75)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        http=PatientProtocol,
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+    )
 
 
 def check_free(host, port):

@@ -2,7 +2,6 @@
 
 import csv
 import re
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 
 from aae_tf.data.checks import check_images
 from aae_tf.data.folders import SUFFIXES, image_files, read_image
+from aae_tf.data.reading import read_npz, reading
 from aae_tf.data.table_files import TABLE_FILES, is_table_path, read_frames, table_files
 from aae_tf.errors import InputError
 from aae_tf.pixels import to_unit
@@ -105,10 +105,8 @@ def _of_files(paths, inputs):
 
 def _of_arrays(path, inputs):
     """Return the rows of a file of arrays."""
-    try:
+    with reading(path, f"a {path.suffix.lower()} file"):
         found = READERS[path.suffix.lower()](path)
-    except (OSError, ValueError, TypeError, EOFError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(f"'{path}' cannot be read: {str(error).splitlines()[0]}") from None
     arrays = {name: _named(found, name) for name in inputs if _named(found, name) is not None}
     if not arrays and len(found) == 1:
         arrays = {next(iter(inputs)): next(iter(found.values()))}
@@ -146,11 +144,6 @@ def _checked(path, name, array, spec):
     return array.astype(spec.dtype.as_numpy_dtype)
 
 
-def _npz(path):
-    with np.load(path, allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
 def _table(path):
     """Return the columns of a CSV file with a header: 'name', and numbers; 'codes_0', 'codes_1', ... are one array."""
     with open(path, newline="") as file:
@@ -166,7 +159,11 @@ def _table(path):
 
 
 TEXT = ("name", "class_name")
-READERS = {".npy": lambda path: {"": np.load(path, mmap_mode="r", allow_pickle=False)}, ".npz": _npz, ".csv": _table}
+READERS = {
+    ".npy": lambda path: {"": np.load(path, mmap_mode="r", allow_pickle=False)},
+    ".npz": lambda path: read_npz(path)[1],
+    ".csv": _table,
+}
 
 
 def steps_between(rows, n):
