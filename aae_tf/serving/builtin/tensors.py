@@ -83,20 +83,18 @@ class Signature:
         spec = self.inputs[name]
         if spec.dtype.name == "string":
             return self._checked(name, _bytes(name, value), limit)
-        try:
-            array = np.asarray(value)
-        except (ValueError, OverflowError):
-            raise BadRequest(f"'{name}' must be a full array of numbers, each row as long as the others") from None
-        if array.dtype.kind not in "if" and array.size:
-            raise BadRequest(f"'{name}' must be a full array of numbers")
+        array = np.asarray(value, object)  # of another type a long text among numbers would be made room for in each
+        types = set(map(type, array.ravel()))
+        if not types <= {int, float}:
+            raise BadRequest(f"'{name}' must be a full array of numbers, each row as long as the others")
         wanted = np.dtype(spec.dtype.as_numpy_dtype)
-        if wanted.kind == "i" and (array.dtype.kind == "f" and array.size):
+        if wanted.kind == "i" and float in types:
             raise BadRequest(f"'{name}' must be whole numbers ({wanted})")
-        limits = np.iinfo(wanted) if wanted.kind == "i" and array.size else None
-        if limits and not limits.min <= array.min() <= array.max() <= limits.max:
-            raise BadRequest(f"'{name}' is out of the range of {wanted}")
-        with np.errstate(over="ignore"):
-            array = array.astype(wanted)
+        try:
+            with np.errstate(over="ignore"):
+                array = array.astype(wanted)
+        except OverflowError:
+            raise BadRequest(f"'{name}' is out of the range of {wanted}") from None
         if wanted.kind == "f" and not np.isfinite(array).all():
             raise BadRequest(f"'{name}' must be finite")
         return self._checked(name, array, limit)
@@ -108,6 +106,23 @@ class Signature:
         if not 0 < len(array) <= limit:
             raise BadRequest(f"'{name}' has {len(array)} rows; accepted: 1 to {limit}")
         return array
+
+    def refuse_beyond(self, rows, numbers):
+        """Refuse rows whose answer would hold more than so many numbers.
+
+        Args:
+            rows: int.
+            numbers: int.
+
+        Raises:
+            BadRequest: it would.
+        """
+        a_row = sum(spec.shape[1:].num_elements() or 1 for spec in self.outputs.values())
+        if rows * a_row > numbers:
+            raise BadRequest(
+                f"{rows} rows of '{self.name}' would be answered by {rows * a_row:,} numbers; accepted: {numbers:,}, "
+                f"which is {numbers // a_row} rows"
+            )
 
     def write(self, outputs, rows):
         """Return the answer's JSON values (arrays are left to the JSON writer)."""
