@@ -7,6 +7,7 @@ import zipfile
 import pytest
 
 import aae_tf
+from aae_tf import priors
 from aae_tf.backend import keras
 
 
@@ -37,3 +38,10 @@ def test_a_class_that_is_not_registered_is_not_called(copied, few, tmp_path):
     with pytest.raises(aae_tf.InputError, match="needs mkdir, which is not known here"):
         aae_tf.load_run(copied, few)
     assert not written.exists()
+
+
+@pytest.mark.parametrize("name", ["kl_divergence", "__builtins__", "mvn_tril", "os.mkdir", "RegisterKL"])
+def test_a_prior_in_a_file_is_of_a_known_distribution(name):
+    config = {"distribution": {"distribution": name, "parameters": {}}}
+    with pytest.raises(aae_tf.InputError, match="is no distribution of TensorFlow Probability"):
+        priors.DistributionPrior.from_config(config)

@@ -174,7 +174,9 @@ def _rebuild(description):
         return _rebuild(value) if isinstance(value, dict) and "distribution" in value else value
 
     parameters = {name: value_of(value) for name, value in description["parameters"].items()}
-    found = getattr(tfd, description["distribution"], None)
-    if not (isinstance(found, type) and issubclass(found, tfd.Distribution)):
+    known = {
+        name: each for name, each in vars(tfd).items() if isinstance(each, type) and issubclass(each, tfd.Distribution)
+    }
+    if description["distribution"] not in known:  # a file's names are looked up, never followed
         raise InputError(f"'{description['distribution']}' is no distribution of TensorFlow Probability")
-    return found(**parameters)
+    return known[description["distribution"]](**parameters)
