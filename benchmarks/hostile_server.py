@@ -1,0 +1,245 @@
+"""The built-in server under hostile requests and connections, while another client goes on asking: see hostile.py."""
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import httpx
+import numpy as np
+from hostile_inputs import requests
+
+import aae_tf
+
+PEAK = 4 * 2**30  # bytes that the server may have in use at any time
+SMALL = 256 * 1024
+NAME = "digits"
+PROCESSES = multiprocessing.get_context("spawn")
+
+
+def exported(folder):
+    """Export a small model with signatures of files; return what it should answer: images and their codes."""
+    digits = aae_tf.data.load("mnist_5k")
+    options = {"epochs": 1, "widths": (64,), "discriminator_widths": (64,), "jit_compile": False, "progress": False}
+    run = aae_tf.train("gaussian", digits.train.images[:400], out_dir=folder / "run", report=False, **options)
+    run.export(folder / NAME, png=True)
+    images = digits.test.images[:50]
+    return images / np.float32(255), run.model.encode(images)
+
+
+@contextlib.contextmanager
+def served(folder, port):
+    """Run the server; yield its process."""
+    command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
+    log = open(folder.parent / "server.log", "w")  # noqa: SIM115
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        process.stdout.readline()
+        time.sleep(1)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def state(process):
+    """Return the server's MiB in use, its most MiB, its open files and its threads."""
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
+    mib = [int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")]
+    return *mib, len(os.listdir(f"/proc/{process.pid}/fd")), int(status["Threads"])
+
+
+def is_right(answer, codes):
+    return np.allclose(answer.json()["outputs"], codes, atol=1e-2)
+
+
+def probe(url, images, codes, done, answers):
+    """Ask like anyone else, on a new connection each time; give (seconds, whether it was right) of each."""
+    probes = []
+    while not done.wait(0.05):
+        row, started = len(probes) % len(images), time.perf_counter()
+        body = requests.asked("encode", images=images[row : row + 1].tolist())
+        try:
+            answer = httpx.post(url + ":predict", content=body, timeout=120)
+            right = answer.status_code == 200 and is_right(answer, codes[row : row + 1])
+        except httpx.HTTPError as error:
+            right = False
+            print(f"the prober: {error!r}", flush=True)
+        probes.append((time.perf_counter() - started, right))
+    answers.put(probes)
+
+
+class Campaign:
+    """What is sent, and what came of it: a counter of outcomes for each kind."""
+
+    def __init__(self, port, images, codes):
+        self.url, self.port = f"http://127.0.0.1:{port}/v1/models/{NAME}", port
+        self.images, self.codes = images, codes
+        self.outcomes, self.failures = defaultdict(Counter), []
+
+    def note(self, kind, outcome, why=""):
+        self.outcomes[kind][outcome] += 1
+        if outcome == "failed":
+            self.failures.append(f"{kind}: {why}")
+            print(self.failures[-1][:400], flush=True)
+
+    async def send(self, client, kind, request):
+        try:
+            answer = await client.request(
+                request.method, self.url + request.path, content=request.body, headers=request.headers
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return self.note(kind, "failed", repr(error))
+        busy = (408, 503) if len(request.body) > SMALL else ()  # the server may have too many that are not small
+        self.judge(kind, answer, (*request.statuses, *busy), request.right)
+
+    def judge(self, kind, answer, statuses, right=None):
+        if answer.status_code not in statuses:
+            return self.note(kind, "failed", f"{answer.status_code}: {answer.text[:200]}")
+        if answer.status_code != 200:
+            said = answer.json().get("error", "")
+            return self.note(kind, *(("refused",) if 0 < len(said) <= 2000 else ("failed", f"it says {said[:200]!r}")))
+        if right is not None and not is_right(answer, right):
+            return self.note(kind, "failed", "another answer")
+        self.note(kind, "right")
+
+    async def generated(self, count, seed):
+        """Send generated requests over 16 connections."""
+        shares, left = {}, count
+        for place, (name, (_, most)) in enumerate(sorted(requests.KINDS.items(), key=lambda each: each[1][1])):
+            shares[name] = min(most, max(1, round(left / (len(requests.KINDS) - place))))
+            left -= shares[name]
+        chance = np.random.default_rng(seed)
+        names = iter(chance.permutation([name for name, share in shares.items() for _ in range(share)]).tolist())
+
+        async def connection():
+            async with httpx.AsyncClient(timeout=180) as client:
+                for name in names:
+                    await self.send(client, name, requests.KINDS[name][0](chance, self.images, self.codes))
+
+        await asyncio.gather(*(connection() for _ in range(16)))
+
+    async def at_once(self, count):
+        """Send right requests over as many new connections at once."""
+        body = requests.asked("encode", images=self.images[:1].tolist())
+
+        async def one(client):
+            await self.send(client, f"{count:,} connections at once", requests.Request(body, (200,), self.codes[:1]))
+
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        async with httpx.AsyncClient(timeout=180, limits=limits) as client:
+            await asyncio.gather(*(one(client) for _ in range(count)))
+
+    async def held(self, kind, count, talk, seconds):
+        """Open connections that `talk` and are never done; each must be closed by the server."""
+
+        async def one():
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            try:
+                async with asyncio.timeout(seconds):
+                    await talk(reader, writer)
+                    answer = await reader.read()
+                self.note(kind, "refused" if answer == b"" or b" 408 " in answer[:20] else "failed", answer[:100])
+            except ConnectionError:
+                self.note(kind, "refused")
+            except TimeoutError:
+                self.note(kind, "failed", f"still open after {seconds} s")
+            finally:
+                writer.close()
+
+        await asyncio.gather(*(one() for _ in range(count)))
+
+
+async def silent(reader, writer):
+    """Say nothing."""
+
+
+async def slow_head(reader, writer):
+    """Say a byte of the head a second."""
+    for byte in b"POST /v1/models/digits:predict HTTP/1.1\r\nhost: here\r\n" + b"x: y\r\n" * 100:
+        writer.write(bytes([byte]))
+        await asyncio.sleep(1)
+
+
+async def slow_body(reader, writer):
+    """Promise a large body and say a byte of it a second."""
+    writer.write(
+        b"POST /v1/models/digits:predict HTTP/1.1\r\nhost: here\r\ncontent-length: 60000000\r\n\r\n" + b" " * 300_000
+    )
+    with contextlib.suppress(ConnectionError):
+        for _ in range(80):
+            writer.write(b" ")
+            await asyncio.sleep(1)
+
+
+async def no_reader(reader, writer):
+    """Ask for a large answer, again and again, and read none of it for long."""
+    body = requests.asked("sample", seeds=list(range(4096)))
+    head = f"POST /v1/models/digits:predict HTTP/1.1\r\nhost: here\r\ncontent-length: {len(body)}\r\n\r\n".encode()
+    writer.transport.pause_reading()
+    writer.write(head + body)
+    await asyncio.sleep(200)
+    writer.transport.abort()
+
+
+async def run(campaign, count, seed, connections, held):
+    """Send everything, one part after another."""
+    await campaign.generated(count, seed)
+    await campaign.at_once(connections)
+    if held:
+        await asyncio.gather(
+            campaign.held("connections that say nothing", held, silent, 60),
+            campaign.held("a head, a byte a second", held // 4, slow_head, 60),
+            campaign.held("a body, a byte a second", held // 4, slow_body, 90),
+            campaign.held("answers that nobody reads", held // 16, no_reader, 260),
+        )
+
+
+def server(
+    requests: int = 5000,
+    connections: int = 1000,
+    held: int = 400,
+    seed: int = 0,
+    port: int = 8597,
+    peak_gib: float = PEAK / 2**30,
+):
+    """Try requests, connections at once, and connections that are held for nothing."""
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
+        folder = Path(folder)
+        campaign = Campaign(port, *exported(folder))
+        with served(folder / NAME, port) as process:
+            before = state(process)
+            done, answers = PROCESSES.Event(), PROCESSES.Queue()
+            prober = PROCESSES.Process(
+                target=probe, args=(campaign.url, campaign.images, campaign.codes, done, answers)
+            )
+            prober.start()
+            started = time.monotonic()
+            asyncio.run(run(campaign, requests, seed, connections, held))
+            seconds = time.monotonic() - started
+            done.set()
+            times, right = zip(*answers.get(), strict=True)
+            prober.join()
+            time.sleep(2)
+            after = state(process)
+        log = (folder / "server.log").read_text().splitlines()
+    print("| requests | sent | right | refused | failed |\n|---|---|---|---|---|")
+    for kind, found in campaign.outcomes.items():
+        numbers = (sum(found.values()), found["right"], found["refused"], found["failed"])
+        print(f"| {kind} | " + " | ".join(f"{number:,}" for number in numbers) + " |")
+    quantiles = " ms, ".join(f"{1000 * value:.0f}" for value in np.quantile(times, [0.5, 0.99, 1]))
+    print(
+        f"{seconds:.0f} s; the prober: {len(times):,} requests, {right.count(False)} wrong or lost, "
+        f"p50, p99, worst: {quantiles} ms"
+    )
+    for name, (use, most, files, threads) in (("before", before), ("after", after)):
+        print(f"{name}: {use:,.0f} MiB in use, at most {most:,.0f}; {files} files, {threads} threads")
+    tracebacks = sum("Traceback" in line for line in log)
+    print(f"the server's log: {len(log)} lines, {tracebacks} tracebacks", *log[-5:] if tracebacks else (), sep="\n")
+    sys.exit(bool(campaign.failures or right.count(False) or after[1] > peak_gib * 1024 or tracebacks))
