@@ -1,12 +1,13 @@
-"""Kills, ends, fills the disk of, damages and doubles trainings, and looks whether anything was lost.
+"""Kills, ends, fills the disk of, damages and doubles trainings, sets their clock back: is anything lost?
 
-    python benchmarks/faults.py                  # 100 kills, 20 of each other fault: about half an hour on two cores
+    python benchmarks/faults.py                  # 100 kills, 20 of each other fault: about an hour on two cores
 
 A training here is all that `aae_tf.train` does: a checkpoint after every step, measures, figures, export. It meets one
 fault after another, is started again after each, and has to end as one that met none: the same weights bit for bit, the
 same history and measures, every file whole. Each row says how often that was so.
 """
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -16,11 +17,13 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -43,8 +46,14 @@ OPTIONS = {
 PROCESSES = multiprocessing.get_context("forkserver")  # TensorFlow is imported once for all
 
 
-def training(folder, largest):
-    """Train into a folder, in a process of its own that can write no file of more than `largest` bytes (0: any)."""
+def training(folder, largest, back):
+    """Train into a folder, in a process of its own.
+
+    It can write no file of more than `largest` bytes (0: any); after the first of the two seconds of `back` its clock
+    is the second of them late.
+    """
+    began, clock = time.monotonic(), time.time
+    time.time = lambda: clock() - (back[1] if time.monotonic() - began > back[0] else 0)
     loop.STRETCH_SECONDS = loop.CHECKPOINT_SECONDS = 0.0
     if largest:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails, as on a full disk
@@ -58,9 +67,9 @@ def training(folder, largest):
         sys.exit(2 if "is training into" in str(error) else 3)
 
 
-def begin(folder, largest=0):
+def begin(folder, largest=0, back=(0, 0)):
     """Start a training and return its process."""
-    process = PROCESSES.Process(target=training, args=(str(folder), largest))
+    process = PROCESSES.Process(target=training, args=(str(folder), largest, back))
     process.start()
     return process
 
@@ -147,7 +156,54 @@ def doubled(folder, chance, length):
     return True
 
 
+def filled(folder, chance, length):
+    """The disk, a small one, has room for some kB only."""
+    ballast, room = folder.parent / "ballast", int(10 ** chance.uniform(3, 6.5))
+    ballast.write_bytes(bytes(max(0, shutil.disk_usage(folder.parent).free - room)))
+    process = begin(folder)
+    process.join()
+    ballast.unlink()
+    return process.exitcode != 0
+
+
+def remounted(folder, how):
+    """Mount the small disk anew; return whether that could be done: not while a file is open for writing."""
+    return subprocess.run(["mount", "-o", f"remount,{how}", folder.parent], capture_output=True).returncode == 0
+
+
+def read_only(folder, chance, length):
+    """The disk becomes read-only at a random moment."""
+    process = begin(folder)
+    process.join(chance.random() * length)
+    while process.is_alive() and not remounted(folder, "ro"):
+        time.sleep(0.001)
+    process.join()
+    remounted(folder, "rw")
+    return process.exitcode != 0
+
+
+def set_back(folder, chance, length):
+    """The clock is set back, by up to a year, at a random moment."""
+    process = begin(folder, back=(chance.random() * length, 10 ** chance.uniform(0, 7.5)))
+    process.join()
+    return True
+
+
+@contextlib.contextmanager
+def small_disk(place, mib=64):
+    """Yield a folder that is a disk of its own, or None where mounting one is not allowed."""
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "none", place], capture_output=True)
+    try:
+        yield place if done.returncode == 0 else None
+    finally:
+        if done.returncode == 0:
+            subprocess.run(["umount", "-l", place], check=True)
+
+
 FAULTS = {"SIGKILL": killed, "SIGTERM": ended, "full disk": full, "damaged checkpoint": damaged, "two at once": doubled}
+FAULTS |= {"small disk": filled, "read-only disk": read_only, "clock set back": set_back}
+ON_A_SMALL_DISK = (filled, read_only)
 
 
 def meets(fault, times, expected, length, chance, parent):
@@ -173,13 +229,19 @@ def meets(fault, times, expected, length, chance, parent):
     return met, runs, wrong, left
 
 
-def main(kills: int = 100, others: int = 20, seed: int = 0, only: str = ""):
+def main(
+    kills: int = 100,
+    others: int = 20,
+    seed: int = 0,
+    only: Annotated[list[str] | None, typer.Option(help="Names of faults.")] = None,
+):
     """Print the table."""
     warnings.simplefilter("ignore")
     PROCESSES.set_forkserver_preload(["__main__"])
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory() as parent:
+    with tempfile.TemporaryDirectory() as parent, contextlib.ExitStack() as stack:
         parent = Path(parent)
+        disk = stack.enter_context(small_disk(parent / "disk"))
         for _ in range(2):  # the first starts the server that the others come from
             shutil.rmtree(parent / "whole", ignore_errors=True)
             started = time.monotonic()
@@ -189,10 +251,14 @@ def main(kills: int = 100, others: int = 20, seed: int = 0, only: str = ""):
         print(f"one training takes {length:.1f} s")
         rows = []
         for name, fault in FAULTS.items():
-            if only in name:
+            place = disk if fault in ON_A_SMALL_DISK else parent
+            chosen = not only or name in only
+            if chosen and place is None:
+                print(f"{name}: not tried, as no disk can be mounted here")
+            elif chosen:
                 print(name)
                 times = kills if fault is killed else others
-                rows.append((name, *meets(fault, times, expected, length, chance, parent)))
+                rows.append((name, *meets(fault, times, expected, length, chance, place)))
     print(f"{'fault':20} {'met':>5} {'runs':>5} {'ended otherwise':>16} {'files left over':>16}")
     for name, met, runs, wrong, left in rows:
         print(f"{name:20} {met:5} {runs:5} {len(wrong):16} {left:16}")
