@@ -28,7 +28,7 @@ class Worker:
     """One library's process."""
 
     def __init__(self, name, python, script, *arguments):
-        self.name, self.times, self.peak_mb = name, [], 0.0
+        self.name, self.times, self.peak_mb, self.device_mb = name, [], 0.0, 0.0
         self.process = subprocess.Popen(
             [python, WORKERS / script, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -47,7 +47,12 @@ class Worker:
         self.process.stdin.flush()
         answer = self.read()
         self.times.append(answer["ms"])
-        self.peak_mb = answer["peak_mb"]
+        self.peak_mb, self.device_mb = answer["peak_mb"], answer["device_mb"]
+
+    def end(self):
+        """Let it go."""
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def main(
@@ -60,7 +65,7 @@ def main(
     workers = []
     if torch:
         workers.append(Worker("plain PyTorch, alternating", torch, "torch_worker.py"))
-        workers.append(Worker("the same by torch.compile", torch, "torch_worker.py", "compiled"))
+        workers.append(Worker("the same by torch.compile", torch, "torch_worker.py", "--compile"))
     if pythae:
         workers.append(Worker("pythae Adversarial_AE, joint", pythae, "pythae_worker.py"))
     for order in ("alternating", "simultaneous"):
@@ -78,8 +83,7 @@ def main(
         table.add_row(worker.name, *(f"{number:.1f}" for number in numbers), ratio, f"{worker.peak_mb:,.0f}")
     Console(width=140).print(table)
     for worker in workers:
-        worker.process.stdin.close()
-        worker.process.wait()
+        worker.end()
 
 
 if __name__ == "__main__":

@@ -1,23 +1,31 @@
-"""aae_tf's step, as `Trainer` runs it; the argument is the order."""
-
-import sys
+"""aae_tf's step, as `Trainer` runs it."""
 
 import numpy as np
-from common import BATCH, LATENT, PRIOR_STD, WIDTH, digits, serve
+from common import LATENT, PRIOR_STD, WIDTH, arguments, digits, serve
 
 import aae_tf
 from aae_tf import data, models, priors
+from aae_tf.backend import tf
 from aae_tf.training import Trainer, make_optimizer
 from aae_tf.training.sources import Stretch
 
+asked = arguments()
+if asked.device == "cpu":
+    tf.config.set_visible_devices([], "GPU")
 recipe = aae_tf.recipes()["gaussian"].with_options(
-    latent_dim=LATENT, widths=(WIDTH, WIDTH), discriminator_widths=(WIDTH, WIDTH), precision="float32", input_noise=0.0
+    latent_dim=LATENT,
+    widths=(WIDTH, WIDTH),
+    discriminator_widths=(WIDTH, WIDTH),
+    precision=asked.precision,
+    input_noise=0.0,
 )
-model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.Gaussian(LATENT, PRIOR_STD))
+model = models.AdversarialAutoencoder.from_recipe(
+    recipe, (28, 28, 1), priors.Gaussian(LATENT, PRIOR_STD), asked.precision
+)
 model.build((None, 28, 28, 1))
 adam = aae_tf.OptimizerSettings("adam", 1e-3, 0.9)
-optimizers = {update.state: make_optimizer(adam) for update in model.updates()}
-trainer = Trainer(model, data.Split(digits()), optimizers, BATCH, order=sys.argv[1])
+optimizers = {update.state: make_optimizer(adam, asked.precision) for update in model.updates()}
+trainer = Trainer(model, data.Split(digits()), optimizers, asked.batch, order=asked.order)
 
 
 def run_steps(count):
@@ -26,4 +34,8 @@ def run_steps(count):
     trainer.run_stretch(Stretch(source.images, source.labels, source.pool, rows, 0, 0, count), np.zeros(3, "float32"))
 
 
-serve(run_steps)
+def device_bytes():
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"] if asked.device == "gpu" else 0
+
+
+serve(run_steps, device_bytes)

@@ -1,17 +1,18 @@
 """The same alternating step in plain PyTorch, written as its users write it: needs torch and numpy.
 
-With the argument 'compiled' its losses and its optimizers' updates are compiled (`torch.compile`, which needs a C++
-compiler).
+With `--compile` its losses and its optimizers' updates are compiled (`torch.compile`, which needs a C++ compiler).
 """
 
-import sys
-
 import torch
-from common import BATCH, LATENT, PRIOR_STD, WIDTH, digits, serve
+from common import LATENT, PRIOR_STD, WIDTH, arguments, digits, serve
 from torch import nn
 from torch.nn.functional import softplus
 
 torch.manual_seed(0)
+asked = arguments()
+DEVICE = torch.device("cuda" if asked.device == "gpu" else "cpu")
+HALF = {"mixed_bfloat16": torch.bfloat16}.get(asked.precision)
+torch.set_default_device(DEVICE)
 
 
 def mlp(inputs, outputs):
@@ -24,7 +25,7 @@ encoder, decoder, discriminator = mlp(784, LATENT), nn.Sequential(mlp(LATENT, 78
 reconstruction = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 1e-3)
 discriminate = torch.optim.Adam(discriminator.parameters(), 1e-3)
 generate = torch.optim.Adam(encoder.parameters(), 1e-3)
-images = torch.from_numpy(digits()).reshape(-1, 784)
+images = torch.from_numpy(digits()).reshape(-1, 784).to(DEVICE)
 
 
 def reconstruction_loss(x):
@@ -42,7 +43,7 @@ def generator_loss(x):
 
 
 updates = [reconstruction.step, discriminate.step, generate.step]
-if "compiled" in sys.argv:  # losses with their gradients, and each optimizer's update
+if asked.compile:  # losses with their gradients, and each optimizer's update
     reconstruction_loss, discriminator_loss, generator_loss = map(
         torch.compile, (reconstruction_loss, discriminator_loss, generator_loss)
     )
@@ -50,14 +51,14 @@ if "compiled" in sys.argv:  # losses with their gradients, and each optimizer's 
 
 
 def step():
-    rows = torch.randint(len(images), (BATCH,))
+    rows = torch.randint(len(images), (asked.batch,))
     x = images[rows].float() / 255
     reconstruction.zero_grad(set_to_none=True)
     reconstruction_loss(x).backward()
     updates[0]()
 
     discriminate.zero_grad(set_to_none=True)
-    discriminator_loss(x, torch.randn(BATCH, LATENT) * PRIOR_STD).backward()
+    discriminator_loss(x, torch.randn(asked.batch, LATENT) * PRIOR_STD).backward()
     updates[1]()
 
     discriminator.requires_grad_(False)
@@ -68,8 +69,11 @@ def step():
 
 
 def run_steps(count):
-    for _ in range(count):
-        step()
+    with torch.autocast(DEVICE.type, HALF, enabled=HALF is not None):
+        for _ in range(count):
+            step()
+    if DEVICE.type == "cuda":
+        torch.cuda.synchronize()
 
 
-serve(run_steps)
+serve(run_steps, torch.cuda.max_memory_allocated if DEVICE.type == "cuda" else lambda: 0)
