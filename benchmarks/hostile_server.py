@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import os
 import subprocess
@@ -141,9 +142,9 @@ class Campaign:
 
         async def one():
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            talking = asyncio.create_task(talk(reader, writer))
             try:
                 async with asyncio.timeout(seconds):
-                    await talk(reader, writer)
                     answer = await reader.read()
                 self.note(kind, "refused" if answer == b"" or b" 408 " in answer[:20] else "failed", answer[:100])
             except ConnectionError:
@@ -151,6 +152,7 @@ class Campaign:
             except TimeoutError:
                 self.note(kind, "failed", f"still open after {seconds} s")
             finally:
+                talking.cancel()
                 writer.close()
 
         await asyncio.gather(*(one() for _ in range(count)))
@@ -172,10 +174,9 @@ async def slow_body(reader, writer):
     writer.write(
         b"POST /v1/models/digits:predict HTTP/1.1\r\nhost: here\r\ncontent-length: 60000000\r\n\r\n" + b" " * 300_000
     )
-    with contextlib.suppress(ConnectionError):
-        for _ in range(80):
-            writer.write(b" ")
-            await asyncio.sleep(1)
+    while True:
+        writer.write(b" ")
+        await asyncio.sleep(1)
 
 
 async def no_reader(reader, writer):
@@ -185,7 +186,7 @@ async def no_reader(reader, writer):
     writer.transport.pause_reading()
     writer.write(head + body)
     await asyncio.sleep(200)
-    writer.transport.abort()
+    writer.transport.resume_reading()
 
 
 async def run(campaign, count, seed, connections, held):
@@ -210,6 +211,7 @@ def server(
     peak_gib: float = PEAK / 2**30,
 ):
     """Try requests, connections at once, and connections that are held for nothing."""
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # it warns at each byte said to who has hung up
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
         folder = Path(folder)
         campaign = Campaign(port, *exported(folder))

@@ -49,7 +49,10 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
             of tables for what is none.
     """
     from aae_tf.data import table_files, tables
+    from aae_tf.data.reading import refuse_no_path
 
+    if isinstance(dataset, str | Path):
+        refuse_no_path(dataset)
     pair = isinstance(dataset, tuple | list) and len(dataset) == 2 and np.ndim(dataset[0]) >= 2
     rows, labels = dataset if pair else (dataset, None)
     if tables.is_table(rows):

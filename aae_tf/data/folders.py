@@ -90,8 +90,12 @@ def image_files(folder):
         InputError: there are none, a link to a folder (which may lead in a circle), or what is no file (to open a pipe
             would wait for ever).
     """
+    try:
+        found = sorted(folder.rglob("*"))
+    except OSError as error:  # what is in it comes and goes
+        raise InputError(f"'{folder}' cannot be looked through: {error}") from None
     files = []
-    for path in sorted(folder.rglob("*")):
+    for path in found:
         if path.is_dir():
             if path.is_symlink():
                 raise InputError(f"'{path}' is a link to a folder; accepted: folders themselves, and links to files")

@@ -26,6 +26,22 @@ def refuse_beyond_memory(size, what, advice="pass fewer"):
         raise InputError(f"{what} would take {size / 2**30:,.1f} GiB; accepted: {MOST_BYTES / 2**30:.0f} GiB; {advice}")
 
 
+def refuse_no_path(name):
+    """Refuse what no file system takes for a path: too long, or of an unknown user ('~nobody/').
+
+    Args:
+        name: str or Path.
+
+    Raises:
+        InputError: it is such a name.
+    """
+    try:
+        Path(name).expanduser().exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"'{str(name)[:100]}' cannot be the name of a dataset or a path: {reason}") from None
+
+
 @contextlib.contextmanager
 def reading(path, what):
     """Make whatever is raised in reading a file an `InputError` that names it.

@@ -110,8 +110,8 @@ def things(chance, folder):
     some = (
         None, 5, 3.5, True, b"bytes", {}, set(), object(), [], (), [1, 2], ["a", "b"], lambda: 0, range(9),
         {"train": 5, "test": 6}, {"train": np.zeros((0, 3, 3))}, [[], []], ([[1]], None), (None, None), "", ".", "\0",
-        "\n", "/", "..", "a" * 5000, "no_such_data\n\x1b[31m", "https://example.org/x.png", type, np, (1, 2, 3),
-        np.float64(3),
+        "\n", "/dev", "~nobody_here/x", "a" * 5000, "no_such_data\n\x1b[31m", "https://example.org/x.png",
+        np.float64(3), type, np, (1, 2, 3),
         {"train": "\0", "validation": "\0"}, np.nan, float("inf"), -1, iter([1]), np.array(5), np.array("x"),
     )  # fmt: skip
     return Case(some[chance.integers(len(some))], "refused")

@@ -213,7 +213,7 @@ def announced(chance, folder):
     return among(chance, folder, files[suffix], suffix, must="refused", options={"image_size": 8})
 
 
-@kind("whole bombs", most=24)
+@kind("whole bombs", most=8)
 def whole(chance, folder):
     """Files of a few kB whose images are as large as Pillow takes them, or ten of them larger than memory should be."""
     side, colour = int(chance.choice([5_000, 9_400, 12_000, 20_000])), int(chance.choice([0, 2]))
