@@ -14,7 +14,7 @@ from PIL import Image
 import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import keras, tf
-from aae_tf.data import Split, held_out, streams
+from aae_tf.data import Split, held_out, reading, streams
 from aae_tf.models import as_images
 from aae_tf.pixels import to_unit
 from aae_tf.serving import client

@@ -17,7 +17,7 @@ from PIL import Image
 import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import tf
-from aae_tf.data import held_out, packs
+from aae_tf.data import held_out, packs, reading
 from aae_tf.training.sources import Indexed, InMemory
 
 

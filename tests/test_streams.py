@@ -9,7 +9,7 @@ from conftest import model_of
 import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import keras, tf
-from aae_tf.data import held_out, streams
+from aae_tf.data import held_out, reading, streams
 from aae_tf.training import Trainer
 from aae_tf.training.sources import Streamed
 

@@ -145,18 +145,24 @@ def _read_all(files, image_size):
 
 def _read_whole(files, image_size, advice):
     """Return all images as one array, filled in one by one: beside it there are a few images in memory."""
-    found, sizes, grey = None, set(), True
+
+    def room(*shape):
+        refuse_beyond_memory(np.prod(shape, dtype=float), f"{len(files):,} images like '{files[0]}'", advice)
+        return np.empty(shape, np.uint8)
+
+    found, sizes = None, set()
     for place, image in enumerate(_read_all(files, image_size)):
         sizes.add(image.shape[:2])
         if found is None:
-            shape = (len(files), *image.shape[:2], 3)
-            refuse_beyond_memory(np.prod(shape, dtype=float), f"{len(files):,} images like '{files[0]}'", advice)
-            found = np.empty(shape, np.uint8)
-        if len(sizes) == 1:
-            found[place] = image  # grey beside colours: all three channels alike
-            grey = grey and image.shape[-1] == 1
+            found = room(len(files), *image.shape)
+        if len(sizes) > 1:
+            continue
+        if image.shape[-1] > found.shape[-1]:  # grey ones so far: all three channels alike
+            grey, found = found, room(len(files), *image.shape)
+            found[:place] = grey[:place]
+        found[place] = image
     _refuse_several(sizes)
-    return found[..., :1].copy() if grey else found
+    return found
 
 
 def _refuse_several(sizes):
