@@ -99,7 +99,7 @@ class _Server:
         except Missing as error:
             return _json({"error": str(error.args[0])[:1000]}, 404)
         except TooSlow as error:
-            return _json({"error": str(error)}, 408)
+            return _json({"error": str(error)}, 408, {"connection": "close"})  # or the rest would be waited for
         except TooLarge as error:
             return _json({"error": str(error)}, 413)
         except Busy as error:
@@ -218,13 +218,14 @@ class Answer(Response):
     Args:
         body: bytes.
         status: HTTP status.
+        headers: dict.
         give_back: called when all is sent, or nobody reads on.
     """
 
     media_type = "application/json"
 
-    def __init__(self, body, status=200, give_back=lambda: None):
-        super().__init__(body, status)
+    def __init__(self, body, status=200, headers=None, give_back=lambda: None):
+        super().__init__(body, status, headers)
         self.give_back = give_back
 
     async def __call__(self, scope, receive, send):
@@ -250,8 +251,8 @@ def _dumped(content):
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def _json(content, status=200):
-    return Answer(_dumped(content), status)
+def _json(content, status=200, headers=None):
+    return Answer(_dumped(content), status, headers)
 
 
 async def _no_route(request, error):
