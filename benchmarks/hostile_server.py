@@ -146,7 +146,9 @@ class Campaign:
             try:
                 async with asyncio.timeout(seconds):
                     answer = await reader.read()
-                self.note(kind, "refused" if answer == b"" or b" 408 " in answer[:20] else "failed", answer[:100])
+                cut = b" 200 " in answer[:20] and len(answer) < 30e6  # an answer that was begun
+                said = answer == b"" or answer[9:12] in (b"408", b"503")
+                self.note(kind, "refused" if said or cut else "failed", answer[:100])
             except ConnectionError:
                 self.note(kind, "refused")
             except TimeoutError:

@@ -194,7 +194,7 @@ def strange_arrays(chance, folder):
         npy("<f4", (10**10,)),
         npy("|O", (3,), pickle.dumps(print)),
         npy("<f4", (3,), b"12"),
-        npy("<f4", (0, 3)),
+        npy("<f4", (0, 77)),
         npy("<c8", (3,), bytes(24)),
         npy("<M8[s]", (3,), bytes(24)),
         npy("|S2", (3,), bytes(6)),
