@@ -61,7 +61,7 @@ def profile(order, steps):
     sys.argv = ["", order]
     import common
 
-    common.serve = lambda run: None
+    common.serve = lambda *arguments: None
     import aae_tf_worker
 
     trainer, run = aae_tf_worker.trainer, aae_tf_worker.run_steps
