@@ -352,8 +352,10 @@ def main(arguments=None):
         app(arguments)
     except InputError as error:
         _fail(error, 2)
-    except (NonFiniteLossError, WorkerLostError) as error:
+    except NonFiniteLossError as error:
         _fail(error, 1)
+    except WorkerLostError as error:  # alone of these it says that the same again may do
+        _fail(error, 3)
 
 
 def _fail(error, code):

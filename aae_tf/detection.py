@@ -198,15 +198,19 @@ def unseen(normal, trained, labels=None):
 
     Args:
         normal: uint8 or float [N, H, W(, C)].
-        trained: [M, H, W, C], as in the run's data.
+        trained: arrays [M, H, W, C], as in the run's data, one after the other.
         labels: int [N] or None.
 
     Raises:
         InputError: all of them were trained on.
     """
-    known = {image.tobytes() for image in trained}
-    read = check_images(normal) if trained.dtype == np.uint8 else np.asarray(normal, trained.dtype)
-    kept = [number for number, image in enumerate(read) if image.tobytes() not in known]
+    given, known = None, set()
+    for images in trained:
+        if given is None:
+            read = check_images(normal) if images.dtype == np.uint8 else np.asarray(normal, images.dtype)
+            given = [image.tobytes() for image in read]
+        known |= {*given} & {image.tobytes() for image in images}
+    kept = [number for number, image in enumerate(given) if image not in known]
     if not kept:
         raise InputError(
             f"all {len(normal)} normal images were trained on; give others, or none for the validation images"

@@ -189,7 +189,7 @@ class Run:
         elif self.data is not None:
             normal = self.model.image_scale.read(normal)
             if self.data.columns is None or len(self.data.columns.of_kind("real")):  # others are alike by chance
-                normal, labels = unseen(normal, self.data.training_images(10**9, 0).images, labels)
+                normal, labels = unseen(normal, self.data.training_blocks(), labels)
         options = {"false_alarm": false_alarm, "score": score}
         given = {name: value for name, value in options.items() if value is not None}
         self._detector = Detector.on(self.model, normal, labels, **given)

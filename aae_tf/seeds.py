@@ -1,12 +1,8 @@
 """Seeds: everything random is a function of one of these, and nothing keeps a state."""
 
-import weakref
-
 import numpy as np
 
 from aae_tf.backend import tf
-
-_DRAWN = weakref.WeakKeyDictionary()  # of each graph, what was drawn in it
 
 
 def as_seed(seed):
@@ -75,12 +71,15 @@ def _drawn(draw, shape, seed, dtype):
 def _once(draw, seed, *what):
     """Return `draw()`; within one graph the tensor that it gave before for this seed and whatever else it hangs on.
 
-    XLA does not see that two draws are one. It would draw again, and take again all passes that hang on the draw.
+    XLA does not see that two draws are one. It would draw again, and take again all passes that hang on the draw. What
+    was drawn is kept on the graph itself, and goes with it.
     """
     if tf.executing_eagerly():
         return draw()
-    drawn = _DRAWN.setdefault(tf.compat.v1.get_default_graph(), {})
-    key = (id(seed), *what)
+    graph = tf.compat.v1.get_default_graph()
+    if not hasattr(graph, "aae_tf_drawn"):
+        graph.aae_tf_drawn = {}
+    drawn, key = graph.aae_tf_drawn, (id(seed), *what)
     if key not in drawn:
         drawn[key] = (draw(), seed)  # the seed is kept, so that no other has its id
     return drawn[key][0]

@@ -365,8 +365,8 @@ def test_the_example_for_slurm_names_the_nodes_and_each_task(shell, tmp_path):
     assert not (tmp_path / "requeued").exists()
 
 
-@pytest.mark.parametrize(("status", "again"), [(1, True), (2, False)])
-def test_the_example_for_slurm_is_queued_again_unless_what_is_asked_cannot_be_done(status, again, shell, tmp_path):
+@pytest.mark.parametrize(("status", "again"), [(1, False), (2, False), (3, True), (137, True)])
+def test_the_example_for_slurm_is_queued_again_where_a_worker_was_lost(status, again, shell, tmp_path):
     shell(["bash", EXAMPLES / "workers.slurm"], SLURM_JOB_NODELIST="", SLURM_JOB_ID="7", ENDS=str(status))
     assert (tmp_path / "requeued").exists() == again
 

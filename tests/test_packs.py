@@ -166,12 +166,13 @@ def test_some_labels_of_a_pack(packed, monkeypatch):
     train = few_labels.train
     assert train.known == 20 and [*np.bincount(train.labels[train.labels >= 0])] == [2] * 10
     taught = {image.tobytes() for image in train.take(train.labels >= 0).images}
-    for most, size in ((20_000, 20), (20, 5)):  # all of them in memory, or a few for blocks without any
+    for most, size in ((20_000, 20), (20, 10)):  # all of them in memory, or as many as the sample has
         monkeypatch.setattr(held_out, "KEPT", most)
         monkeypatch.setattr(held_out, "SOME", 5)
         source = Indexed(data.load(packed).with_labels(20, seed=1).train, 50, 0, steps_per_stretch=1)
         assert len(source.train.pool) == size
         for stretch in source.stretches(0, None):
+            assert int(stretch.pool.count) == size  # a block has three, which one mini-batch would repeat
             rows = stretch.pool.rows.numpy()[: int(stretch.pool.count)]
             assert {image.tobytes() for image in stretch.pool.images.numpy()[rows]} <= taught
             assert (stretch.pool.labels.numpy()[rows] >= 0).all()
@@ -235,6 +236,27 @@ def test_a_damaged_pack_is_refused(few, damage, message, tmp_path):
     damage(data.pack(few, tmp_path / "packed"))
     with pytest.raises(InputError, match=message):
         data.load(tmp_path / "packed")
+
+
+@pytest.mark.parametrize(
+    ("source", "dest", "message"),
+    [
+        (np.zeros(()), "new", r"shape \(\)"),
+        (np.zeros(5), "new", r"shape \(5,\)"),
+        ("digits", "~nobody-is-called-so/new", "cannot be the name"),
+        ("digits", "n" * 300, "cannot be the name"),
+        (tf.data.Dataset.from_tensor_slices(np.zeros((12, 8, 8), np.uint8)).repeat(), "new", "is infinite"),
+    ],
+    ids=["no dimension", "one dimension", "no such user", "too long", "infinite"],
+)
+def test_what_cannot_be_packed_is_said_before_anything_is_written(source, dest, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if isinstance(source, np.ndarray):
+        np.save("mine.npy", source)
+        source = "mine.npy"
+    with pytest.raises(InputError, match=message):
+        data.pack(source, dest)
+    assert {path.name for path in tmp_path.iterdir()} <= {"mine.npy"}
 
 
 def test_a_pack_that_is_cut_under_way_is_said(few, tmp_path):

@@ -1,6 +1,8 @@
 """A step is a list of updates: how often each is taken, by which optimizer, and what moves beside the weights."""
 
 import dataclasses
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -215,6 +217,18 @@ def test_the_passes_of_a_step_share_their_noise_and_give_the_codes_of_separate_d
     assert not np.allclose(separate, without_noise["z"])
     for codes in three_passes(SEED):
         np.testing.assert_allclose(codes, separate, rtol=1e-4, atol=1e-5)
+
+
+def test_what_was_drawn_in_a_graph_goes_with_it():
+    @tf.function
+    def draw(seed):
+        return fold(seed, 1)
+
+    graph = weakref.ref(draw.get_concrete_function(SEED).graph)
+    assert graph() is not None
+    del draw
+    gc.collect()
+    assert graph() is None
 
 
 def test_what_a_recipe_says_of_a_phase_that_is_switched_off_is_passed_over():

@@ -163,6 +163,12 @@ class Dataset:
         known = self.train.sample
         return known if len(known) <= most else known.take(np.random.default_rng(seed).permutation(len(known))[:most])
 
+    def training_blocks(self):
+        """Yield the training images, arrays [n, ...]; of a stream its sample alone, which is what memory has of it."""
+        train = self.train.sample if isinstance(self.train, Stream) else self.train
+        for first in range(0, len(train), 1000):
+            yield train.take(slice(first, first + 1000)).images
+
     @property
     def elements(self):
         """What its elements are called: 'images', or 'rows' of a table."""

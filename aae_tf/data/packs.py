@@ -20,6 +20,7 @@ from aae_tf.data import held_out
 from aae_tf.data.arrays import open_npy, read_rows
 from aae_tf.data.checks import as_uint8, check_labels, fit_images, refuse_binary
 from aae_tf.data.dataset import Dataset, Split, Stream
+from aae_tf.data.reading import refuse_no_path
 from aae_tf.errors import InputError
 from aae_tf.files import write_beside, write_json
 
@@ -65,10 +66,10 @@ class Packed:
 
     @functools.cached_property
     def pool(self):
-        """`Split` of labelled ones, in memory: all, or a few where there are many."""
+        """`Split` of labelled ones, in memory: all, or as many as there are in the sample."""
         rows = np.flatnonzero(self.labels >= 0)
         if len(rows) > len(self.sample):
-            rows = np.random.default_rng(0).permutation(rows)[: held_out.SOME]
+            rows = np.sort(np.random.default_rng(0).permutation(rows)[: len(self.sample)])
         return self.take(rows)
 
 
@@ -93,7 +94,10 @@ def from_pack(path, image_size=0):
         about = json.loads((path / "pack.json").read_text())
         known = ("images", "labelled", "class_names", "digest", "source")
         shape, labelled, names, digest, source = (about[name] for name in known)
-    except (OSError, ValueError, KeyError) as error:
+        kinds = {list: (shape, names), bool: (labelled,), str: (digest, source)}
+        if not all(isinstance(value, kind) for kind, values in kinds.items() for value in values):
+            raise ValueError("an entry is of another type")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"'{path / 'pack.json'}' is damaged ({error}); pack it again") from None
     file = (path / "images.npy").resolve()
     images, parts = open_npy(file), np.array(open_npy(path / "parts.npy"))
@@ -146,12 +150,20 @@ def pack(source, dest, image_size=0, progress=None):
     Raises:
         InputError: a source that cannot be used, a folder that is there, or no space for it.
     """
+    for path in (source, dest):
+        if isinstance(path, str | Path):
+            refuse_no_path(path)
+    if image_size < 0:
+        raise InputError(f"image_size={image_size} was given; accepted: 0 and above")
     dest = Path(dest).expanduser()
     if dest.exists():
         raise InputError(f"'{dest}' is there already; remove it, or pack into another folder")
     opened, beside = _opened(source, image_size), _beside(dest)
     try:
         dest.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write '{dest}': {error.strerror or error}") from None
+    try:
         beside.mkdir()
     except FileExistsError:
         raise InputError(
@@ -242,6 +254,8 @@ def _opened(source, image_size):
         blocks = streams.read(elements.batch(BLOCK).prefetch(1))
         return Opened(((block["image"], block["label"] if labelled else None) for block in blocks), "a tf.data.Dataset")
     if path is not None and path.suffix == ".npy":
+        if open_npy(path).ndim not in (3, 4):
+            raise InputError(f"'{path}' has shape {open_npy(path).shape}; accepted: images [N, H, W] or [N, H, W, C]")
         rows = _slices(np.arange(len(open_npy(path))))
         return Opened(((_fitted(read_rows(path, each), image_size), None) for each in rows), f"'{path.name}'")
     if pair or np.ndim(source) >= 3:

@@ -56,7 +56,7 @@ def _with_all(kept, given):
 def _whole(name, found, kept):
     """Return all images of a part, its labels those of the training part's classes."""
     if not isinstance(found.train, Split):
-        raise InputError(f"'{name}' does not fit in memory; give fewer images, 10,000 do")
+        raise InputError(f"'{name}' is packed or does not fit in memory; give its images themselves, 10,000 do")
     if found.image_shape != kept.image_shape:
         raise InputError(f"'{name}' has images of shape {found.image_shape}, 'train' of {kept.image_shape}")
     split = joined(found.train, found.validation, found.test)

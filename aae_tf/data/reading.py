@@ -95,7 +95,8 @@ def read_npz(path, wanted=None):
         InputError: it cannot be read, holds Python objects, or more than memory should.
     """
     with reading(path, "an .npz file"), zipfile.ZipFile(path) as archive:
-        size = sum(member.file_size for member in archive.infolist())
+        low = {member: member.filename.removesuffix(".npy").lower() for member in archive.infolist()}
+        size = sum(member.file_size for member, name in low.items() if wanted is None or name in wanted)
         refuse_beyond_memory(size, f"'{path}'", "pass arrays, or a tf.data.Dataset, which is streamed")
         with np.load(path, allow_pickle=False) as file:
             named = {name: name.lower() for name in file.files}

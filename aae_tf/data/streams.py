@@ -41,8 +41,6 @@ def from_tf_data(dataset, image_size=0, memory_bytes=None):
     """
     from aae_tf.backend import tf
 
-    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
-        raise InputError("the tf.data.Dataset is infinite; pass a finite one (without repeat())")
     memory_bytes = reading.MOST_BYTES if memory_bytes is None else memory_bytes
     elements, labelled = single_elements(dataset, image_size)
     marked = elements.map(_marked, tf.data.AUTOTUNE, deterministic=True)
@@ -183,6 +181,8 @@ def single_elements(dataset, image_size):
     """Return the dataset as single {'image': uint8 [H, W, C], 'label': []} elements, and whether it has labels."""
     from aae_tf.backend import tf
 
+    if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
+        raise InputError("the tf.data.Dataset is infinite; pass a finite one (without repeat())")
     spec = dataset.element_spec
     pick = _picker(spec)
     first = next(read(dataset.take(1)), None)

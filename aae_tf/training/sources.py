@@ -110,7 +110,7 @@ class _InBlocks:
         most = BLOCK_BYTES // (batch_size * train.sample.images[0].nbytes)
         self.block = max(1, min(steps_per_stretch, self.steps, most))
         self.size = self.block * batch_size
-        self.pool, self.pool_is_all = None, False
+        self.pool, self.pool_is_all, self.readers = None, False, 1  # of a block
         if train.known:
             self.pool_is_all = train.known == len(train.pool)
             self.pool = _pool(tf.constant(train.pool.images), tf.constant(train.pool.labels))
@@ -129,14 +129,16 @@ class _InBlocks:
             labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
             images = tf.constant(_padded(split.images, missing, 0))
             labels = tf.constant(_padded(labels, missing, -1))
-            yield Stretch(images, labels, self._pool_of(images, labels), rows, first, first, count)
+            yield Stretch(images, labels, self._pool_of(images, labels, len(split)), rows, first, first, count)
             first += count
 
-    def _pool_of(self, images, labels):
-        """Return the labelled images in memory if those are all there are, or the block has none; else the block's."""
-        if self.pool is not None and (self.pool_is_all or not np.any(labels.numpy() >= 0)):
-            return self.pool
-        return _pool(images, labels)
+    def _pool_of(self, images, labels, size):
+        """Return the labelled images of the block, if it has more than memory has or half of it has labels; else those
+        in memory."""
+        if self.pool is None:
+            return _pool(images, labels)
+        enough = min(int(self.pool.count), size // self.readers // 2)
+        return self.pool if self.pool_is_all or np.sum(labels.numpy() >= 0) < enough else _pool(images, labels)
 
 
 class Indexed(_InBlocks):
@@ -153,8 +155,8 @@ class Indexed(_InBlocks):
 
     def __init__(self, train, batch_size, seed, steps_per_stretch=20, share=(0, 1)):
         super().__init__(train, batch_size, seed, steps_per_stretch)
-        number, count = share
-        self.own = np.arange(self.size) % batch_size * count // batch_size == number
+        number, self.readers = share
+        self.own = np.arange(self.size) % batch_size * self.readers // batch_size == number
 
     def blocks(self, epoch, first, last):
         """Yield `Split`s of the images at some places of an epoch's order.

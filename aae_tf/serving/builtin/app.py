@@ -167,6 +167,8 @@ class _Server:
                         except (TooLarge, Busy) as error:
                             refusal = error
                             parts.clear()
+                            self._take(-taken)
+                            taken = 0
                     elif size > 4 * self.body_limit:
                         break
             if refusal is not None:
