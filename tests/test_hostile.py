@@ -52,8 +52,8 @@ def test_what_is_wrong_is_called_wrong(tmp_path):
 def test_a_folder_larger_than_memory_should_hold_is_refused_at_its_first_file(tmp_path, few, monkeypatch):
     for number in range(12):
         as_picture(few[0][number]).save(tmp_path / f"{number}.png")
-    monkeypatch.setattr("aae_tf.data.reading.MOST_BYTES", 12 * 28 * 28 * 3 - 1)
-    with pytest.raises(aae_tf.InputError, match=r"12 images like .*0\.png' would take .* accepted: .* image_size"):
+    monkeypatch.setattr("aae_tf.data.reading.MOST_BYTES", 12 * 28 * 28 - 1)
+    with pytest.raises(aae_tf.InputError, match=r"12 images like .*0\.png' would take .* accepted: .* data pack"):
         aae_tf.data.load(tmp_path)
     assert len(aae_tf.data.load(tmp_path, image_size=20).train) == 10
 
