@@ -1,11 +1,8 @@
 """The built-in server under hostile requests and connections, while another client goes on asking: see hostile.py."""
 
 import asyncio
-import contextlib
 import logging
 import multiprocessing
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -15,6 +12,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 from hostile_inputs import requests
+from serving_load import served, state_of
 
 import aae_tf
 
@@ -32,28 +30,6 @@ def exported(folder):
     run.export(folder / NAME, png=True)
     images = digits.test.images[:50]
     return images / np.float32(255), run.model.encode(images)
-
-
-@contextlib.contextmanager
-def served(folder, port):
-    """Run the server; yield its process."""
-    command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
-    log = open(folder.parent / "server.log", "w")  # noqa: SIM115
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        process.stdout.readline()
-        time.sleep(1)
-        yield process
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def state(process):
-    """Return the server's MiB in use, its most MiB, its open files and its threads."""
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{process.pid}/status").read_text().splitlines())
-    mib = [int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")]
-    return *mib, len(os.listdir(f"/proc/{process.pid}/fd")), int(status["Threads"])
 
 
 def is_right(answer, codes):
@@ -217,8 +193,8 @@ def server(
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder:
         folder = Path(folder)
         campaign = Campaign(port, *exported(folder))
-        with served(folder / NAME, port) as process:
-            before = state(process)
+        with open(folder / "server.log", "w") as log, served(folder / NAME, port, log) as (_, process):
+            before = state_of(process.pid)
             done, answers = PROCESSES.Event(), PROCESSES.Queue()
             prober = PROCESSES.Process(
                 target=probe, args=(campaign.url, campaign.images, campaign.codes, done, answers)
@@ -231,7 +207,7 @@ def server(
             times, right = zip(*answers.get(), strict=True)
             prober.join()
             time.sleep(2)
-            after = state(process)
+            after = state_of(process.pid)
         log = (folder / "server.log").read_text().splitlines()
     print("| requests | sent | right | refused | failed |\n|---|---|---|---|---|")
     for kind, found in campaign.outcomes.items():

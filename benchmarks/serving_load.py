@@ -83,10 +83,10 @@ def write_versions(source, folder, batches):
 
 
 @contextlib.contextmanager
-def served(folder, port):
-    """Serve a folder with the built-in server; gives the model's URL and the process."""
+def served(folder, port, log=subprocess.DEVNULL):
+    """Serve a folder with the built-in server; gives the model's URL and the process. Its errors go to `log`."""
     command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         server.stdout.readline()
         time.sleep(1)
@@ -94,6 +94,14 @@ def served(folder, port):
     finally:
         server.terminate()
         server.wait()
+
+
+def state_of(pid):
+    """Return a process's MiB in use, its most MiB, its open files and its threads, from /proc (Linux)."""
+    process = Path(f"/proc/{pid}")
+    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
+    mib = [int(status[name].split()[0]) / 1024 for name in ("VmRSS", "VmHWM")]
+    return *mib, len(list((process / "fd").iterdir())), int(status["Threads"])
 
 
 def report(name, seconds):

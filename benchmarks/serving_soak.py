@@ -21,16 +21,9 @@ import httpx
 import numpy as np
 import typer
 from scipy.stats import linregress
-from serving_load import report, served, write_versions
+from serving_load import report, served, state_of, write_versions
 
 CONNECTIONS = 16
-
-
-def state_of(pid):
-    """Return a process's (resident memory in MiB, open files, threads)."""
-    process = Path(f"/proc/{pid}")
-    status = dict(line.split(":", 1) for line in (process / "status").read_text().splitlines())
-    return int(status["VmRSS"].split()[0]) / 1024, len(list((process / "fd").iterdir())), int(status["Threads"])
 
 
 async def ask(client, url, body, expected):
@@ -68,7 +61,7 @@ def pick(bodies, expected, number):
 
 
 async def soak(client, url, bodies, expected, rate, minutes, folder, pid):
-    """Return the answers, and the server's states as rows (seconds, MiB, files, threads)."""
+    """Return the answers, and the server's states as rows (seconds, MiB, most MiB, files, threads)."""
     start, answers, states, under_way = time.perf_counter(), [], [], set()
     end = start + 60 * minutes
 
@@ -130,7 +123,7 @@ def main(dest: Path, minutes: float = 30.0, share: float = 0.8, port: int = 8598
         f"{dict(Counter(which for _, which in answers))}"
     )
     report("all", [seconds for seconds, _ in answers])
-    when, memory, files, threads = states[states[:, 0] > min(120, 20 * minutes)].T
+    when, memory, _, files, threads = states[states[:, 0] > min(120, 20 * minutes)].T
     fit = linregress(when / 3600, memory)
     print(
         f"resident memory {memory[0]:.0f} MiB after the first minutes, {memory.max():.0f} at most, {memory[-1]:.0f} at "

@@ -7,7 +7,7 @@ import numpy as np
 from aae_tf.data.checks import check_images, check_labels, fit_images
 from aae_tf.data.columns import listed
 from aae_tf.data.dataset import Split, split_own
-from aae_tf.data.reading import read_npz, reading, refuse_beyond_memory
+from aae_tf.data.reading import open_npy, read_npy, read_npz
 from aae_tf.errors import InputError
 
 NAMES = {"images", "x", "labels", "y", "x_train", "y_train", "x_test", "y_test"}
@@ -18,22 +18,6 @@ def from_arrays(images, labels=None, image_size=0):
     images = fit_images(check_images(images), image_size)
     labels, names = (None, ()) if labels is None else check_labels(labels, len(images))
     return split_own(images, labels, names, f"own arrays, {len(images):,} images")
-
-
-def open_npy(path):
-    """Return an .npy file as a memory map, of which nothing is read yet.
-
-    Args:
-        path: of the file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    with reading(path, "an .npy file"):
-        found = np.load(path, mmap_mode="r", allow_pickle=False)
-        if not isinstance(found, np.ndarray):
-            raise ValueError("it is an .npz file")
-        return found
 
 
 def read_rows(file, rows):
@@ -73,10 +57,8 @@ def from_npy(path, image_size=0):
     Raises:
         InputError: a file that cannot be read, or more images than are read into memory.
     """
-    images = open_npy(path)
-    advice = f"pack it once, and train on that: aae-tf data pack {path} DEST"
-    refuse_beyond_memory(images.nbytes, f"'{path}'", advice)
-    return from_arrays(np.array(images), image_size=image_size)
+    images = read_npy(path, f"pack it once, and train on that: aae-tf data pack {path} DEST")
+    return from_arrays(images, image_size=image_size)
 
 
 def from_npz(path, image_size=0):

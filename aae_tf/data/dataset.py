@@ -36,17 +36,26 @@ class Split:
 
     def labelled(self):
         """Return the `Split` of the rows that have labels; empty without any."""
-        return self.take(slice(0, 0) if self.labels is None else np.flatnonzero(self.labels >= 0))
+        return self.take(labelled_rows(self.labels))
 
     @property
     def known(self):
         """How many have labels."""
-        return 0 if self.labels is None else int(np.sum(self.labels >= 0))
+        return len(labelled_rows(self.labels))
 
     @property
     def sample(self):
         """Those that are in memory: all."""
         return self
+
+
+def labelled_rows(labels):
+    """Return the rows that have labels, int array [M].
+
+    Args:
+        labels: int array [N], -1 for unlabelled; None without labels.
+    """
+    return np.flatnonzero(labels >= 0) if labels is not None else np.arange(0)
 
 
 def joined(*splits):

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aae_tf.data import held_out
-from aae_tf.data.arrays import open_npy, read_rows
+from aae_tf.data.arrays import read_rows
 from aae_tf.data.checks import as_uint8, check_labels, fit_images, refuse_binary
-from aae_tf.data.dataset import Dataset, Split, Stream
-from aae_tf.data.reading import refuse_no_path
+from aae_tf.data.dataset import Dataset, Split, Stream, labelled_rows
+from aae_tf.data.reading import open_npy, refuse_no_path
 from aae_tf.errors import InputError
 from aae_tf.files import write_beside, write_json
 
@@ -62,12 +62,12 @@ class Packed:
     @property
     def known(self):
         """How many have labels."""
-        return 0 if self.labels is None else int(np.sum(self.labels >= 0))
+        return len(labelled_rows(self.labels))
 
     @functools.cached_property
     def pool(self):
         """`Split` of labelled ones, in memory: all, or as many as there are in the sample."""
-        rows = np.flatnonzero(self.labels >= 0)
+        rows = labelled_rows(self.labels)
         if len(rows) > len(self.sample):
             rows = np.sort(np.random.default_rng(0).permutation(rows)[: len(self.sample)])
         return self.take(rows)
@@ -254,9 +254,10 @@ def _opened(source, image_size):
         blocks = streams.read(elements.batch(BLOCK).prefetch(1))
         return Opened(((block["image"], block["label"] if labelled else None) for block in blocks), "a tf.data.Dataset")
     if path is not None and path.suffix == ".npy":
-        if open_npy(path).ndim not in (3, 4):
-            raise InputError(f"'{path}' has shape {open_npy(path).shape}; accepted: images [N, H, W] or [N, H, W, C]")
-        rows = _slices(np.arange(len(open_npy(path))))
+        shape = open_npy(path).shape
+        if len(shape) not in (3, 4):
+            raise InputError(f"'{path}' has shape {shape}; accepted: images [N, H, W] or [N, H, W, C]")
+        rows = _slices(np.arange(shape[0]))
         return Opened(((_fitted(read_rows(path, each), image_size), None) for each in rows), f"'{path.name}'")
     if pair or np.ndim(source) >= 3:
         images, labels = source if pair else (source, None)

@@ -64,20 +64,35 @@ def reading(path, what):
         raise InputError(f"'{path}' cannot be read as {what}: {reason}") from None
 
 
-def read_npy(path):
-    """Return the array in an .npy file.
+def open_npy(path):
+    """Return an .npy file as a memory map, of which nothing is read yet.
 
     Args:
         path: of the file.
 
     Raises:
-        InputError: it cannot be read, holds Python objects, or more than memory should.
+        InputError: it cannot be read.
     """
     with reading(path, "an .npy file"):
         found = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(found, np.ndarray):
             raise ValueError("it is an .npz file")
-        refuse_beyond_memory(found.nbytes, f"'{path}'")
+        return found
+
+
+def read_npy(path, advice="pass fewer"):
+    """Return the array in an .npy file.
+
+    Args:
+        path: of the file.
+        advice: what to do where it is too large.
+
+    Raises:
+        InputError: it cannot be read, holds Python objects, or more than memory should.
+    """
+    with reading(path, "an .npy file"):
+        found = open_npy(path)
+        refuse_beyond_memory(found.nbytes, f"'{path}'", advice)
         return np.array(found)
 
 

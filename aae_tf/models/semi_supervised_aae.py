@@ -6,10 +6,9 @@ three phases: reconstruction, regularization (both games), and classification on
 
 from typing import Annotated
 
-import numpy as np
-
 from aae_tf import evaluation
 from aae_tf.backend import keras, tf
+from aae_tf.data.dataset import labelled_rows
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.consistency import CONSISTENCY, consistency_updates
@@ -137,7 +136,7 @@ class CategoricalAAE(AdversarialAutoencoder):
             split: an `aae_tf.data.Split`.
             y: q(y|x) of its images, float [N, K].
         """
-        known = _known(split)
+        known = labelled_rows(split.labels)
         if not len(known):
             return {}
         return {"val_classification_error": evaluation.error_rate(split.labels[known], y[known].argmax(-1))[0]}
@@ -152,7 +151,7 @@ class CategoricalAAE(AdversarialAutoencoder):
             split: an `aae_tf.data.Split`.
             y: q(y|x) of its images, float [N, K].
         """
-        known = _known(split)
+        known = labelled_rows(split.labels)
         if len(known) < 2:
             return {}
         found, labels = y[known], split.labels[known]
@@ -174,11 +173,6 @@ class CategoricalAAE(AdversarialAutoencoder):
             return {"probabilities": probabilities, "labels": tf.argmax(probabilities, -1, tf.int32)}
 
         return {**found, "encode": (encode_both, images), "classify": (classify, images)}
-
-
-def _known(split):
-    """Return the rows of a `Split` that have labels, int [M]."""
-    return np.flatnonzero(split.labels >= 0) if split.labels is not None else np.arange(0)
 
 
 @keras.saving.register_keras_serializable("aae_tf")

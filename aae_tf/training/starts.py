@@ -119,6 +119,5 @@ class Starts:
 
 
 def _values(variables):
-    return [
-        np.asarray(variable.numpy()) for variable in variables
-    ]  # scalars as arrays too, which checkpoints keep exactly
+    """Return arrays, of scalars too: those checkpoints keep exactly."""
+    return [np.asarray(variable.numpy()) for variable in variables]

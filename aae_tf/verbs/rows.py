@@ -10,7 +10,7 @@ import numpy as np
 
 from aae_tf.data.checks import check_images
 from aae_tf.data.folders import SUFFIXES, image_files, read_image
-from aae_tf.data.reading import read_npz, reading
+from aae_tf.data.reading import open_npy, read_npz, reading
 from aae_tf.data.table_files import TABLE_FILES, is_table_path, read_frames, table_files
 from aae_tf.errors import InputError
 from aae_tf.pixels import to_unit
@@ -160,7 +160,7 @@ def _table(path):
 
 TEXT = ("name", "class_name")
 READERS = {
-    ".npy": lambda path: {"": np.load(path, mmap_mode="r", allow_pickle=False)},
+    ".npy": lambda path: {"": open_npy(path)},
     ".npz": lambda path: read_npz(path)[1],
     ".csv": _table,
 }
