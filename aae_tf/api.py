@@ -249,9 +249,8 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
         _fit(out_dir, recipe, dataset, trainer, callbacks, console)
         if chief:
             run_directory.write_outcome(out_dir, _outcome(trainer, callbacks))
-    if trainer.model.prior.fitted_after:
-        train = dataset.training_images(10**9, recipe.seed)
-        trainer.model.prior.fit(trainer.model.encode(train.images, seed=recipe.seed), recipe.seed)
+    if trainer.model.settles:
+        trainer.model.settle(dataset.training_images(10**9, recipe.seed).images, recipe.seed)
     return run
 
 

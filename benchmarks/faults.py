@@ -4,7 +4,8 @@
 
 A training here is all that `aae_tf.train` does: a checkpoint after every step, measures, figures, export. It meets one
 fault after another, is started again after each, and has to end as one that met none: the same weights bit for bit, the
-same history and measures, every file whole. Each row says how often that was so.
+same history and measures, every file whole. So does the packing of a folder of images. Each row says how often that was
+so.
 """
 
 import contextlib
@@ -22,8 +23,9 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import typer
@@ -74,6 +76,32 @@ def begin(folder, largest=0, back=(0, 0)):
     return process
 
 
+def packing(folder):
+    """Pack the folder of images beside `folder`, which is to be the pack, in a process of its own."""
+    aae_tf.data.pack(Path(folder).parent / "images", folder)
+
+
+def begin_packing(folder):
+    """Start packing and return its process."""
+    process = PROCESSES.Process(target=packing, args=(str(folder),))
+    process.start()
+    return process
+
+
+def packed(folder):
+    """Return what a pack holds, and what `load` says of it."""
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+    return {**files, "digest": aae_tf.data.load(folder).train.digest}
+
+
+def write_images(folder, count=2000):
+    """Write digits as a folder of image files, a class a folder."""
+    digits = aae_tf.data.load("mnist_5k").train
+    for number, (image, label) in enumerate(zip(digits.images[:count], digits.labels, strict=False)):
+        (folder / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image[..., 0]).save(folder / str(label) / f"{number}.png")
+
+
 def checkpoints(folder):
     """Return the whole checkpoints of a run, oldest first."""
     return sorted((folder / "checkpoints").glob("epoch-*.npz"))
@@ -95,25 +123,36 @@ def outcome(folder):
     return {"weights": weights, "history": history, "measures": measures, "pictures": pictures}
 
 
-def struck(folder, chance, length, signal_number):
-    """Return the process of a training that was sent a signal at a random moment, and whether it was in time for it."""
-    process = begin(folder)
+def struck(process, chance, length, signal_number):
+    """Send a process a signal at a random moment; return whether it was in time for it."""
     process.join(chance.random() * length)
     fault = process.is_alive()
     if fault:
         os.kill(process.pid, signal_number)
     process.join()
-    return process, fault
+    return fault
 
 
 def killed(folder, chance, length):
     """SIGKILL at a random moment of all that a training does."""
-    return struck(folder, chance, length, signal.SIGKILL)[1]
+    return struck(begin(folder), chance, length, signal.SIGKILL)
+
+
+def killed_packing(folder, chance, length):
+    """SIGKILL at a random moment of packing; `load` takes nothing for a pack that is not one."""
+    fault = struck(begin_packing(folder), chance, length, signal.SIGKILL)
+    if not (folder / "pack.json").exists():
+        try:
+            raise AssertionError(f"half a pack is taken for {aae_tf.data.load(folder).source}")
+        except aae_tf.InputError:
+            pass
+    return fault
 
 
 def ended(folder, chance, length):
     """SIGTERM at a random moment; in training, exit code 143."""
-    process, fault = struck(folder, chance, length, signal.SIGTERM)
+    process = begin(folder)
+    fault = struck(process, chance, length, signal.SIGTERM)
     assert process.exitcode in (0, 143, -signal.SIGTERM), process.exitcode
     return fault
 
@@ -203,21 +242,51 @@ def small_disk(place, mib=64):
 
 FAULTS = {"SIGKILL": killed, "SIGTERM": ended, "full disk": full, "damaged checkpoint": damaged, "two at once": doubled}
 FAULTS |= {"small disk": filled, "read-only disk": read_only, "clock set back": set_back}
+FAULTS["SIGKILL, packing"] = killed_packing
 ON_A_SMALL_DISK = (filled, read_only)
 
 
-def meets(fault, times, expected, length, chance, parent):
+class Work(NamedTuple):
+    """What meets faults.
+
+    Attributes:
+        begin: function from its folder to a process.
+        done: file of the folder that is written last.
+        outcome: function from its folder to what it must hold in the end, a dict.
+    """
+
+    begin: Callable
+    done: str
+    outcome: Callable
+
+    def undisturbed(self, folder):
+        """Return (what it ends as without a fault, seconds)."""
+        for _ in range(2):  # the first starts the server that the others come from
+            shutil.rmtree(folder, ignore_errors=True)
+            started = time.monotonic()
+            self.begin(folder).join()
+        return self.outcome(folder), time.monotonic() - started
+
+
+TRAINING = Work(begin, "evaluation.json", outcome)
+PACKING = Work(begin_packing, "pack.json", packed)
+
+
+def meets(fault, times, work, expected, length, chance, parent):
     """Return (faults met, runs that met them, runs that ended otherwise, files left by killed writes)."""
     met, runs, wrong, left = 0, 0, [], 0
     while met < times:
         folder, before = parent / "run", met
-        while not (folder / "evaluation.json").exists() and met < times:
+        while not (folder / work.done).exists() and met < times:
             met += fault(folder, chance, length)
-        last = begin(folder)
-        last.join()
+        code = 0
+        if work is TRAINING or not folder.exists():  # a pack that is there is not packed again
+            last = work.begin(folder)
+            last.join()
+            code = last.exitcode
         runs += 1
         try:
-            found = outcome(folder) if last.exitcode == 0 else {"exit code": last.exitcode}
+            found = work.outcome(folder) if code == 0 else {"exit code": code}
         except Exception as error:  # a file that is not whole
             found = {"error": repr(error)}
         different = [name for name in expected if found.get(name) != expected[name]]
@@ -242,23 +311,21 @@ def main(
     with tempfile.TemporaryDirectory() as parent, contextlib.ExitStack() as stack:
         parent = Path(parent)
         disk = stack.enter_context(small_disk(parent / "disk"))
-        for _ in range(2):  # the first starts the server that the others come from
-            shutil.rmtree(parent / "whole", ignore_errors=True)
-            started = time.monotonic()
-            begin(parent / "whole").join()
-            length = time.monotonic() - started
-        expected = outcome(parent / "whole")
-        print(f"one training takes {length:.1f} s")
-        rows = []
+        rows, undisturbed = [], {}
         for name, fault in FAULTS.items():
             place = disk if fault in ON_A_SMALL_DISK else parent
             chosen = not only or name in only
             if chosen and place is None:
                 print(f"{name}: not tried, as no disk can be mounted here")
             elif chosen:
-                print(name)
-                times = kills if fault is killed else others
-                rows.append((name, *meets(fault, times, expected, length, chance, place)))
+                work = PACKING if fault is killed_packing else TRAINING
+                if work is PACKING:
+                    write_images(parent / "images")
+                if work not in undisturbed:
+                    undisturbed[work] = work.undisturbed(parent / "whole")
+                print(f"{name}: {undisturbed[work][1]:.1f} s without a fault")
+                times = kills if "SIGKILL" in name else others
+                rows.append((name, *meets(fault, times, work, *undisturbed[work], chance, place)))
     print(f"{'fault':20} {'met':>5} {'runs':>5} {'ended otherwise':>16} {'files left over':>16}")
     for name, met, runs, wrong, left in rows:
         print(f"{name:20} {met:5} {runs:5} {len(wrong):16} {left:16}")

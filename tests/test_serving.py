@@ -147,9 +147,9 @@ requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(body=requests.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
-def test_a_thousand_generated_requests_never_break_the_server(http, body):
+def test_generated_requests_never_break_the_server(http, body):
     answer = post(http, body)
     assert answer.status_code in (200, 400), (body, answer.text[:300])
     assert ("error" in answer.json()) == (answer.status_code == 400)

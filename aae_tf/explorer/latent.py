@@ -180,6 +180,5 @@ class LatentSpace:
     def _joined(self, codes, labels):
         """Return the places of codes, of a map with the heads of these labels."""
         if self.has_map:
-            y = np.eye(self.model.classes, dtype="float32")[np.asarray(labels)]
-            return np.asarray(self.model.decoder_input({**codes, "y": y}))
+            return np.asarray(self.model.decoder_input({**codes, "y": self.model.y_of(labels)}))
         return np.concatenate([np.asarray(code) for code in codes.values()], -1)

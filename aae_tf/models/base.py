@@ -165,7 +165,7 @@ class LatentModel(Inference, keras.Model):
 
     @property
     def classes(self):
-        """Entries of the code y, 0 without one."""
+        """Classes, or clusters, that the decoder is told, 0 for none."""
         return self.priors["y"].dim if "y" in self.priors else 0
 
     def validate(self, split):
@@ -190,6 +190,21 @@ class LatentModel(Inference, keras.Model):
         return {"val_reconstruction_error": float(np.mean(seen["reconstruction_error"], dtype="float64"))}
 
     # Training ---------------------------------------------------------------------------------------------
+
+    @property
+    def settles(self):
+        """Whether something of it is fitted once training has ended (`settle`)."""
+        return self.prior.fitted_after
+
+    def settle(self, images, seed):
+        """Fit what follows from the trained weights: here the prior, where it is one that follows from the codes.
+
+        Args:
+            images: training images, uint8 or float [N, H, W(, C)].
+            seed: int.
+        """
+        if self.prior.fitted_after:
+            self.prior.fit(self.encode(images, seed=seed), seed)
 
     def updates(self):
         """Return the step that trains this model (built before), a list of `Update`.

@@ -16,16 +16,19 @@ class ClusteringAAE(CategoricalAAE):
     watched = "val_clustering_error"
 
     @classmethod
-    def from_data(cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 16):
-        """Return the number of clusters, the recipe's.
+    def from_data(
+        cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 16, entries: Annotated[int, Range(0)] = 0
+    ):
+        """Return the numbers of clusters and of entries of y, the recipe's.
 
         Args:
             recipe: `aae_tf.Recipe`.
             classes: number of classes of the data, which is not looked at.
             prior: the prior of z.
-            clusters: entries of y.
+            clusters: how many.
+            entries: of y, which are merged into clusters once trained; not fewer than these.
         """
-        return {"classes": clusters}
+        return {"classes": max(clusters, entries), "clusters": clusters}
 
     def errors(self, split, seen):
         """Return the reconstruction error and the clusters' error, see `CategoricalAAE.cluster_error`."""

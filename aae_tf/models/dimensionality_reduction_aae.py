@@ -80,27 +80,30 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
     parts = (*CategoricalAAE.parts, "heads")
     makers = {**CategoricalAAE.makers, "heads": make_heads}
-    given = ("uses_labels",)
+    given = (*CategoricalAAE.given, "uses_labels")
 
     def __init__(self, *args, heads, head_distance: Annotated[float, Range(0.0)] = 5.0, uses_labels=True, **kwargs):
         super().__init__(*args, **kwargs)
         self.heads, self.head_distance, self.uses_labels = heads, head_distance, uses_labels
 
     @classmethod
-    def from_data(cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 20):
+    def from_data(
+        cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 20, entries: Annotated[int, Range(0)] = 0
+    ):
         """Return the number of classes with labels, of clusters without; and which of them it is.
 
         Args:
             recipe: `aae_tf.Recipe`.
             classes: number of classes of the data, 0 without labels.
             prior: the prior of z.
-            clusters: entries of y without labels.
+            clusters: how many without labels.
+            entries: of y, without labels, which are merged into clusters once trained; not fewer than these.
 
         Raises:
             InputError: labels are asked for and the data has none.
         """
         if recipe.labels == 0:
-            return {"classes": clusters, "uses_labels": False}
+            return {"classes": max(clusters, entries), "clusters": clusters, "uses_labels": False}
         if not classes:
             raise InputError(f"labels={recipe.labels!r} needs data with labels; pass some, or set labels=0 to cluster")
         return {"classes": classes, "uses_labels": True}

@@ -118,8 +118,16 @@ class Inference(Signatures):
             codes: dict of codes, float32 tensors [N, D], without y.
             labels: int32 tensor [N], for models whose decoder sees one.
         """
-        y = {} if labels is None else {"y": tf.one_hot(labels, self.classes)}
+        y = {} if labels is None else {"y": self.y_of(labels)}
         return self.to_images({**codes, **y})
+
+    def y_of(self, labels):
+        """Return the code y of classes, or of clusters: float32 tensor [N, K].
+
+        Args:
+            labels: int32 tensor [N].
+        """
+        return tf.one_hot(labels, self.classes)
 
     def reconstruct(self, images, labels=None, batch_size=1000):
         """Return reconstructions, float32 array [N, H, W, C] in [0, 1].

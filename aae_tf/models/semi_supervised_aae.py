@@ -14,6 +14,7 @@ from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.consistency import CONSISTENCY, consistency_updates
 from aae_tf.models.games import AdversarialGame
 from aae_tf.models.losses import cross_entropy
+from aae_tf.models.merging import merge_entries, merging_matrix
 from aae_tf.models.phases import Phase, Update
 from aae_tf.networks import discriminator_maker, encoder_maker
 from aae_tf.options import Range
@@ -28,6 +29,8 @@ class CategoricalAAE(AdversarialAutoencoder):
             `prior` of z, as for `AdversarialAutoencoder`.
         discriminator_y: Keras model from y [N, K] to one logit a row.
         classes: K, the entries of y.
+        clusters: how many of these the entries are merged into, once trained (`aae_tf.models.merging`); 0: each is one.
+        groups: the entries of each cluster, a list of lists of ints, the most used one first; as `settle` sets it.
         consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
         perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
             'perturbation'), in pixels of [0, 1]; 0 for none.
@@ -42,6 +45,7 @@ class CategoricalAAE(AdversarialAutoencoder):
     """
 
     parts = (*AdversarialAutoencoder.parts, "discriminator_y")
+    given = ("clusters", "groups")
     makers = {
         **AdversarialAutoencoder.makers,
         "encoder": encoder_maker(labels=True),
@@ -54,6 +58,8 @@ class CategoricalAAE(AdversarialAutoencoder):
         *args,
         discriminator_y,
         classes,
+        clusters=0,
+        groups=None,
         consistency: bool = False,
         perturbation: Annotated[float, Range(0.0)] = 0.0,
         information: bool = False,
@@ -61,9 +67,42 @@ class CategoricalAAE(AdversarialAutoencoder):
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
-        self.discriminator_y, self.entries = discriminator_y, classes
+        self.discriminator_y, self.entries, self.clusters = discriminator_y, classes, clusters or classes
+        self.groups = groups or [list(range(first, classes, self.clusters)) for first in range(self.clusters)]
         self.consistency, self.perturbation, self.information = consistency, perturbation, information
         self.information_spread = information_spread
+
+    @property
+    def classes(self):
+        """Classes, or clusters."""
+        return self.clusters
+
+    @property
+    def settles(self):
+        """Whether entries of y are merged, or something else is fitted once training has ended."""
+        return self.clusters < self.entries or super().settles
+
+    def settle(self, images, seed):
+        """Merge the entries of y, as their probabilities of training images tell."""
+        super().settle(images, seed)
+        self.groups = merge_entries(self.encode(images, code="y"), self.clusters)
+
+    def merged(self, y):
+        """Return the probabilities of classes or clusters, float32 [N, C], of those of y's entries.
+
+        Args:
+            y: float32 tensor or array [N, K].
+        """
+        return y if self.clusters == self.entries else y @ merging_matrix(self.groups)
+
+    def y_of(self, labels):
+        """Return the code y of classes or clusters: of several entries the most used one's, float32 tensor [N, K]."""
+        return tf.one_hot(tf.gather([group[0] for group in self.groups], labels), self.entries)
+
+    def get_config(self):
+        """Return the arguments that make this model again."""
+        groups = [list(group) for group in self.groups] if self.clusters < self.entries else None
+        return {**super().get_config(), "classes": self.entries, "groups": groups}
 
     @property
     def brings(self):
@@ -113,16 +152,16 @@ class CategoricalAAE(AdversarialAutoencoder):
         return Update(Phase("classification", loss, self.encoder.variables_of("y_logits")), optimizer="classification")
 
     def classify(self, images, batch_size=1000):
-        """Return q(y|x) of images, float32 array [N, K].
+        """Return the probabilities of classes or clusters, q(y|x), float32 array [N, C].
 
         Args:
             images: uint8 or float [N, H, W(, C)].
             batch_size: images per pass.
         """
-        return self._over_images("classify", lambda images: self.codes({"images": images})["y"], batch_size, images)
+        return self.merged(self.encode(images, batch_size=batch_size, code="y"))
 
     def predict_labels(self, images):
-        """Return the most probable entry of y, int array [N].
+        """Return the most probable class or cluster, int array [N].
 
         Args:
             images: uint8 or float [N, H, W(, C)].
@@ -149,11 +188,13 @@ class CategoricalAAE(AdversarialAutoencoder):
 
         Args:
             split: an `aae_tf.data.Split`.
-            y: q(y|x) of its images, float [N, K].
+            y: q(y|x) of its images, float [N, K]; entries that will be merged are, as these tell.
         """
         known = labelled_rows(split.labels)
         if len(known) < 2:
             return {}
+        if self.clusters < self.entries:
+            y = y @ merging_matrix(merge_entries(y, self.clusters))
         found, labels = y[known], split.labels[known]
         names = evaluation.label_clusters(found[::2], labels[::2])
         error = evaluation.clustering_error(found[1::2].argmax(-1), labels[1::2], names)
@@ -166,10 +207,10 @@ class CategoricalAAE(AdversarialAutoencoder):
 
         def encode_both(images):
             codes = self.codes({"images": images})
-            return {"codes": codes["z"], "label_probabilities": codes["y"]}
+            return {"codes": codes["z"], "label_probabilities": self.merged(codes["y"])}
 
         def classify(images):
-            probabilities = self.codes({"images": images})["y"]
+            probabilities = self.merged(self.codes({"images": images})["y"])
             return {"probabilities": probabilities, "labels": tf.argmax(probabilities, -1, tf.int32)}
 
         return {**found, "encode": (encode_both, images), "classify": (classify, images)}

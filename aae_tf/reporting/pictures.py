@@ -227,7 +227,7 @@ def map_figure(model, held_out, most=5_000):
         heads = 10 * np.stack([np.cos(angle), np.sin(angle)], -1)
         style = model.encode(part.images)[:, :2]
         places = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
-    title = f"the map of {len(part):,} {held_out.what}, and its cluster heads"
+    title = f"the map of {len(part):,} {held_out.what}, and its {len(heads)} heads"
     return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, title)
 
 

@@ -1,0 +1,109 @@
+"""Entries of y that are merged into clusters: the rule itself, and models that have more entries than clusters."""
+
+import numpy as np
+import pytest
+from conftest import QUICK, SMALL
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import aae_tf
+from aae_tf.backend import keras, tf
+from aae_tf.evaluation import majority_error
+from aae_tf.models.merging import merge_entries, merging_matrix
+
+OPTIONS = {**SMALL, **QUICK, "clusters": 4, "entries": 9}
+
+
+def wavering(classes, each, count, chance, sure=0.9):
+    """Return (y [count, classes * each], labels): sure of an entry of the class, and of the rest one of its others."""
+    labels = chance.integers(0, classes, count)
+    first, second = (labels * each + chance.integers(0, each, count) for _ in range(2))
+    y = np.full((count, classes * each), 0.001)
+    y[np.arange(count), first] += sure
+    y[np.arange(count), second] += 1 - sure
+    return y / y.sum(1, keepdims=True), labels
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 12), st.integers(1, 12))
+def test_every_entry_is_in_one_cluster_whatever_their_order(seed, entries, clusters):
+    chance = np.random.default_rng(seed)
+    y, order = chance.dirichlet(np.full(entries, 0.3), 50), chance.permutation(entries)
+    clusters = min(clusters, entries)
+    groups = merge_entries(y, clusters)
+    assert len(groups) == clusters and sorted(sum(groups, [])) == [*range(entries)]
+    again = merge_entries(y[:, order], clusters)
+    assert {frozenset(order[group]) for group in again} == {frozenset(group) for group in groups}
+    np.testing.assert_allclose((y @ merging_matrix(groups)).sum(1), 1, rtol=1e-6)
+    use = y.sum(0)
+    assert all(use[group[0]] == use[group].max() for group in groups)
+
+
+@pytest.mark.parametrize("sizes", ["alike", "unlike"])
+def test_entries_between_which_answers_waver_are_one_cluster(sizes):
+    y, labels = wavering(5, 3, 4000, np.random.default_rng(0))
+    if sizes == "unlike":  # a class of a twentieth as many images as others
+        kept = (labels > 0) | (np.arange(len(labels)) % 20 == 0)
+        y, labels = y[kept], labels[kept]
+    groups = merge_entries(y, 5)
+    assert sorted(map(sorted, groups)) == [[3 * label, 3 * label + 1, 3 * label + 2] for label in range(5)]
+    assert majority_error((y @ merging_matrix(groups)).argmax(1), labels) < 0.01
+
+
+def test_an_entry_that_no_image_has_does_not_keep_others_apart():
+    y, _ = wavering(3, 2, 500, np.random.default_rng(0))
+    y = np.concatenate([np.zeros((500, 1)), y], 1)
+    assert [1, 2] in [sorted(set(group) - {0}) for group in merge_entries(y, 3)]
+
+
+@pytest.fixture(scope="module")
+def run(few, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("merging") / "run"
+    return aae_tf.train("clustering_views", few, out_dir=folder, **OPTIONS)
+
+
+def test_all_that_is_seen_of_a_model_with_more_entries_are_its_clusters(run, few):
+    model, images = run.model, few[0][:30]
+    assert model.classes == 4 and model.entries == 9 and model.encode(images, code="y").shape == (30, 9)
+    probabilities = model.classify(images)
+    assert probabilities.shape == (30, 4)
+    np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
+    heads = model.decode(np.zeros((4, model.prior.dim)), np.arange(4))
+    for head, group in zip(heads, model.groups, strict=True):
+        y = tf.one_hot([group[0]], 9)
+        np.testing.assert_allclose(head, model.to_images({"z": tf.zeros((1, model.prior.dim)), "y": y})[0], atol=1e-6)
+    with pytest.raises(aae_tf.InputError, match="accepted: .* of 0 to 3"):
+        model.decode(np.zeros((1, model.prior.dim)), [4])
+    assert run.evaluate()["measures"]["clusters_used"]["unit"] == "clusters of 4 with images"
+
+
+def test_the_clusters_are_kept_and_served(run, few):
+    images = few[0][:30]
+    expected = run.model.classify(images)
+    for again in (aae_tf.load_run(run.out_dir, few).model, keras.models.load_model(run.out_dir / "model.keras")):
+        assert [list(group) for group in again.groups] == [list(group) for group in run.model.groups]
+        np.testing.assert_allclose(again.classify(images), expected, atol=1e-6)
+    served = tf.saved_model.load(str(run.out_dir / "saved_model" / "1")).signatures
+    found = served["classify"](images=tf.constant(images / 255.0, tf.float32))
+    np.testing.assert_allclose(found["probabilities"], expected, atol=1e-5)
+    found = served["encode"](images=tf.constant(images / 255.0, tf.float32))
+    np.testing.assert_allclose(found["label_probabilities"], expected, atol=1e-5)
+
+
+def test_clusters_are_merged_by_training_images_and_no_label(run, few):
+    train = run.data.train.images
+    assert [list(group) for group in run.model.groups] == merge_entries(run.model.encode(train, code="y"), 4)
+
+
+def test_a_map_has_the_heads_of_all_entries(few, tmp_path):
+    options = {**OPTIONS, "labels": 0, "report": False}
+    run = aae_tf.train("reduction_views", few, out_dir=tmp_path / "run", **options)
+    assert run.model.heads.heads.shape == (9, 2) and run.model.classify(few[0][:3]).shape == (3, 4)
+    (axes,) = aae_tf.reporting.FIGURES["map"](run.model, run.held_out("validation")).axes
+    assert "9 heads" in axes.get_title()
+
+
+def test_fewer_entries_than_clusters_are_as_many(few):
+    recipe = aae_tf.recipes()["clustering_views"].with_options(clusters=12, entries=5)
+    model = aae_tf.models.ClusteringAAE
+    assert model.from_data(recipe, 0, None, **{"clusters": 12, "entries": 5}) == {"classes": 12, "clusters": 12}
