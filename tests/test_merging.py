@@ -31,7 +31,7 @@ def test_every_entry_is_in_one_cluster_whatever_their_order(seed, entries, clust
     y, order = chance.dirichlet(np.full(entries, 0.3), 50), chance.permutation(entries)
     clusters = min(clusters, entries)
     groups = merge_entries(y, clusters)
-    assert len(groups) == clusters and sorted(sum(groups, [])) == [*range(entries)]
+    assert len(groups) == clusters and sorted(entry for group in groups for entry in group) == [*range(entries)]
     again = merge_entries(y[:, order], clusters)
     assert {frozenset(order[group]) for group in again} == {frozenset(group) for group in groups}
     np.testing.assert_allclose((y @ merging_matrix(groups)).sum(1), 1, rtol=1e-6)
@@ -72,7 +72,7 @@ def test_all_that_is_seen_of_a_model_with_more_entries_are_its_clusters(run, few
     for head, group in zip(heads, model.groups, strict=True):
         y = tf.one_hot([group[0]], 9)
         np.testing.assert_allclose(head, model.to_images({"z": tf.zeros((1, model.prior.dim)), "y": y})[0], atol=1e-6)
-    with pytest.raises(aae_tf.InputError, match="accepted: .* of 0 to 3"):
+    with pytest.raises(aae_tf.InputError, match="of 0 to 3"):
         model.decode(np.zeros((1, model.prior.dim)), [4])
     assert run.evaluate()["measures"]["clusters_used"]["unit"] == "clusters of 4 with images"
 
