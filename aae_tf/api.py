@@ -14,13 +14,11 @@ from aae_tf.models.phases import arranged
 from aae_tf.recipes import get_recipe
 from aae_tf.recipes.defaults import for_data
 from aae_tf.run_lock import held
-from aae_tf.seeds import seeds
 from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.callbacks import check_callbacks
 from aae_tf.training.loop import CHECKPOINT_MINUTES
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
-from aae_tf.training.starts import Starts
 from aae_tf.training.workers import as_strategy, is_chief, read_by_chief, told
 from aae_tf.views import Views
 from aae_tf.warm_start import start_warm
@@ -96,7 +94,6 @@ def train(
     recipe, dataset = _resolve(recipe, dataset, prior, model, options)
     policy = dtype_policy(recipe.precision)
     with strategy.scope():
-        starts = _starts(recipe, model, lambda recipe: _make_model(recipe, dataset, prior, policy), dataset.image_shape)
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
         started_from = start_warm(model, recipe.warm_start, out_dir, console)
         recipe = _with_used_optimizers(recipe, model, options)
@@ -104,7 +101,7 @@ def train(
         if jit_compile is None and out_dir is not None:
             jit_compile = told(strategy, lambda: (run_directory.read_record(out_dir) or {}).get("jit_compile"))
         compiled = _compiles_well(model) if jit_compile is None else jit_compile
-        trainer = _make_trainer(recipe, model, training, policy, starts, strategy=strategy, jit_compile=compiled)
+        trainer = _make_trainer(recipe, model, training, policy, strategy=strategy, jit_compile=compiled)
     if recipe.views and not {"views", "labelled"} & set(model.brings):
         raise InputError(
             f"views were set, but nothing of {type(model).__name__} looks at them; set consistency=true, or no views"
@@ -155,30 +152,7 @@ def _with_used_optimizers(recipe, model, given):
     return dataclasses.replace(recipe, optimizers=used)
 
 
-def _starts(recipe, model, make, image_shape):
-    """Return the `Starts` of a recipe, whose weights are those that it would make by other seeds."""
-
-    def redraw(number):
-        again = make(dataclasses.replace(recipe, seed=seeds([recipe.seed, number], 1)[0]))
-        again.build((None, *image_shape))
-        return [weight.numpy() for weight in again.trainable_weights]
-
-    if recipe.starts > 1:
-        for name, given in {
-            "a model of yours": model is not None,
-            "warm_start": recipe.warm_start,
-            "patience": recipe.patience,
-            "keep='best'": recipe.keep == "best",
-        }.items():
-            if given:
-                raise InputError(
-                    f"starts={recipe.starts} trains other weights each time and goes on with those of least loss; it "
-                    f"does not go together with {name}"
-                )
-    return Starts(recipe.starts, recipe.epochs, redraw)
-
-
-def _make_trainer(recipe, model, training, policy, starts, **how):
+def _make_trainer(recipe, model, training, policy, **how):
     """Return the `Trainer` of a built model by a recipe's numbers."""
     updates = arranged(model.updates(), joint=recipe.joint, absent=model.absent)
     settings = {update.state: recipe.optimizer(update.optimizer) for update in updates}
@@ -194,8 +168,7 @@ def _make_trainer(recipe, model, training, policy, starts, **how):
         ramps=recipe.ramps,
         views=Views(**recipe.views) if recipe.views else None,
         weight_average=recipe.weight_average,
-        rates=lambda age: {state: learning_rate(each, age, starts.life) for state, each in settings.items()},
-        starts=starts,
+        rates=lambda epoch: {state: learning_rate(each, epoch, recipe.epochs) for state, each in settings.items()},
         **how,
     )
 
@@ -267,8 +240,6 @@ def _load_weights(run, strategy):
 def _outcome(trainer, callbacks):
     """Return how a training ended: epochs, whether a callback stopped it, and which weights were kept by what."""
     outcome = {"epochs": trainer.epoch, "stopped_early": trainer.stopped}
-    if trainer.starts.chosen is not None and trainer.starts.count > 1:
-        outcome["starts"] = {"chosen": trainer.starts.chosen + 1, "losses": trainer.starts.losses}
     for callback in callbacks:
         if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
             best = {"epoch": callback.best_epoch + 1, "watched": callback.monitor, "value": float(callback.best)}

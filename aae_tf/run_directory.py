@@ -38,6 +38,8 @@ def identity(recipe, model, dataset, policy, compiled, started_from=None):
     try:
         described = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
         keras.saving.deserialize_keras_object(described)
+        for name in getattr(model, "found", ()):  # of which training makes others
+            described["config"].pop(name, None)
     except InputError:
         raise
     except Exception as error:  # whatever a user's get_config or constructor raises

@@ -340,7 +340,6 @@ def read_history(out_dir):
     """Return history.csv of a run directory as a list of dicts, one an epoch."""
     with open(Path(out_dir) / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    whole = ("epoch", "start")
     return [
-        {name: int(value) if name in whole else float(value) for name, value in row.items() if value} for row in rows
+        {name: int(value) if name == "epoch" else float(value) for name, value in row.items() if value} for row in rows
     ]

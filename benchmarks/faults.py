@@ -77,7 +77,11 @@ def begin(folder, largest=0, back=(0, 0)):
 
 
 def packing(folder):
-    """Pack the folder of images beside `folder`, which is to be the pack, in a process of its own."""
+    """Pack the folder of images beside `folder`, which is to be the pack, in a process of its own.
+
+    What a killed one left is removed first, as `pack` asks for.
+    """
+    shutil.rmtree(Path(folder).with_name(".run.partial"), ignore_errors=True)
     aae_tf.data.pack(Path(folder).parent / "images", folder)
 
 
@@ -139,14 +143,15 @@ def killed(folder, chance, length):
 
 
 def killed_packing(folder, chance, length):
-    """SIGKILL at a random moment of packing; `load` takes nothing for a pack that is not one."""
-    fault = struck(begin_packing(folder), chance, length, signal.SIGKILL)
-    if not (folder / "pack.json").exists():
-        try:
-            raise AssertionError(f"half a pack is taken for {aae_tf.data.load(folder).source}")
-        except aae_tf.InputError:
-            pass
-    return fault
+    """SIGKILL at a random moment of packing, in which some of it is written; `load` takes no half for a pack."""
+    half = folder.with_name(".run.partial")
+    shutil.rmtree(half, ignore_errors=True)
+    struck(begin_packing(folder), chance, length, signal.SIGKILL)
+    for path in (folder, half):
+        with contextlib.suppress(aae_tf.InputError):
+            loaded = aae_tf.data.load(path)
+            assert path == folder and folder.exists(), f"half a pack is taken for {loaded.source}"
+    return half.exists()
 
 
 def ended(folder, chance, length):

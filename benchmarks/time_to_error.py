@@ -31,7 +31,7 @@ TASKS = {  # labels: what is counted, targets, recipes with the changes they are
     0: (
         "no labels, 16 clusters",
         (0.10,),
-        {"clustering": {"epochs": 50}, "clustering_views": {"starts": 1, "epochs": 12}},
+        {"clustering": {"epochs": 50}, "clustering_views": {}},
     ),
 }
 

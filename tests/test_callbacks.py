@@ -239,12 +239,3 @@ def test_other_rates_hold_from_the_very_step_that_a_run_goes_on_from(few, tmp_pa
     aae_tf.train("gaussian", few, callbacks=Watching(False), from_last_good=True, **lower)
     assert seen[:3] == pytest.approx([0.01] * 3) and seen[3:] == pytest.approx([0.001] * len(seen[3:]))
     assert len(seen) > 6
-
-
-@pytest.mark.parametrize(
-    ("given", "named"),
-    [({"keep": "best"}, "keep='best'"), ({"patience": 2}, "patience"), ({"warm_start": "x"}, "warm")],
-)
-def test_starts_go_on_by_their_losses_alone(few, given, named):
-    with pytest.raises(aae_tf.InputError, match=f"does not go together with {named}"):
-        aae_tf.train("gaussian", few, starts=2, **given, **FEW)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import QUICK, SMALL
+from conftest import QUICK, SMALL, model_of, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -56,10 +56,30 @@ def test_an_entry_that_no_image_has_does_not_keep_others_apart():
     assert [1, 2] in [sorted(set(group) - {0}) for group in merge_entries(y, 3)]
 
 
+@pytest.mark.parametrize(("used", "clusters"), [([0, 1, 2, 3], 2), ([0, 1, 2, 3, 4], 3), ([0, 0, 5, 2], 2)])
+def test_where_no_image_is_in_two_entries_the_least_used_are_merged(used, clusters):
+    groups = merge_entries(np.eye(6)[[*used, *used[:1]]], clusters)
+    assert len(groups) == clusters and sorted(entry for group in groups for entry in group) == [*range(6)]
+    assert used[0] in [group[0] for group in groups]
+
+
+class Asking(keras.callbacks.Callback):
+    """Decodes every cluster after each epoch, and keeps what it saw."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        model = self.model
+        self.seen = model.decode(np.zeros((4, model.prior.dim)), np.arange(4)), [[*group] for group in model.groups]
+
+
 @pytest.fixture(scope="module")
-def run(few, tmp_path_factory):
+def asking():
+    return Asking()
+
+
+@pytest.fixture(scope="module")
+def run(few, asking, tmp_path_factory):
     folder = tmp_path_factory.mktemp("merging") / "run"
-    return aae_tf.train("clustering_views", few, out_dir=folder, **OPTIONS)
+    return aae_tf.train("clustering_views", few, out_dir=folder, callbacks=asking, **OPTIONS)
 
 
 def test_all_that_is_seen_of_a_model_with_more_entries_are_its_clusters(run, few):
@@ -75,6 +95,32 @@ def test_all_that_is_seen_of_a_model_with_more_entries_are_its_clusters(run, few
     with pytest.raises(aae_tf.InputError, match="of 0 to 3"):
         model.decode(np.zeros((1, model.prior.dim)), [4])
     assert run.evaluate()["measures"]["clusters_used"]["unit"] == "clusters of 4 with images"
+
+
+def test_a_model_in_training_has_the_clusters_of_validation_images(run, asking):
+    validation = run.data.validation.images  # the averaged weights of the last epoch are the run's
+    assert asking.seen[1] == merge_entries(run.model.encode(validation, code="y"), 4)
+    assert asking.seen[1] != [[0, 4, 8], [1, 5], [2, 6], [3, 7]]
+
+
+def test_groups_that_are_no_clusters_are_refused(run):
+    config = run.model.get_config()
+    for groups in ([[0, 1], [2, 3]], [[*range(8)], [8], [1], [2]], [[*range(6)], [6], [7], [55]]):
+        with pytest.raises(aae_tf.InputError, match="do not put each of 9 entries into one of 4 clusters"):
+            aae_tf.models.ClusteringAAE.from_config({**config, "groups": groups})
+
+
+def test_a_class_that_is_not_there_is_none_in_the_graph(run):
+    """A server that puts several requests into one batch must not let one of them spoil the others."""
+    y = run.model.y_of(tf.constant([0, 7, -1])).numpy()
+    assert y[0].sum() == 1 and not y[1:].any()
+
+
+def test_training_a_model_of_ones_own_again_into_its_directory_is_the_same_run(few, tmp_path):
+    recipe = aae_tf.recipes()["clustering_views"].with_options(**small("clustering_views", clusters=4, entries=9))
+    model = model_of(recipe)
+    for _ in range(2):  # the groups that it has now are others than it began with
+        aae_tf.train(recipe, few, model=model, out_dir=tmp_path / "run", report=False, **QUICK)
 
 
 def test_the_clusters_are_kept_and_served(run, few):
@@ -103,7 +149,8 @@ def test_a_map_has_the_heads_of_all_entries(few, tmp_path):
     assert "9 heads" in axes.get_title()
 
 
-def test_fewer_entries_than_clusters_are_as_many(few):
-    recipe = aae_tf.recipes()["clustering_views"].with_options(clusters=12, entries=5)
-    model = aae_tf.models.ClusteringAAE
-    assert model.from_data(recipe, 0, None, **{"clusters": 12, "entries": 5}) == {"classes": 12, "clusters": 12}
+def test_fewer_entries_than_clusters_are_as_many():
+    recipe = aae_tf.recipes()["clustering_views"].with_options(**small("clustering_views", clusters=12, entries=5))
+    model = model_of(recipe)
+    assert model.entries == model.classes == 12 and not model.settles
+    assert not {"clusters", "groups"} & set(model.get_config())  # so that it is the model that it was

@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SMALL, model_of, small
-from hypothesis import given
-from hypothesis import strategies as st
 
 import aae_tf
 from aae_tf import data, priors, runs
@@ -20,7 +18,6 @@ from aae_tf.models import ORDERS
 from aae_tf.models.phases import arranged
 from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, loop, make_optimizer
 from aae_tf.training.sources import Indexed, InMemory, Streamed
-from aae_tf.training.starts import Starts
 
 
 def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):
@@ -88,108 +85,6 @@ def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, r
         trainer.fit(3)
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(expected, found)
-
-
-def with_starts(few, folder=None, epochs=9, **options):
-    def redraw(number):
-        drawn = np.random.default_rng(number)
-        like = make_trainer(few).model.trainable_weights
-        return [drawn.normal(0, 0.02 * number, weight.shape).astype("float32") for weight in like]
-
-    rates = {"rates": lambda epoch: {"reconstruction": 0.01 / (1 + epoch)}, "weight_average": 0.9}
-    return make_trainer(few, folder, starts=Starts(4, epochs, redraw), **rates), redraw, rates
-
-
-@pytest.mark.parametrize(("asked", "epochs", "planned"), [(4, 21, (4, 3, 12)), (1, 7, (1, 7, 7)), (4, 3, (3, 1, 1))])
-def test_starts_fit_into_the_epochs(asked, epochs, planned):
-    starts = Starts(asked, epochs)
-    assert (starts.count, starts.length if asked > 1 else epochs, starts.life) == planned
-
-
-@given(st.integers(1, 60), st.integers(1, 200))
-def test_each_start_begins_at_age_0_and_the_chosen_one_goes_on(asked, epochs):
-    starts = Starts(asked, epochs)
-    ages = [starts.age(epoch) for epoch in range(epochs)]
-    begun = starts.count * starts.length
-    assert begun <= epochs and starts.life == epochs - begun + starts.length
-    assert ages[:begun] == [*range(starts.length)] * starts.count
-    assert ages[begun:] == [*range(starts.length, starts.life)]
-
-
-def test_the_best_of_several_starts_goes_on_as_if_it_had_been_the_only_one(few):
-    trainer, redraw, options = with_starts(few)
-    history = trainer.fit(9)
-    assert [row["start"] for row in history[:4]] == [1, 2, 3, 4]
-    judged = [row["reconstruction"] for row in history[:4]]
-    assert trainer.starts.losses == pytest.approx(judged) and len(set(judged)) == 4
-    chosen = int(np.argmin(judged))
-    assert [row["start"] for row in history[4:]] == [chosen + 1] * 5
-    alone = make_trainer(few, **options)
-    if chosen:
-        for weight, value in zip(alone.model.trainable_weights, redraw(chosen), strict=True):
-            weight.assign(value)
-        alone.average.restart()
-    rows = alone.fit(6)
-    assert [row["reconstruction"] for row in rows[1:]] == [row["reconstruction"] for row in history[4:]]
-    for expected, found in zip(weights(alone), weights(trainer), strict=True):
-        np.testing.assert_array_equal(expected, found)
-
-
-@pytest.mark.parametrize("epochs", [2, 4])
-def test_several_starts_stopped_and_resumed_are_bit_for_bit_never_stopped(few, epochs, tmp_path):
-    whole, *_ = with_starts(few)
-    whole.fit(9)
-    with_starts(few, tmp_path)[0].fit(epochs)
-    resumed, *_ = with_starts(few, tmp_path)
-    assert resumed.restore() == epochs
-    resumed.fit(9)
-    assert resumed.starts.losses == whole.starts.losses
-    for expected, found in zip(weights(whole), weights(resumed), strict=True):
-        np.testing.assert_array_equal(expected, found)
-
-
-def test_starts_keep_their_number_and_length_where_training_is_made_longer(few, tmp_path):
-    with_starts(few, tmp_path, epochs=3)[0].fit(3)
-    longer, *_ = with_starts(few, tmp_path, epochs=9)
-    longer.restore()
-    history = longer.fit(9)
-    assert (longer.starts.count, longer.starts.length, longer.starts.life) == (3, 1, 7)
-    assert [row["start"] for row in history] == [1, 2, 3] + [longer.starts.chosen + 1] * 6
-    with_starts(few, tmp_path / "begun", epochs=21)[0].fit(2)
-    with pytest.raises(aae_tf.InputError, match="ends before the 4 starts of 3 epochs"):
-        with_starts(few, tmp_path / "begun", epochs=5)[0].restore()
-    make_trainer(few, tmp_path / "one", starts=Starts(1, 80)).fit(1)
-    assert make_trainer(few, tmp_path / "one", starts=Starts(1, 2)).restore() == 1  # nothing is begun again
-
-
-def test_what_callbacks_do_to_a_rate_is_a_starts_own_and_a_stop_leaves_the_weights_it_saw(few):
-    trainer, *_ = with_starts(few)
-    seen = []
-
-    class Lowering(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            seen.append(trainer.model.optimizer.optimizers[0].learning_rate.numpy())
-
-        def on_epoch_end(self, epoch, logs=None):
-            if epoch in (0, 1):
-                rate = trainer.model.optimizer.optimizers[0]
-                rate.learning_rate = rate.learning_rate.numpy() * (0.5 if epoch == 0 else 0.25)
-
-    trainer.fit(9, callbacks=[Lowering()])
-    np.testing.assert_allclose(seen[:4], 0.01, rtol=1e-6)
-    factor = {0: 0.5, 1: 0.25}.get(trainer.starts.chosen, 1.0)
-    np.testing.assert_allclose(seen[4:], [factor * 0.01 / (1 + age) for age in range(1, 6)], rtol=1e-6)
-    stopped, *_ = with_starts(few)
-    seen_weights = []
-
-    def second_stops(epoch, logs):
-        seen_weights.append(stopped.model.get_weights())
-        stopped.model.stop_training = epoch == 1
-
-    stopping = keras.callbacks.LambdaCallback(on_epoch_end=second_stops)
-    assert len(stopped.fit(9, callbacks=[stopping])) == 2
-    for found, expected in zip(stopped.model.get_weights(), seen_weights[1], strict=True):
-        np.testing.assert_array_equal(found, expected)
 
 
 class Asking(keras.callbacks.Callback):

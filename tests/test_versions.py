@@ -63,3 +63,8 @@ def test_a_run_of_0_1_0_is_not_resumed_by_another_recipe(kept, tmp_path):
     shutil.copytree(RUNS / "semi_supervised", tmp_path / "run")
     with pytest.raises(aae_tf.InputError, match="widths"):
         aae_tf.train("semi_supervised", kept, labels=20, batch_size=20, out_dir=tmp_path / "run", **QUICK)
+
+
+def test_a_recipe_that_says_it_starts_once_is_read():
+    recipe = aae_tf.recipes()["gaussian"]
+    assert aae_tf.Recipe.from_dict({**recipe.to_dict(), "starts": 1}) == recipe

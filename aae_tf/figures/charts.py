@@ -73,17 +73,14 @@ def losses(history, title="losses", undecided=None):
     """Losses and validation errors over epochs: the adversarial losses in one panel, every other in its own.
 
     Args:
-        history: list of dicts, one an epoch: 'epoch', 'start' where training began several times, and losses by name;
-            names of validation begin with 'val_'.
+        history: list of dicts, one an epoch: 'epoch' and losses by name; names of validation begin with 'val_'.
         title: title of the figure.
         undecided: loss of a discriminator that cannot tell codes from prior samples, drawn as a line; None for none.
 
     Returns:
         `matplotlib.figure.Figure`.
     """
-    names = [name for name in dict.fromkeys(itertools.chain(*history)) if name not in ("epoch", "start", "seconds")]
-    begun = [at for at, row in enumerate(history) if at and row.get("start") != history[at - 1].get("start")]
-    parts = [list(history[start:end]) for start, end in itertools.pairwise([0, *begun, len(history)])]
+    names = [name for name in dict.fromkeys(itertools.chain(*history)) if name not in ("epoch", "seconds")]
     games = [name for name in names if name.startswith(("discriminator", "generator"))]
     panels = [[name] for name in names if name not in games]
     panels[1:1] = [games] if games else []
@@ -93,11 +90,9 @@ def losses(history, title="losses", undecided=None):
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, panels, strict=False):
         for number, name in enumerate(panel):
-            for part in parts:  # of several starts, each its own line
-                points = [(row["epoch"], row[name]) for row in part if name in row]
-                label = name.replace("_", " ") if part is parts[0] else None
-                marker = "." if len(points) == 1 else None
-                axes.plot(*np.reshape(points, (-1, 2)).T, marker=marker, color=colour(number), label=label)
+            points = [(row["epoch"], row[name]) for row in history if name in row]
+            marker = "." if len(points) == 1 else None
+            axes.plot(*np.reshape(points, (-1, 2)).T, marker=marker, color=colour(number), label=name.replace("_", " "))
         if panel is games and undecided is not None:
             label = f"{undecided:.3f}: discriminator undecided"
             axes.axhline(undecided, color="#888888", linewidth=0.8, linestyle="--", label=label)

@@ -48,8 +48,6 @@ class LatentModel(Inference, keras.Model):
         figures: names in `aae_tf.reporting.FIGURES`, or functions (model, held_out).
         absent: names of phases that its options leave out, for recipes that weigh or join them.
         watched: the number of `validate` that `keep` and `patience` watch.
-        judged: names of phases whose weighted losses tell the better of several starts (a recipe's `starts`), least is
-            best; without labels but those that training reads.
         undecided: loss of a discriminator that cannot tell, None without a game.
 
     Call arguments:
@@ -70,7 +68,6 @@ class LatentModel(Inference, keras.Model):
     measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality")
     figures = ("samples", "latent_plane", "reconstructions", "manifold", "losses", "views")
     watched = "val_reconstruction_error"
-    judged = ("reconstruction",)
     undecided = None
 
     def __init__(

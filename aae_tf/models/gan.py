@@ -58,7 +58,6 @@ class GAN(AdversarialModel):
     measures = ("log_likelihood", "sample_quality")
     figures = ("samples", "manifold", "losses", "views")
     watched = ""
-    judged = ()
     default_signature = "sample"
 
     def __init__(self, decoder, discriminator, prior, **kwargs):

@@ -96,14 +96,15 @@ class Inference(Signatures):
             wanted = "decodes with labels; give one for each row" if self.classes else "decodes codes alone, no labels"
             raise InputError(f"{type(self).__name__} {wanted}")
         if labels is not None:
-            labels = self._known(labels, len(next(iter(codes.values()))))
-        rows = np.concatenate([np.asarray(codes[name], "float32") for name in self.drawn], -1)
-        sizes = [self.priors[name].dim for name in self.drawn]
+            codes = {**codes, "y": self.y_of(self._known(labels, len(next(iter(codes.values())))))}
+        names = sorted(codes)
+        rows = np.concatenate([np.asarray(codes[name], "float32") for name in names], -1)
+        sizes = [self.priors[name].dim for name in names]
 
-        def run(rows, labels=None):
-            return self.decode_graph(dict(zip(self.drawn, tf.split(rows, sizes, -1), strict=True)), labels)
+        def run(rows):
+            return self.to_images(dict(zip(names, tf.split(rows, sizes, -1), strict=True)))
 
-        return self._over_codes("decode", run, batch_size, rows, labels, sum(sizes))
+        return self._over_codes("decode", run, batch_size, rows, sum(sizes))
 
     def _known(self, labels, count):
         labels = np.asarray(labels)
@@ -263,7 +264,7 @@ class Inference(Signatures):
         images = self.image_scale.read(images)
         return self._batches(name, run, self._element_shape, batch_size, images, labels, seed)
 
-    def _over_codes(self, name, run, batch_size, codes, labels=None, size=None):
+    def _over_codes(self, name, run, batch_size, codes, size=None):
         """Return `run` of codes, float [N, size], batch by batch; see `Batches`."""
         codes = np.asarray(codes, "float32")
-        return self._batches(name, run, (size or self.prior.dim,), batch_size, codes, labels)
+        return self._batches(name, run, (size or self.prior.dim,), batch_size, codes)

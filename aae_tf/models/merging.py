@@ -13,7 +13,7 @@ def merge_entries(y, clusters):
 
     Again and again the two groups are merged that an image is in both of more often than any others, in proportion to
     what chance would have: sum_n p_i(x_n) p_j(x_n) / (sum_n p_i(x_n) · sum_n p_j(x_n)). An entry that no image has goes
-    with any other.
+    with any other; where no image is in two groups, the two that are least used are merged.
 
     Args:
         y: float [N, K], q(y|x) of images, rows that sum to 1.
@@ -24,8 +24,10 @@ def merge_entries(y, clusters):
     groups, shared, sizes = [[entry] for entry in range(y.shape[1])], y.T @ y, use
     while len(groups) > clusters:
         chance = np.outer(sizes, sizes)
-        lift = np.triu(np.divide(shared, chance, out=np.full_like(shared, np.inf), where=chance > 0), 1)
-        first, second = np.unravel_index(lift.argmax(), lift.shape)
+        lift = np.divide(shared, chance, out=np.full_like(shared, np.inf), where=chance > 0)
+        pairs = np.column_stack(np.triu_indices(len(groups), 1))
+        rows, columns = pairs.T
+        first, second = pairs[np.lexsort((-sizes[rows] - sizes[columns], lift[rows, columns]))[-1]]
         groups[first] += groups.pop(second)
         for axis in (0, 1):
             shared = _joined(shared, first, second, axis)

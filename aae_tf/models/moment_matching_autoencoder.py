@@ -24,8 +24,6 @@ class MomentMatchingAutoencoder(LatentModel):
         **kwargs: as for `LatentModel`.
     """
 
-    judged = ("reconstruction", "mmd")
-
     def __init__(self, *args, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.penalty_weight = penalty_weight

@@ -4,7 +4,10 @@ Two games make q(y) a uniform categorical distribution and q(z) a Gaussian; the 
 three phases: reconstruction, regularization (both games), and classification on a few labelled images of its own.
 """
 
+import itertools
 from typing import Annotated
+
+import numpy as np
 
 from aae_tf import evaluation
 from aae_tf.backend import keras, tf
@@ -29,8 +32,10 @@ class CategoricalAAE(AdversarialAutoencoder):
             `prior` of z, as for `AdversarialAutoencoder`.
         discriminator_y: Keras model from y [N, K] to one logit a row.
         classes: K, the entries of y.
-        clusters: how many of these the entries are merged into, once trained (`aae_tf.models.merging`); 0: each is one.
-        groups: the entries of each cluster, a list of lists of ints, the most used one first; as `settle` sets it.
+        clusters: how many the entries are merged into (`aae_tf.models.merging`); 0: each is one. A cluster is decoded,
+            and sampled, by its most used entry.
+        groups: the entries of each cluster, a list of lists of ints, the most used one first; set anew by validation
+            images after each epoch, and in the end by training images (`settle`).
         consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
         perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
             'perturbation'), in pixels of [0, 1]; 0 for none.
@@ -42,10 +47,14 @@ class CategoricalAAE(AdversarialAutoencoder):
 
     Call arguments:
         inputs: images, float [N, H, W, C] in [0, 1] or uint8. Returns reconstructions, float32 [N, H, W, C].
+
+    Raises:
+        InputError: groups that do not put each entry into one cluster.
     """
 
     parts = (*AdversarialAutoencoder.parts, "discriminator_y")
     given = ("clusters", "groups")
+    found = ("groups",)  # arguments that training sets
     makers = {
         **AdversarialAutoencoder.makers,
         "encoder": encoder_maker(labels=True),
@@ -68,7 +77,11 @@ class CategoricalAAE(AdversarialAutoencoder):
     ):
         super().__init__(*args, **kwargs)
         self.discriminator_y, self.entries, self.clusters = discriminator_y, classes, clusters or classes
-        self.groups = groups or [list(range(first, classes, self.clusters)) for first in range(self.clusters)]
+        self.groups = groups or [[*range(first, classes, self.clusters)] for first in range(self.clusters)]
+        if len(self.groups) != self.clusters or sorted(itertools.chain(*self.groups)) != [*range(classes)]:
+            raise InputError(
+                f"groups={groups} do not put each of {classes} entries into one of {self.clusters} clusters"
+            )
         self.consistency, self.perturbation, self.information = consistency, perturbation, information
         self.information_spread = information_spread
 
@@ -97,12 +110,14 @@ class CategoricalAAE(AdversarialAutoencoder):
 
     def y_of(self, labels):
         """Return the code y of classes or clusters: of several entries the most used one's, float32 tensor [N, K]."""
-        return tf.one_hot(tf.gather([group[0] for group in self.groups], labels), self.entries)
+        heads = np.eye(self.entries, dtype="float32")[[group[0] for group in self.groups]]
+        return tf.one_hot(labels, self.clusters) @ heads
 
     def get_config(self):
         """Return the arguments that make this model again."""
-        groups = [list(group) for group in self.groups] if self.clusters < self.entries else None
-        return {**super().get_config(), "classes": self.entries, "groups": groups}
+        config = {**super().get_config(), "classes": self.entries, "groups": [[*group] for group in self.groups]}
+        merged = self.clusters < self.entries
+        return config if merged else {name: config[name] for name in config if name not in ("clusters", "groups")}
 
     @property
     def brings(self):
@@ -113,11 +128,6 @@ class CategoricalAAE(AdversarialAutoencoder):
     def absent(self):
         """The phases of consistency that are not asked for."""
         return [name for name in CONSISTENCY if not getattr(self, name)]
-
-    @property
-    def judged(self):
-        """The phases of consistency that are asked for: they tell whether clusters are classes, without a label."""
-        return tuple(name for name in CONSISTENCY if getattr(self, name)) or super().judged
 
     def updates(self):
         """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""
@@ -183,19 +193,21 @@ class CategoricalAAE(AdversarialAutoencoder):
     def cluster_error(self, split, y):
         """Return 'val_clustering_error' of a `Split`'s labelled images; {} with fewer than two.
 
+        Entries of y that are to be merged are so from now on as all of these images tell.
+
         Clusters are named on every other image (by the paper's rule, see `evaluation.label_clusters`), and the error
         is of the rest.
 
         Args:
             split: an `aae_tf.data.Split`.
-            y: q(y|x) of its images, float [N, K]; entries that will be merged are, as these tell.
+            y: q(y|x) of its images, float [N, K].
         """
+        if self.clusters < self.entries:
+            self.groups = merge_entries(y, self.clusters)
         known = labelled_rows(split.labels)
         if len(known) < 2:
             return {}
-        if self.clusters < self.entries:
-            y = y @ merging_matrix(merge_entries(y, self.clusters))
-        found, labels = y[known], split.labels[known]
+        found, labels = self.merged(y[known]), split.labels[known]
         names = evaluation.label_clusters(found[::2], labels[::2])
         error = evaluation.clustering_error(found[1::2].argmax(-1), labels[1::2], names)
         return {"val_clustering_error": error}

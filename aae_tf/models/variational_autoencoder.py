@@ -34,8 +34,6 @@ class VariationalAutoencoder(LatentModel):
         InputError: another posterior, or a prior without density.
     """
 
-    judged = ("reconstruction", "kl")
-
     def __init__(self, *args, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.penalty_weight = penalty_weight

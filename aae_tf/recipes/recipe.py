@@ -75,9 +75,7 @@ class Recipe(_Checked):
         image_size: side to which images are cropped and resized; 0 keeps them.
         columns: how a table is read, the arguments of `aae_tf.data.table_options.TableOptions`; empty for images, and
             for tables of which nothing has to be said.
-        epochs: passes over the training images, those of all starts among them.
-        starts: how many times training begins, each from other weights; the start whose losses are least (those that
-            the model names as `judged`) goes on, after a quarter of the epochs that it gets in all.
+        epochs: passes over the training images.
         batch_size: images per update.
         seed: seed of everything random.
         latent_dim: dimension of the code z.
@@ -110,7 +108,6 @@ class Recipe(_Checked):
     dataset: str = "mnist_5k"
     image_size: Annotated[int, Range(0)] = 0
     epochs: Annotated[int, Range(1)] = 60
-    starts: Annotated[int, Range(1, 1000)] = 1
     batch_size: Annotated[int, Range(1)] = 100
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     latent_dim: Annotated[int, Range(1)] = 2
@@ -223,6 +220,8 @@ class Recipe(_Checked):
             from aae_tf.recipes.legacy import upgraded
 
             return upgraded(values)
+        if values.get("starts") == 1:  # a field for some days before 0.2.0
+            values = {name: value for name, value in values.items() if name != "starts"}
         optimizers = {kind: OptimizerSettings(**with_tuples(each)) for kind, each in values["optimizers"].items()}
         parts = {name: with_tuples(values.get(name, {})) for name in ("options", "prior", "columns")}
         return cls(**{**with_tuples(values), **parts, "optimizers": optimizers})

@@ -28,11 +28,6 @@ class WeightAverage:
         for average, weight in zip(self.averages, self.weights, strict=True):
             average.assign_add(tf.cast(rate, average.dtype) * (weight - average))
 
-    def restart(self):
-        """Begin again from the weights as they are."""
-        for average, weight in zip(self.averages, self.weights, strict=True):
-            average.assign(weight)
-
     def apply(self):
         """Write the averages into the model; `undo` gives it its own weights again."""
         self._own = [weight.numpy() for weight in self.weights]

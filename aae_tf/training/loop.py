@@ -22,7 +22,6 @@ from aae_tf.training.averaging import WeightAverage
 from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.interruption import interruptible
 from aae_tf.training.sources import source_of
-from aae_tf.training.starts import Starts
 from aae_tf.training.workers import is_chief, losing_none, read_by_chief, share_of, told
 
 STRETCH_SECONDS = 1.0
@@ -58,9 +57,8 @@ class Trainer:
         views: function (images float32 [N, H, W, C] in [0, 1], seed int32 [2]) to random views of them; None for none.
             With views a batch has 'views', and its labelled images are seen through them.
         weight_average: decay of the moving average of the weights, 0 for none.
-        rates: function from the epochs that the weights have seen to a dict of an update's `state` to learning rate;
-            those it leaves out keep theirs. None: no schedules.
-        starts: `Starts`, where training begins several times.
+        rates: function from an epoch (from 0) to a dict of an update's `state` to learning rate; those it leaves out
+            keep theirs. None: no schedules.
         jit_compile: whether XLA compiles the steps.
         strategy: a `tf.distribute.Strategy` within whose scope the model was made; None for one device.
         checkpoint_folder: where to keep checkpoints; None for none.
@@ -85,7 +83,6 @@ class Trainer:
         views=None,
         weight_average=0.0,
         rates=None,
-        starts=None,
         jit_compile=True,
         strategy=None,
         checkpoint_folder=None,
@@ -114,15 +111,11 @@ class Trainer:
         self._under_way, self._to_stop = None, False  # what is done of an epoch, and whether a callback ends it there
         self._saved, self._writer, self._writing = time.monotonic(), ThreadPoolExecutor(1), None
         self.stopped = False  # by a callback, before the last epoch
-        self._rates = Rates(optimizers, lambda name: (rates(self.age) if rates else {}).get(name))
+        self._rates = Rates(optimizers, lambda name: (rates(self.epoch) if rates else {}).get(name))
         self._callback_states, self.other_rates = [], False  # whether rates are others than those of the checkpoint
         with self.strategy.scope():
             self._build_optimizers()
             self.average = WeightAverage(model, weight_average) if weight_average else None
-        self.starts = starts or Starts()
-        if self.starts.count > 1 and not set(model.judged) & set(self.names):
-            raise InputError(f"several starts were asked for, and no loss of {type(model).__name__} tells the best one")
-        self.starts.begin(self.variables)
         self.jit_compile = jit_compile
         # No Python here branches on tensors, so AutoGraph has nothing to convert, and converting takes seconds.
         compiled = jit_compile and self.replicas == 1
@@ -137,11 +130,6 @@ class Trainer:
         found += [variable.value for optimizer in self.optimizers.values() for variable in optimizer.variables]
         return found + (self.average.averages if self.average else [])
 
-    @property
-    def age(self):
-        """Epochs that the weights have seen, of which rates, ramps, shuffles and draws are functions."""
-        return self.starts.age(self.epoch)
-
     def save(self, callbacks=()):
         """Write a checkpoint of what is done, in a thread of its own; only the chief of several workers writes.
 
@@ -153,7 +141,7 @@ class Trainer:
             return
         state = {"stopped": self.stopped, "scales": self._rates.scales, "callbacks": states_of(callbacks)}
         state["under_way"] = self._under_way and self._under_way._asdict()
-        state["stop_training"], state["starts"] = bool(self.model.stop_training), self.starts.state()
+        state["stop_training"] = bool(self.model.stop_training)
         step = self._under_way.steps if self._under_way else 0
         self._written()
         held = checkpoints.taken(self.variables, self.history, state)
@@ -175,7 +163,6 @@ class Trainer:
             self._rates.scales |= {} if self.other_rates else state.get("scales", {})
             self._callback_states = state.get("callbacks", [])
             self._to_stop = bool(state.get("stop_training", False))
-            self.starts.restore(state.get("starts", self.starts.state()))
             under_way = state.get("under_way")
             self._under_way = UnderWay(**under_way) if under_way else None
         return self.epoch
@@ -263,8 +250,7 @@ class Trainer:
                 listeners.on_epoch_begin(self.epoch)
             resumed = False
             started = time.monotonic()
-            start = {"start": self.starts.now + 1} if self.starts.count > 1 else {}
-            row = {"epoch": self.epoch + 1, **start, **self._run_epoch(listeners, between, callbacks)}
+            row = {"epoch": self.epoch + 1, **self._run_epoch(listeners, between, callbacks)}
             with self.averaged():
                 validated = validate or dict
                 row.update(told(self.strategy, validated))  # by one processor's rounding on every worker
@@ -274,9 +260,6 @@ class Trainer:
                 self.epoch += 1
                 listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
             self.stopped = told(self.strategy, lambda: bool(self.model.stop_training))
-            if self.starts.count > 1 and not self.stopped:
-                changed = (self.variables, self.model, self.average, self._rates.scales)
-                self.starts.after(self.epoch, self._judged(row), *changed)
             late = time.monotonic() - self._saved > min(CHECKPOINT_SECONDS, 60 * self.checkpoint_minutes)
             if late or interruption or self.epoch >= epochs or self.stopped:
                 self.save(callbacks)
@@ -290,7 +273,7 @@ class Trainer:
     def _stretches(self, done, callbacks):
         """Yield the stretches of what is left of an epoch; where one cannot be read, what is done is kept first."""
         try:
-            yield from self.source.stretches(self.age, lambda: self.length, done)
+            yield from self.source.stretches(self.epoch, lambda: self.length, done)
         except InputError:
             self._check_sane({})
             self.save(callbacks)
@@ -315,11 +298,6 @@ class Trainer:
         self._under_way = None
         return {name: float(total / done) for name, total in zip(self.names, totals, strict=True)}
 
-    def _judged(self, row):
-        """Return the loss by which starts are compared, of an epoch's row."""
-        phases = [phase for update in self.updates for phase in update.phases if phase.name in self.model.judged]
-        return sum(phase.weight * row[phase.name] for phase in phases)
-
     def run_stretch(self, stretch, totals):
         """Run the steps of a `Stretch` in one compiled call.
 
@@ -331,7 +309,7 @@ class Trainer:
             (float32 array [P], int32 array [P]): the sums with these steps', and each phase's first step whose loss is
             not finite (-1: none).
         """
-        scalars = (stretch.offset, stretch.first, stretch.count, self.age)
+        scalars = (stretch.offset, stretch.first, stretch.count, self.epoch)
         arrays = (stretch.images, stretch.labels, stretch.pool, stretch.rows)
         totals, bad = self._stretch(*arrays, *(tf.constant(value, tf.int32) for value in scalars), tf.constant(totals))
         return totals.numpy(), bad.numpy()
