@@ -63,17 +63,22 @@ def pick(bodies, expected, number):
 async def soak(client, url, bodies, expected, rate, minutes, folder, pid):
     """Return the answers, and the server's states as rows (seconds, MiB, most MiB, files, threads)."""
     start, answers, states, under_way = time.perf_counter(), [], [], set()
-    end = start + 60 * minutes
+    end, room = start + 60 * minutes, asyncio.Semaphore(4 * CONNECTIONS)  # beyond that the clock waits
+
+    def answered(task):
+        under_way.discard(task)
+        answers.append(task.result())
+        room.release()
 
     async def by_the_clock():
         for number in itertools.count():
-            due = start + number / rate
-            if due > end:
+            await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
+            await room.acquire()
+            if time.perf_counter() > end:
                 return
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
             task = asyncio.create_task(ask(client, url, *pick(bodies, expected, number)))
             under_way.add(task)
-            task.add_done_callback(lambda task: (under_way.discard(task), answers.append(task.result())))
+            task.add_done_callback(answered)
 
     async def watched():
         while time.perf_counter() < end:
@@ -119,7 +124,8 @@ def main(dest: Path, minutes: float = 30.0, share: float = 0.8, port: int = 8598
     finally:
         shutil.rmtree(folder.parent)
     print(
-        f"{len(answers):,} requests in {minutes:g} minutes, {share:.0%} of {most:.0f} a second; by weights "
+        f"{len(answers):,} requests in {minutes:g} minutes, {len(answers) / (60 * minutes) / most:.0%} of the {most:.0f} a "
+        "second that it can; by weights "
         f"{dict(Counter(which for _, which in answers))}"
     )
     report("all", [seconds for seconds, _ in answers])
