@@ -125,7 +125,8 @@ def main(dest: Path, minutes: float = 30.0, share: float = 0.8, port: int = 8598
         shutil.rmtree(folder.parent)
     reached = len(answers) / (60 * minutes * most)
     print(
-        f"{len(answers):,} requests in {minutes:g} minutes, {reached:.0%} of the {most:.0f} a second that it can; by weights "
+        f"{len(answers):,} requests in {minutes:g} minutes, {reached:.0%} of the {most:.0f} a second that it can; "
+        "by weights "
         f"{dict(Counter(which for _, which in answers))}"
     )
     report("all", [seconds for seconds, _ in answers])
