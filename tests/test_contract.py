@@ -196,7 +196,7 @@ def test_one_step_lowers_each_phases_loss(name, order, batch):
     for update in arranged(model.updates()):
         for phase in update.phases:
             alone = [Update(dataclasses.replace(phase, weight=1.0))]
-            optimizers = optimizers_of(alone, lambda update: keras.optimizers.SGD(1e-3))
+            optimizers = optimizers_of(alone, lambda update: keras.optimizers.SGD(1e-4))  # adversaries turn
             with warnings.catch_warnings():
                 # Keras warns of a variable that the loss does not reach; of several phases one may leave some to others
                 warnings.simplefilter("ignore" if len(update.phases) > 1 else "error")
