@@ -38,8 +38,6 @@ def identity(recipe, model, dataset, policy, compiled, started_from=None):
     try:
         described = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
         keras.saving.deserialize_keras_object(described)
-        for name in getattr(model, "found", ()):  # of which training makes others
-            described["config"].pop(name, None)
     except InputError:
         raise
     except Exception as error:  # whatever a user's get_config or constructor raises
@@ -48,6 +46,8 @@ def identity(recipe, model, dataset, policy, compiled, started_from=None):
             f"the model or a part of it cannot be saved and loaded again ({why}); give it a get_config() of plain "
             "values, and register it: keras.saving.register_keras_serializable()"
         ) from None
+    for name in model.found:
+        described["config"].pop(name, None)
     return {
         "recipe": recipe.to_dict(),
         "data": dataset.fingerprint(),

@@ -71,25 +71,28 @@ def training(folder, largest, back):
 
 def begin(folder, largest=0, back=(0, 0)):
     """Start a training and return its process."""
-    process = PROCESSES.Process(target=training, args=(str(folder), largest, back))
+    return started(training, str(folder), largest, back)
+
+
+def started(work, *given):
+    """Return the process that a function was started in."""
+    process = PROCESSES.Process(target=work, args=given)
     process.start()
     return process
-
-
-def packing(folder):
-    """Pack the folder of images beside `folder`, which is to be the pack, in a process of its own.
-
-    What a killed one left is removed first, as `pack` asks for.
-    """
-    shutil.rmtree(Path(folder).with_name(".run.partial"), ignore_errors=True)
-    aae_tf.data.pack(Path(folder).parent / "images", folder)
 
 
 def begin_packing(folder):
-    """Start packing and return its process."""
-    process = PROCESSES.Process(target=packing, args=(str(folder),))
-    process.start()
-    return process
+    """Start packing the folder of images beside `folder`, which is to be the pack; return its process.
+
+    What a killed one left is removed first, as `pack` asks for.
+    """
+    shutil.rmtree(half_of(folder), ignore_errors=True)
+    return started(aae_tf.data.pack, folder.parent / "images", folder)
+
+
+def half_of(folder):
+    """Return where a pack is written before it is whole."""
+    return folder.with_name(f".{folder.name}.partial")
 
 
 def packed(folder):
@@ -144,13 +147,10 @@ def killed(folder, chance, length):
 
 def killed_packing(folder, chance, length):
     """SIGKILL at a random moment of packing, in which some of it is written; `load` takes no half for a pack."""
-    half = folder.with_name(".run.partial")
-    shutil.rmtree(half, ignore_errors=True)
     struck(begin_packing(folder), chance, length, signal.SIGKILL)
-    for path in (folder, half):
-        with contextlib.suppress(aae_tf.InputError):
-            loaded = aae_tf.data.load(path)
-            assert path == folder and folder.exists(), f"half a pack is taken for {loaded.source}"
+    half = half_of(folder)
+    with contextlib.suppress(aae_tf.InputError):
+        raise AssertionError(f"half a pack is taken for {aae_tf.data.load(half).source}")
     return half.exists()
 
 

@@ -119,8 +119,10 @@ def test_a_class_that_is_not_there_is_none_in_the_graph(run):
 def test_training_a_model_of_ones_own_again_into_its_directory_is_the_same_run(few, tmp_path):
     recipe = aae_tf.recipes()["clustering_views"].with_options(**small("clustering_views", clusters=4, entries=9))
     model = model_of(recipe)
-    for _ in range(2):  # the groups that it has now are others than it began with
-        aae_tf.train(recipe, few, model=model, out_dir=tmp_path / "run", report=False, **QUICK)
+    first, again = (  # the groups that it has then are others than it began with
+        aae_tf.train(recipe, few, model=model, out_dir=tmp_path / "run", report=False, **QUICK) for _ in range(2)
+    )
+    assert again.out_dir == first.out_dir and again.history == first.history
 
 
 def test_the_clusters_are_kept_and_served(run, few):

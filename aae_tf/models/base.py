@@ -62,6 +62,7 @@ class LatentModel(Inference, keras.Model):
     parts = ("encoder", "decoder", "prior", "image_scale")
     makers = {"encoder": encoder_maker(), "decoder": make_decoder}
     given = ()  # arguments with defaults that are no options of a recipe
+    found = ()  # arguments of which training makes others, so that they do not tell one model from another
     fits_prior = False  # whether the prior may be one that is fitted to the codes of the trained model
     brings = ()
     absent = ()
@@ -194,14 +195,13 @@ class LatentModel(Inference, keras.Model):
         return self.prior.fitted_after
 
     def settle(self, images, seed):
-        """Fit what follows from the trained weights: here the prior, where it is one that follows from the codes.
+        """Fit what follows from the trained weights, where something does: here the prior.
 
         Args:
             images: training images, uint8 or float [N, H, W(, C)].
             seed: int.
         """
-        if self.prior.fitted_after:
-            self.prior.fit(self.encode(images, seed=seed), seed)
+        self.prior.fit(self.encode(images, seed=seed), seed)
 
     def updates(self):
         """Return the step that trains this model (built before), a list of `Update`.

@@ -21,7 +21,7 @@ def merge_entries(y, clusters):
     """
     y = np.asarray(y, "float64")
     use = y.sum(0)
-    groups, shared, sizes = [[entry] for entry in range(y.shape[1])], y.T @ y, use
+    groups, shared, sizes = [[entry] for entry in range(y.shape[1])], y.T @ y, use.copy()
     while len(groups) > clusters:
         chance = np.outer(sizes, sizes)
         lift = np.divide(shared, chance, out=np.full_like(shared, np.inf), where=chance > 0)
@@ -29,17 +29,12 @@ def merge_entries(y, clusters):
         rows, columns = pairs.T
         first, second = pairs[np.lexsort((-sizes[rows] - sizes[columns], lift[rows, columns]))[-1]]
         groups[first] += groups.pop(second)
-        for axis in (0, 1):
-            shared = _joined(shared, first, second, axis)
-        sizes = _joined(sizes, first, second, 0)
+        shared[first] += shared[second]
+        shared[:, first] += shared[:, second]
+        sizes[first] += sizes[second]
+        left = np.delete(np.arange(len(sizes)), second)
+        shared, sizes = shared[np.ix_(left, left)], sizes[left]
     return [sorted(group, key=lambda entry: -use[entry]) for group in groups]
-
-
-def _joined(array, first, second, axis):
-    """Return an array with two of its rows, or columns, added up in the place of the first."""
-    array = np.moveaxis(array, axis, 0).copy()
-    array[first] += array[second]
-    return np.moveaxis(np.delete(array, second, 0), 0, axis)
 
 
 def merging_matrix(groups):

@@ -54,7 +54,7 @@ class CategoricalAAE(AdversarialAutoencoder):
 
     parts = (*AdversarialAutoencoder.parts, "discriminator_y")
     given = ("clusters", "groups")
-    found = ("groups",)  # arguments that training sets
+    found = ("groups",)
     makers = {
         **AdversarialAutoencoder.makers,
         "encoder": encoder_maker(labels=True),
@@ -92,12 +92,11 @@ class CategoricalAAE(AdversarialAutoencoder):
 
     @property
     def settles(self):
-        """Whether entries of y are merged, or something else is fitted once training has ended."""
-        return self.clusters < self.entries or super().settles
+        """Whether entries of y are merged; its prior is matched in training."""
+        return self.clusters < self.entries
 
     def settle(self, images, seed):
         """Merge the entries of y, as their probabilities of training images tell."""
-        super().settle(images, seed)
         self.groups = merge_entries(self.encode(images, code="y"), self.clusters)
 
     def merged(self, y):
@@ -106,7 +105,7 @@ class CategoricalAAE(AdversarialAutoencoder):
         Args:
             y: float32 tensor or array [N, K].
         """
-        return y if self.clusters == self.entries else y @ merging_matrix(self.groups)
+        return y @ merging_matrix(self.groups) if self.settles else y
 
     def y_of(self, labels):
         """Return the code y of classes or clusters: of several entries the most used one's, float32 tensor [N, K]."""
@@ -116,8 +115,7 @@ class CategoricalAAE(AdversarialAutoencoder):
     def get_config(self):
         """Return the arguments that make this model again."""
         config = {**super().get_config(), "classes": self.entries, "groups": [[*group] for group in self.groups]}
-        merged = self.clusters < self.entries
-        return config if merged else {name: config[name] for name in config if name not in ("clusters", "groups")}
+        return config if self.settles else {name: config[name] for name in config if name not in ("clusters", "groups")}
 
     @property
     def brings(self):
@@ -202,7 +200,7 @@ class CategoricalAAE(AdversarialAutoencoder):
             split: an `aae_tf.data.Split`.
             y: q(y|x) of its images, float [N, K].
         """
-        if self.clusters < self.entries:
+        if self.settles:
             self.groups = merge_entries(y, self.clusters)
         known = labelled_rows(split.labels)
         if len(known) < 2:

@@ -20,7 +20,7 @@ def example_inputs(specs, images, priors, count=2):
         "images": lambda: images[:count],
         "inputs": lambda: images[:count],
         "codes": lambda: priors["z"].sample(count, 0).numpy(),
-        "labels": lambda: np.arange(count, dtype=np.int32) % 2,
+        "labels": lambda: np.arange(count, dtype=np.int32) % priors["y"].dim,
         "inputs_to": lambda: images[:count][::-1],
         "images_to": lambda: images[:count][::-1],
         "labels_to": lambda: np.zeros(count, np.int32),
