@@ -82,12 +82,16 @@ def started(work, *given):
 
 
 def begin_packing(folder):
-    """Start packing the folder of images beside `folder`, which is to be the pack; return its process.
+    """Start packing the folder of images beside `folder`, which is to be the pack; return its process, now writing.
 
     What a killed one left is removed first, as `pack` asks for.
     """
-    shutil.rmtree(half_of(folder), ignore_errors=True)
-    return started(aae_tf.data.pack, folder.parent / "images", folder)
+    half = half_of(folder)
+    shutil.rmtree(half, ignore_errors=True)
+    process = started(aae_tf.data.pack, folder.parent / "images", folder)
+    while process.is_alive() and not half.exists() and not folder.exists():
+        time.sleep(0.001)
+    return process
 
 
 def half_of(folder):
@@ -146,12 +150,11 @@ def killed(folder, chance, length):
 
 
 def killed_packing(folder, chance, length):
-    """SIGKILL at a random moment of packing, in which some of it is written; `load` takes no half for a pack."""
-    struck(begin_packing(folder), chance, length, signal.SIGKILL)
-    half = half_of(folder)
+    """SIGKILL at a random moment of writing a pack; `load` takes no half for a pack."""
+    fault = struck(begin_packing(folder), chance, length, signal.SIGKILL)
     with contextlib.suppress(aae_tf.InputError):
-        raise AssertionError(f"half a pack is taken for {aae_tf.data.load(half).source}")
-    return half.exists()
+        raise AssertionError(f"half a pack is taken for {aae_tf.data.load(half_of(folder)).source}")
+    return fault
 
 
 def ended(folder, chance, length):
@@ -210,19 +213,15 @@ def filled(folder, chance, length):
     return process.exitcode != 0
 
 
-def remounted(folder, how):
-    """Mount the small disk anew; return whether that could be done: not while a file is open for writing."""
-    return subprocess.run(["mount", "-o", f"remount,{how}", folder.parent], capture_output=True).returncode == 0
-
-
 def read_only(folder, chance, length):
-    """The disk becomes read-only at a random moment."""
-    process = begin(folder)
+    """The disk becomes read-only at a random moment, for all but files that are open: it is mounted over itself."""
+    disk, process = folder.parent, begin(folder)
     process.join(chance.random() * length)
-    while process.is_alive() and not remounted(folder, "ro"):
-        time.sleep(0.001)
+    subprocess.run(["mount", "--bind", disk, disk], check=True)
+    while subprocess.run(["mount", "-o", "remount,bind,ro", disk], capture_output=True).returncode:
+        time.sleep(0.001)  # a file was opened for writing just now
     process.join()
-    remounted(folder, "rw")
+    subprocess.run(["umount", "-l", disk], check=True)
     return process.exitcode != 0
 
 
@@ -265,12 +264,13 @@ class Work(NamedTuple):
     outcome: Callable
 
     def undisturbed(self, folder):
-        """Return (what it ends as without a fault, seconds)."""
+        """Return (what it ends as without a fault, seconds from when it was begun)."""
         for _ in range(2):  # the first starts the server that the others come from
             shutil.rmtree(folder, ignore_errors=True)
-            started = time.monotonic()
-            self.begin(folder).join()
-        return self.outcome(folder), time.monotonic() - started
+            process, start = self.begin(folder), time.monotonic()
+            process.join()
+            seconds = time.monotonic() - start
+        return self.outcome(folder), seconds
 
 
 TRAINING = Work(begin, "evaluation.json", outcome)

@@ -26,9 +26,9 @@ from serving_load import report, served, state_of, write_versions
 CONNECTIONS = 16
 
 
-async def ask(client, url, body, expected):
-    """Return (seconds, which of the weights answered: 0 or 1, 'wrong' or 'lost') of one request."""
-    sent = time.perf_counter()
+async def ask(client, url, body, expected, due=None):
+    """Return (seconds from now, or from when it was due; which of the weights answered: 0 or 1, 'wrong' or 'lost')."""
+    since = due or time.perf_counter()
     try:
         answer = await client.post(url + ":predict", content=body)
         found = np.asarray(answer.json()["outputs"]["codes"])
@@ -37,7 +37,7 @@ async def ask(client, url, body, expected):
     except (httpx.HTTPError, KeyError, ValueError) as error:
         which = "lost"
         print(f"lost: {type(error).__name__}: {error}")
-    return time.perf_counter() - sent, which
+    return time.perf_counter() - since, which
 
 
 async def capacity(client, url, bodies, expected, seconds):
@@ -63,7 +63,7 @@ def pick(bodies, expected, number):
 async def soak(client, url, bodies, expected, rate, minutes, folder, pid):
     """Return the answers, and the server's states as rows (seconds, MiB, most MiB, files, threads)."""
     start, answers, states, under_way = time.perf_counter(), [], [], set()
-    end, room = start + 60 * minutes, asyncio.Semaphore(4 * CONNECTIONS)  # beyond that the clock waits
+    end, room = start + 60 * minutes, asyncio.Semaphore(CONNECTIONS)  # one late waits for another's answer
 
     def answered(task):
         under_way.discard(task)
@@ -72,11 +72,12 @@ async def soak(client, url, bodies, expected, rate, minutes, folder, pid):
 
     async def by_the_clock():
         for number in itertools.count():
-            await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
+            due = start + number / rate
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
             await room.acquire()
             if time.perf_counter() > end:
                 return
-            task = asyncio.create_task(ask(client, url, *pick(bodies, expected, number)))
+            task = asyncio.create_task(ask(client, url, *pick(bodies, expected, number), due))
             under_way.add(task)
             task.add_done_callback(answered)
 
@@ -113,7 +114,7 @@ def main(dest: Path, minutes: float = 30.0, share: float = 0.8, port: int = 8598
     bodies = [json.dumps({"signature_name": "encode", "inputs": batch.tolist()}).encode() for batch in images]
 
     async def run(url, pid):
-        limits = httpx.Limits(max_connections=4 * CONNECTIONS)
+        limits = httpx.Limits(max_connections=CONNECTIONS)  # httpx asks every idle one whether it is still open
         async with httpx.AsyncClient(timeout=60, limits=limits) as client:
             most = await capacity(client, url, bodies, expected, 20)
             return most, *await soak(client, url, bodies, expected, share * most, minutes, folder, pid)
