@@ -77,6 +77,10 @@ def test_confusion_matrix_states_the_error():
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_maps_show_heads_in_two_and_three_dimensions(dim):
-    figure = figures.map_with_heads(rng.normal(size=(90, dim)), np.arange(90) % 3, "abc", 4 * rng.normal(size=(3, dim)))
+    places, heads = rng.normal(size=(90, dim)), 4 * rng.normal(size=(3, dim))
+    figure = figures.map_with_heads(places, np.arange(90) % 3, "abc", heads, groups=[[2, 0], [1]])
     assert figure.axes[0].name == ("3d" if dim == 3 else "rectilinear")
+    joined, alone = figure.axes[0].lines
+    np.testing.assert_array_equal(np.transpose(joined.get_data_3d() if dim == 3 else joined.get_data()), heads[[2, 0]])
+    assert len(alone.get_data()[0]) == 1
     assert pixels(figure).std() > 5

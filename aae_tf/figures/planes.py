@@ -116,14 +116,17 @@ def _labelled_points(axes, codes, labels, class_names, legend, names_at):
         axes.figure.legend(handles=handles, loc="outside right center", frameon=False, title="class")
 
 
-def map_with_heads(places, labels, class_names, heads, title="the map, and its cluster heads"):
+def map_with_heads(places, labels, class_names, heads, groups=(), title="the map, and its cluster heads"):
     """Places of images on a map, coloured by label, with the cluster heads (figure 11); 3-D is drawn as 3-D.
+
+    A line joins the heads of one cluster.
 
     Args:
         places: float [N, 2] or [N, 3].
         labels: int [N], or None.
         class_names: name of each class.
         heads: float [K, 2] or [K, 3].
+        groups: lists of ints, which heads are of one cluster.
         title: title of the figure.
 
     Returns:
@@ -133,6 +136,8 @@ def map_with_heads(places, labels, class_names, heads, title="the map, and its c
         figure = Figure(figsize=(6.4, 6), layout="constrained")
         axes = figure.subplots()
         _draw_plane(axes, places, labels, class_names, names_at=(0, 15))
+        for group in groups:
+            axes.plot(*heads[group].T, color=INK, lw=0.8, alpha=0.6, zorder=4)
         axes.scatter(*heads.T, marker="*", s=140, c=INK, edgecolors="white", zorder=5)
         axes.set(xlabel="first dimension", ylabel="second dimension", title=title)
         return figure
@@ -140,6 +145,8 @@ def map_with_heads(places, labels, class_names, heads, title="the map, and its c
     axes = figure.add_subplot(projection="3d")
     colours = colour(0) if labels is None else [colour(label) for label in labels]
     axes.scatter(*places.T, s=3, c=colours, alpha=0.6)
+    for group in groups:
+        axes.plot(*heads[group].T, color=INK, lw=0.8, alpha=0.6)
     axes.scatter(*heads.T, marker="*", s=140, c=INK)
     if labels is not None:
         handles = [

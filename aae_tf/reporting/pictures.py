@@ -219,16 +219,17 @@ def map_figure(model, held_out, most=5_000):
         most: largest number of images.
     """
     part = some(held_out.images, most, held_out.seed)
-    heads = np.asarray(model.heads.heads)
+    heads, groups = np.asarray(model.heads.heads), model.groups
     if model.prior.dim <= 3:
         places = model.represent(part.images)
     else:
         angle = 2 * np.pi * np.arange(model.classes) / model.classes
-        heads = 10 * np.stack([np.cos(angle), np.sin(angle)], -1)
+        heads, groups = 10 * np.stack([np.cos(angle), np.sin(angle)], -1), ()
         style = model.encode(part.images)[:, :2]
         places = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
-    title = f"the map of {len(part):,} {held_out.what}, and its {len(heads)} heads"
-    return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, title)
+    joined = f" of {len(groups)} clusters" if 0 < len(groups) < len(heads) else ""
+    title = f"the map of {len(part):,} {held_out.what}, and its {len(heads)} heads{joined}"
+    return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, groups, title)
 
 
 @FIGURES.register
