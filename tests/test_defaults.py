@@ -42,6 +42,15 @@ def test_many_images_take_fewer_passes_where_a_recipe_says_so(digits):
     assert for_data(aae_tf.recipes()["gaussian"], many, {}).epochs == 80
 
 
+def test_where_all_of_many_images_have_labels_nothing_is_guessed(digits):
+    recipe = aae_tf.recipes()["semi_supervised_views"]
+    labelled, many = recipe.with_options(labels="all"), dataset(10_000, (4, 4, 1))
+    found = for_data(labelled, many, {"labels": "all"})
+    assert (found.epochs, found.options["perturbation"], found.options["information"]) == (30, 0.0, False)
+    for same in (for_data(recipe, many, {}), for_data(labelled, digits, {"labels": "all"})):
+        assert same.options == recipe.options and same.epochs in (12, 80)
+
+
 def test_larger_images_take_smaller_steps():
     recipe = aae_tf.recipes()["gaussian"]
     large = dataset(10, (56, 56, 1))

@@ -20,6 +20,7 @@ CONDITIONS = {
     "colour": lambda recipe, dataset: dataset.columns is None and dataset.image_shape[-1] == 3,
     "many": lambda recipe, dataset: len(dataset.train) >= MANY,
     "unlabelled": lambda recipe, dataset: recipe.labels == 0,
+    "many labels": lambda recipe, dataset: recipe.labels == "all" and len(dataset.train) >= MANY,
 }
 
 

@@ -22,6 +22,7 @@ _COLOUR = {
     "image_scale": "standardized",
 }
 _MANY = {"epochs": 12}  # on 50,000 images, as many updates as 170 epochs of 3,500
+_MANY_LABELS = {"epochs": 30, "perturbation": 0.0, "information": False}  # which say all that these two guess
 _CONSISTENT = {
     "prior": NORMAL,
     "batch_size": 250,
@@ -48,7 +49,11 @@ VIEWS = (
         latent_dim=10,
         options=_OPTIONS,
         **_LABELS,
-        **{**_CONSISTENT, "views": {**DIGITS, "elastic": 1.0}},
+        **{
+            **_CONSISTENT,
+            "views": {**DIGITS, "elastic": 1.0},
+            "variants": {**_CONSISTENT["variants"], "many labels": _MANY_LABELS},
+        },
     ),
     Recipe(
         "semi_supervised_vat",
