@@ -28,13 +28,13 @@ CONNECTIONS = 16
 
 async def ask(client, url, body, expected, due=None):
     """Return (seconds from now, or from when it was due; which of the weights answered: 0 or 1, 'wrong' or 'lost')."""
-    since = due or time.perf_counter()
+    since = time.perf_counter() if due is None else due
     try:
         answer = await client.post(url + ":predict", content=body)
         found = np.asarray(answer.json()["outputs"]["codes"])
         matching = [number for number, codes in enumerate(expected) if np.allclose(found, codes, atol=1e-3)]
         which = matching[0] if len(matching) == 1 else "wrong"
-    except (httpx.HTTPError, KeyError, ValueError) as error:
+    except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
         which = "lost"
         print(f"lost: {type(error).__name__}: {error}")
     return time.perf_counter() - since, which
@@ -66,17 +66,17 @@ async def soak(client, url, bodies, expected, rate, minutes, folder, pid):
     end, room = start + 60 * minutes, asyncio.Semaphore(CONNECTIONS)  # one late waits for another's answer
 
     def answered(task):
+        room.release()
         under_way.discard(task)
         answers.append(task.result())
-        room.release()
 
     async def by_the_clock():
         for number in itertools.count():
             due = start + number / rate
+            if due > end:
+                return
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             await room.acquire()
-            if time.perf_counter() > end:
-                return
             task = asyncio.create_task(ask(client, url, *pick(bodies, expected, number), due))
             under_way.add(task)
             task.add_done_callback(answered)

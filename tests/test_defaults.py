@@ -40,15 +40,23 @@ def test_many_images_take_fewer_passes_where_a_recipe_says_so(digits):
     assert (for_data(recipe, digits, {}).epochs, for_data(recipe, many, {}).epochs) == (80, 12)
     assert for_data(recipe.with_options(epochs=30), many, {"epochs": 30}).epochs == 30
     assert for_data(aae_tf.recipes()["gaussian"], many, {}).epochs == 80
+    assert for_data(recipe.with_options(labels="all"), digits, {"labels": "all"}).epochs == 80
 
 
-def test_where_all_of_many_images_have_labels_nothing_is_guessed(digits):
-    recipe = aae_tf.recipes()["semi_supervised_views"]
-    labelled, many = recipe.with_options(labels="all"), dataset(10_000, (4, 4, 1))
-    found = for_data(labelled, many, {"labels": "all"})
-    assert (found.epochs, found.options["perturbation"], found.options["information"]) == (30, 0.0, False)
-    for same in (for_data(recipe, many, {}), for_data(labelled, digits, {"labels": "all"})):
-        assert same.options == recipe.options and same.epochs in (12, 80)
+@pytest.mark.parametrize(
+    ("labels", "known", "epochs"), [("all", 10_000, 30), ("100%", 10_000, 30), (10_000, 10_000, 30), ("all", 100, 12)]
+)
+def test_where_many_images_all_have_labels_none_is_guessed(labels, known, epochs):
+    images = np.zeros((10_000, 4, 4, 1), np.uint8)
+    split = Split(images, np.where(np.arange(len(images)) < known, 3, -1))
+    recipe = aae_tf.recipes()["semi_supervised_views"].with_options(labels=labels)
+    found = for_data(recipe, Dataset("own", split, split, split), {"labels": labels})
+    guesses = {} if epochs == 30 else {"perturbation": 1.5, "information": True}
+    assert found.epochs == epochs
+    assert found.options == {**recipe.options, "perturbation": 0.0, "information": False, **guesses}
+    mine = {"labels": labels, "epochs": 5, "perturbation": 1.0}
+    kept = for_data(recipe.with_options(**mine), Dataset("own", split, split, split), mine)
+    assert (kept.epochs, kept.options["perturbation"]) == (5, 1.0)
 
 
 def test_larger_images_take_smaller_steps():

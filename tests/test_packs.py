@@ -221,6 +221,10 @@ def test_half_a_pack_is_never_taken_for_whole(few, tmp_path):
         data.load("packed")
     with pytest.raises(InputError, match=r"'.packed.partial' is there: .* remove it"):
         data.pack(few, "packed")
+    os.rename(data.pack(few, "another"), tmp_path / ".another.partial")  # killed when all was written
+    for name in ("another", ".another.partial"):
+        with pytest.raises(InputError, match=f"'{name}' is not packed whole"):
+            data.load(name)
 
 
 @pytest.mark.parametrize(

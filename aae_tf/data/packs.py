@@ -75,7 +75,11 @@ class Packed:
 
 def is_pack(path):
     """Return whether a path is that of a pack, or would be had packing not been interrupted."""
-    return (path / "pack.json").exists() or (not path.exists() and _beside(path).exists())
+    return (path / "pack.json").exists() or _is_half(path)
+
+
+def _is_half(path):
+    return path.match(_beside(Path("*")).name) or (not path.exists() and _beside(path).exists())
 
 
 def from_pack(path, image_size=0):
@@ -88,7 +92,7 @@ def from_pack(path, image_size=0):
     Raises:
         InputError: it is not whole, is damaged, or has images of another size.
     """
-    if not path.exists():
+    if _is_half(path):
         raise InputError(f"'{path}' is not packed whole: packing it was interrupted, or is under way; pack it again")
     try:
         about = json.loads((path / "pack.json").read_text())

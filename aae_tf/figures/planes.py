@@ -116,7 +116,7 @@ def _labelled_points(axes, codes, labels, class_names, legend, names_at):
         axes.figure.legend(handles=handles, loc="outside right center", frameon=False, title="class")
 
 
-def map_with_heads(places, labels, class_names, heads, groups=(), title="the map, and its cluster heads"):
+def map_with_heads(places, labels, class_names, heads, title="the map, and its cluster heads", groups=()):
     """Places of images on a map, coloured by label, with the cluster heads (figure 11); 3-D is drawn as 3-D.
 
     A line joins the heads of one cluster.
@@ -126,8 +126,8 @@ def map_with_heads(places, labels, class_names, heads, groups=(), title="the map
         labels: int [N], or None.
         class_names: name of each class.
         heads: float [K, 2] or [K, 3].
-        groups: lists of ints, which heads are of one cluster.
         title: title of the figure.
+        groups: lists of ints, which heads are of one cluster.
 
     Returns:
         `matplotlib.figure.Figure`.

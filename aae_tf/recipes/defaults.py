@@ -15,12 +15,18 @@ USUAL_IMAGES = 3500  # training images of mnist_5k
 MANY = 10_000  # from which on a recipe may say that fewer passes do
 TABLE_UPDATES = 2000  # of a table at least
 
+
+def _all_labelled(recipe, dataset):
+    images = len(dataset.train)
+    return recipe.labels in ("all", "100%", images) and dataset.train.known == images
+
+
 # when a recipe's own `variants` apply, by their name
 CONDITIONS = {
     "colour": lambda recipe, dataset: dataset.columns is None and dataset.image_shape[-1] == 3,
     "many": lambda recipe, dataset: len(dataset.train) >= MANY,
     "unlabelled": lambda recipe, dataset: recipe.labels == 0,
-    "many labels": lambda recipe, dataset: recipe.labels == "all" and len(dataset.train) >= MANY,
+    "many labelled": lambda recipe, dataset: len(dataset.train) >= MANY and _all_labelled(recipe, dataset),
 }
 
 

@@ -229,7 +229,7 @@ def map_figure(model, held_out, most=5_000):
         places = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
     joined = f" of {len(groups)} clusters" if 0 < len(groups) < len(heads) else ""
     title = f"the map of {len(part):,} {held_out.what}, and its {len(heads)} heads{joined}"
-    return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, groups, title)
+    return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, title, groups)
 
 
 @FIGURES.register
