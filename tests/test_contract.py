@@ -189,9 +189,9 @@ def test_every_policy_trains_with_float32_losses_and_codes(name, policy, batch):
         assert np.mean(moved) > 0.6
 
 
-@pytest.mark.parametrize("order", ORDERS)
-def test_one_step_lowers_each_phases_loss(name, order, batch):
-    model = make(name)
+def test_one_step_lowers_each_phases_loss(name, batch):
+    """Each update alone, for which the two orders are one."""
+    model, steps = make(name), ORDERS["alternating"]
     seed = priors.as_seed(7)
     for update in arranged(model.updates()):
         for phase in update.phases:
@@ -200,7 +200,7 @@ def test_one_step_lowers_each_phases_loss(name, order, batch):
             with warnings.catch_warnings():
                 # Keras warns of a variable that the loss does not reach; of several phases one may leave some to others
                 warnings.simplefilter("ignore" if len(update.phases) > 1 else "error")
-                step = [ORDERS[order](model, alone, optimizers, batch, seed)[phase.name].numpy() for _ in range(2)]
+                step = [steps(model, alone, optimizers, batch, seed)[phase.name].numpy() for _ in range(2)]
             assert step[1] < step[0], phase.name
 
 
