@@ -89,9 +89,14 @@ def begin_packing(folder):
     half = half_of(folder)
     shutil.rmtree(half, ignore_errors=True)
     process = started(aae_tf.data.pack, folder.parent / "images", folder)
-    while process.is_alive() and not half.exists() and not folder.exists():
-        time.sleep(0.001)
+    wait_for(process, half, folder)
     return process
+
+
+def wait_for(process, *paths):
+    """Wait until one of some files is there, or the process has ended."""
+    while process.is_alive() and not any(path.exists() for path in paths):
+        time.sleep(0.001)
 
 
 def half_of(folder):
@@ -153,10 +158,12 @@ def killed_packing(folder, chance, length):
     """SIGKILL at a random moment of writing a pack; `load` takes no half for a pack. A half has to be left of it."""
     struck(begin_packing(folder), chance, length, signal.SIGKILL)
     half = half_of(folder)
-    for path in (folder, half) if half.exists() else ():
+    if not half.exists():
+        return False
+    for path in (folder, half):
         with contextlib.suppress(aae_tf.InputError):
             raise AssertionError(f"half a pack is taken for {aae_tf.data.load(path).source}")
-    return half.exists()
+    return True
 
 
 def ended(folder, chance, length):
@@ -274,8 +281,7 @@ class Work(NamedTuple):
         for _ in range(2):  # the first starts the server that the others come from
             shutil.rmtree(folder, ignore_errors=True)
             process, start = self.begin(folder), time.monotonic()
-            while process.is_alive() and not (folder / self.done).exists():
-                time.sleep(0.001)
+            wait_for(process, folder / self.done)
             seconds = time.monotonic() - start
             process.join()
         return self.outcome(folder), seconds

@@ -26,9 +26,8 @@ from serving_load import report, served, state_of, write_versions
 CONNECTIONS = 16
 
 
-async def ask(client, url, body, expected, due=None):
-    """Return (seconds from now, or from when it was due; which of the weights answered: 0 or 1, 'wrong' or 'lost')."""
-    since = time.perf_counter() if due is None else due
+async def ask(client, url, body, expected, due):
+    """Return (seconds from when it was due; which of the weights answered: 0 or 1, 'wrong' or 'lost')."""
     try:
         answer = await client.post(url + ":predict", content=body)
         found = np.asarray(answer.json()["outputs"]["codes"])
@@ -37,7 +36,7 @@ async def ask(client, url, body, expected, due=None):
     except (httpx.HTTPError, KeyError, TypeError, ValueError) as error:
         which = "lost"
         print(f"lost: {type(error).__name__}: {error}")
-    return time.perf_counter() - since, which
+    return time.perf_counter() - due, which
 
 
 async def capacity(client, url, bodies, expected, seconds):
@@ -46,9 +45,10 @@ async def capacity(client, url, bodies, expected, seconds):
 
     async def connection(first):
         for number in itertools.count(first):
-            if time.perf_counter() > end:
+            now = time.perf_counter()
+            if now > end:
                 return
-            done.append(await ask(client, url, *pick(bodies, expected, number)))
+            done.append(await ask(client, url, *pick(bodies, expected, number), now))
 
     await asyncio.gather(*(connection(number) for number in range(CONNECTIONS)))
     return len(done) / seconds

@@ -116,6 +116,12 @@ def _labelled_points(axes, codes, labels, class_names, legend, names_at):
         axes.figure.legend(handles=handles, loc="outside right center", frameon=False, title="class")
 
 
+def _draw_heads(axes, heads, groups, **stars):
+    for group in groups:
+        axes.plot(*heads[group].T, color=INK, lw=0.8, alpha=0.6, zorder=4)
+    axes.scatter(*heads.T, marker="*", s=140, c=INK, **stars)
+
+
 def map_with_heads(places, labels, class_names, heads, title="the map, and its cluster heads", groups=()):
     """Places of images on a map, coloured by label, with the cluster heads (figure 11); 3-D is drawn as 3-D.
 
@@ -136,18 +142,14 @@ def map_with_heads(places, labels, class_names, heads, title="the map, and its c
         figure = Figure(figsize=(6.4, 6), layout="constrained")
         axes = figure.subplots()
         _draw_plane(axes, places, labels, class_names, names_at=(0, 15))
-        for group in groups:
-            axes.plot(*heads[group].T, color=INK, lw=0.8, alpha=0.6, zorder=4)
-        axes.scatter(*heads.T, marker="*", s=140, c=INK, edgecolors="white", zorder=5)
+        _draw_heads(axes, heads, groups, edgecolors="white", zorder=5)
         axes.set(xlabel="first dimension", ylabel="second dimension", title=title)
         return figure
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.add_subplot(projection="3d")
     colours = colour(0) if labels is None else [colour(label) for label in labels]
     axes.scatter(*places.T, s=3, c=colours, alpha=0.6)
-    for group in groups:
-        axes.plot(*heads[group].T, color=INK, lw=0.8, alpha=0.6)
-    axes.scatter(*heads.T, marker="*", s=140, c=INK)
+    _draw_heads(axes, heads, groups)
     if labels is not None:
         handles = [
             Line2D([], [], marker="o", linestyle="", color=colour(label), label=class_names[label])
