@@ -144,3 +144,37 @@ def test_samples_of_a_class_are_nearest_to_it(prior):
     assert np.mean(found == labels) > 0.93
     with pytest.raises(InputError, match="has no classes"):
         priors.Gaussian().nearest_class(np.zeros((1, 2)))
+
+
+def test_a_petals_logits_are_a_students_t_of_its_own_axes():
+    prior = priors.PetalMixture(7, radius=3.0)
+    codes = np.random.default_rng(0).normal(scale=3, size=(50, 2)).astype("float32")
+    components = prior.distribution.components_distribution
+    shapes = components.covariance().numpy()
+    heavier = [stats.multivariate_t(mean, shape, df=3) for mean, shape in zip(prior.means, shapes, strict=True)]
+    expected = np.stack([each.logpdf(codes) for each in heavier], -1)
+    found = prior.class_logits(codes).numpy()
+    np.testing.assert_allclose(found - found[:, :1], expected - expected[:, :1], atol=1e-3)
+    np.testing.assert_array_equal(prior.nearest_class(codes), components.log_prob(codes[:, None]).numpy().argmax(-1))
+
+
+@pytest.mark.parametrize("prior", [priors.PetalMixture(10), priors.SwissRoll(10)])
+def test_a_code_is_sure_of_its_part_in_its_middle_and_of_none_far_away(prior):
+    middle, _ = prior.class_axes(5)
+    sure = tf.nn.softmax(prior.class_logits(middle.astype("float32"))).numpy()
+    np.testing.assert_array_equal(sure[2::5].argmax(-1), np.arange(10))
+    assert sure[2::5].max(-1).min() > 0.9
+    far = tf.constant([[80.0, 80.0]])
+    with tf.GradientTape() as tape:
+        tape.watch(far)
+        logits = prior.class_logits(far)
+    assert tf.reduce_max(tf.nn.softmax(logits)) < 0.6  # opposite petals share an axis
+    assert tf.norm(tape.gradient(logits, far)) < 1
+
+
+def test_a_prior_with_classes_that_does_not_say_where_is_told_so():
+    class Rings(priors.Prior):
+        dim, classes = 2, 3
+
+    with pytest.raises(InputError, match="define class_logits"):
+        Rings().nearest_class(np.zeros((1, 2)))

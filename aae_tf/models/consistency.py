@@ -7,8 +7,11 @@ the mutual information of image and class (IMSAT, Hu et al., 2017, arXiv 1702.08
 classes. None of it reads a label.
 """
 
+from typing import Annotated
+
 from aae_tf.backend import tf
 from aae_tf.models.phases import Phase, Update
+from aae_tf.options import Range
 from aae_tf.seeds import fold
 
 CONSISTENCY = ("consistency", "perturbation", "information")  # phases, each by the option that asks for it
@@ -72,36 +75,73 @@ def _unit(rows):
     return rows * tf.math.rsqrt(tf.reduce_sum(tf.square(rows), axes, keepdims=True) + 1e-12)
 
 
-def consistency_updates(model):
-    """Return the updates of a `CategoricalAAE` that its options ask for: consistency with views, with a virtual
-    adversarial perturbation, and mutual information.
+class Consistent:
+    """What a model whose codes have `y_logits`, of classes or clusters, may ask of them: before `LatentModel`.
 
     Args:
-        model: a `CategoricalAAE`.
+        *args: as for the model.
+        consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
+        perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
+            'perturbation'), in pixels of [0, 1]; 0 for none.
+        information: whether y is to tell the most of the image: sure of each, and every class used (a phase
+            'information').
+        information_spread: how much the second of these counts beside the first, see `negative_information`; less where
+            clusters need not be of one size.
+        **kwargs: as for the model.
     """
-    variables = model.encoder.variables_of("y_logits")
 
-    def logits_of(images, seed):
-        return model.codes({"images": images}, seed=seed, training=True)["y_logits"]
+    def __init__(
+        self,
+        *args,
+        consistency: bool = False,
+        perturbation: Annotated[float, Range(0.0)] = 0.0,
+        information: bool = False,
+        information_spread: Annotated[float, Range(1.0)] = 4.0,
+        **kwargs,
+    ):
+        super().__init__(*args, **kwargs)
+        self.consistency, self.perturbation, self.information = consistency, perturbation, information
+        self.information_spread = information_spread
 
-    def with_views(batch, codes, seed):
-        return divergence(codes["y_logits"], logits_of(batch["views"], seed))
+    @property
+    def brings(self):
+        """Views, where an image is to be consistent with them, beside what the model brings."""
+        return (*super().brings, *(["views"] if self.consistency else []))
 
-    def with_perturbation(batch, codes, seed):
-        images, logits = batch["images"], codes["y_logits"]
-        noise, start = fold(seed, 0), fold(seed, 1)
+    @property
+    def absent(self):
+        """The phases of consistency that are not asked for."""
+        return [name for name in CONSISTENCY if not getattr(self, name)]
 
-        def logits_at(steps):
-            return logits_of(model.image_scale.moved(images, steps), noise)
+    def consistency_updates(self, variables):
+        """Return the updates that the options ask for: consistency with views, with a virtual adversarial perturbation,
+        and mutual information.
 
-        steps = adversarial_perturbation(logits_at, tf.zeros_like(images), logits, model.perturbation, start)
-        return divergence(logits, logits_at(steps))
+        Args:
+            variables: what they move.
+        """
 
-    def information(batch, codes, seed):
-        return negative_information(codes["y"], model.information_spread)
+        def logits_of(images, seed):
+            return self.codes({"images": images}, seed=seed, training=True)["y_logits"]
 
-    return [
-        Update(Phase(name, loss, variables), optimizer="classification")
-        for name, loss in zip(CONSISTENCY, (with_views, with_perturbation, information), strict=True)
-        if getattr(model, name)
-    ]
+        def with_views(batch, codes, seed):
+            return divergence(codes["y_logits"], logits_of(batch["views"], seed))
+
+        def with_perturbation(batch, codes, seed):
+            images, logits = batch["images"], codes["y_logits"]
+            noise, start = fold(seed, 0), fold(seed, 1)
+
+            def logits_at(steps):
+                return logits_of(self.image_scale.moved(images, steps), noise)
+
+            steps = adversarial_perturbation(logits_at, tf.zeros_like(images), logits, self.perturbation, start)
+            return divergence(logits, logits_at(steps))
+
+        def information(batch, codes, seed):
+            return negative_information(tf.nn.softmax(codes["y_logits"]), self.information_spread)
+
+        return [
+            Update(Phase(name, loss, variables), optimizer="classification")
+            for name, loss in zip(CONSISTENCY, (with_views, with_perturbation, information), strict=True)
+            if getattr(self, name)
+        ]

@@ -6,29 +6,32 @@ unlabelled one like a sample of the whole. So each part becomes one class, and t
 
 Labelled images are few in a mini-batch drawn from all (20 of 100 with the paper's 10,000 of 50,000): as in §5, each
 mini-batch brings a labelled one of its own, whose codes join the game.
+
+A code's class is the part of the prior that it lies in, so an image, labelled or not, can be asked to be of the class
+of its views (`aae_tf.models.consistency`).
 """
 
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
+from aae_tf.models.consistency import CONSISTENCY, Consistent
 from aae_tf.models.games import LabelConditionedGame
 from aae_tf.seeds import fold
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class LabelInformedAAE(AdversarialAutoencoder):
+class LabelInformedAAE(Consistent, AdversarialAutoencoder):
     """The model of §2.3 (arXiv 1511.05644, figure 3).
 
     Args:
         *args: `encoder`, `decoder`, `discriminator` (of D + K + 1 inputs) and `prior`, as for
             `AdversarialAutoencoder`; the prior must have K classes.
-        **kwargs: as for `AdversarialAutoencoder`.
+        **kwargs: as for `Consistent` and `AdversarialAutoencoder`.
 
     Raises:
         InputError: the prior has no classes.
     """
 
-    brings = ("labelled",)
     measures = (*AdversarialAutoencoder.measures, "label_in_prior")
     figures = (*AdversarialAutoencoder.figures, "axes")
 
@@ -51,14 +54,27 @@ class LabelInformedAAE(AdversarialAutoencoder):
                 "PetalMixture or SwissRoll"
             )
 
+    @property
+    def brings(self):
+        """Labelled images, and views where an image is to be consistent with them."""
+        return ("labelled", *super().brings)
+
+    def updates(self):
+        """Return reconstruction, the game's updates, and what asks for a consistent part of the prior."""
+        return [*super().updates(), *self.consistency_updates(self.encoder.trainable_variables)]
+
     def games(self):
         """Return the game on z with its label."""
         options = {"classes": self.prior.classes, "labelled": True, **self.game_options}
         return [LabelConditionedGame(self.prior, self.discriminator, **options)]
 
     def codes(self, batch, seed=None, training=False):
-        """Return the code z and, in training, 'labelled_z', that of the labelled images that the batch brings."""
+        """Return the code z and, in training, 'labelled_z', that of the labelled images that the batch brings, and
+        'y_logits', how much z lies in each class's part of the prior, where that is to be consistent.
+        """
         codes = super().codes(batch, seed=seed, training=training)
+        if training and len(self.absent) < len(CONSISTENCY):
+            codes["y_logits"] = self.prior.class_logits(codes["z"])
         if training and "labelled_images" in batch:
             labelled = {"images": batch["labelled_images"]}
             other = None if seed is None else fold(seed, 1)

@@ -5,7 +5,6 @@ three phases: reconstruction, regularization (both games), and classification on
 """
 
 import itertools
-from typing import Annotated
 
 import numpy as np
 
@@ -14,17 +13,16 @@ from aae_tf.backend import keras, tf
 from aae_tf.data.dataset import labelled_rows
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.consistency import CONSISTENCY, consistency_updates
+from aae_tf.models.consistency import Consistent
 from aae_tf.models.games import AdversarialGame
 from aae_tf.models.losses import cross_entropy
 from aae_tf.models.merging import merge_entries, merging_matrix
 from aae_tf.models.phases import Phase, Update
 from aae_tf.networks import discriminator_maker, encoder_maker
-from aae_tf.options import Range
 from aae_tf.priors import Categorical
 
 
-class CategoricalAAE(AdversarialAutoencoder):
+class CategoricalAAE(Consistent, AdversarialAutoencoder):
     """An encoder with heads 'z' and 'y_logits' and a game on each: what §5, §6 and §7 share.
 
     Args:
@@ -36,14 +34,7 @@ class CategoricalAAE(AdversarialAutoencoder):
             and sampled, by its most used entry.
         groups: the entries of each cluster, a list of lists of ints, the most used one first; set anew by validation
             images after each epoch, and in the end by training images (`settle`).
-        consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
-        perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
-            'perturbation'), in pixels of [0, 1]; 0 for none.
-        information: whether y is to tell the most of the image: sure of each, and every class used (a phase
-            'information').
-        information_spread: how much the second of these counts beside the first, see
-            `aae_tf.models.consistency.negative_information`; less where clusters need not be of one size.
-        **kwargs: as for `AdversarialAutoencoder`.
+        **kwargs: as for `Consistent` and `AdversarialAutoencoder`.
 
     Call arguments:
         inputs: images, float [N, H, W, C] in [0, 1] or uint8. Returns reconstructions, float32 [N, H, W, C].
@@ -69,10 +60,6 @@ class CategoricalAAE(AdversarialAutoencoder):
         classes,
         clusters=0,
         groups=None,
-        consistency: bool = False,
-        perturbation: Annotated[float, Range(0.0)] = 0.0,
-        information: bool = False,
-        information_spread: Annotated[float, Range(1.0)] = 4.0,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
@@ -82,8 +69,6 @@ class CategoricalAAE(AdversarialAutoencoder):
             raise InputError(
                 f"groups={groups} do not put each of {classes} entries into one of {self.clusters} clusters"
             )
-        self.consistency, self.perturbation, self.information = consistency, perturbation, information
-        self.information_spread = information_spread
 
     @property
     def classes(self):
@@ -117,19 +102,9 @@ class CategoricalAAE(AdversarialAutoencoder):
         config = {**super().get_config(), "classes": self.entries, "groups": [[*group] for group in self.groups]}
         return config if self.settles else {name: config[name] for name in config if name not in ("clusters", "groups")}
 
-    @property
-    def brings(self):
-        """Views, where an image is to be consistent with them."""
-        return ("views",) if self.consistency else ()
-
-    @property
-    def absent(self):
-        """The phases of consistency that are not asked for."""
-        return [name for name in CONSISTENCY if not getattr(self, name)]
-
     def updates(self):
         """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""
-        return [*super().updates(), *consistency_updates(self)]
+        return [*super().updates(), *self.consistency_updates(self.encoder.variables_of("y_logits"))]
 
     @property
     def priors(self):

@@ -9,6 +9,17 @@ from aae_tf.registry import Registry
 PRIORS = Registry("prior", given=("dim", "weights", "means", "covariances"))
 
 
+def heavy_tailed(squares, dim, freedom=3.0):
+    """Return the log-density, up to a constant, of Student's t: logits that no distance makes sure of a class.
+
+    Args:
+        squares: float32 [...], squared distances in standard deviations.
+        dim: dimensions that they are of.
+        freedom: degrees of freedom.
+    """
+    return -0.5 * (freedom + dim) * tf.math.log1p(squares / freedom)
+
+
 def square_of_codes(first, second, others):
     """Return codes at steps along two dimensions, float32 [S * S, D], row by row from the top left.
 
@@ -90,6 +101,20 @@ class Prior:
         squares = tf.reduce_sum(tf.square(samples), -1) - 2.0 * tf.linalg.matmul(z, samples, transpose_b=True)
         return tf.sqrt(tf.nn.relu(tf.reduce_sum(tf.square(z), -1) + tf.reduce_min(squares, -1)))
 
+    def class_logits(self, z):
+        """Return how much each code belongs to each class's part of the prior: logits, float32 tensor [N, classes].
+
+        A code far from all parts belongs to all alike, so that no code is sent away to be surer (`heavy_tailed`).
+
+        Args:
+            z: float32 [N, dim].
+
+        Raises:
+            InputError: this prior has no classes, or does not say which parts they are.
+        """
+        lacks = "does not say where its classes are; define class_logits(z)" if self.classes else "has no classes"
+        raise InputError(f"{type(self).__name__} {lacks}")
+
     def nearest_class(self, z):
         """Return the class to whose part of the prior each code belongs most, int array [N], of float [N, dim].
 
@@ -97,9 +122,11 @@ class Prior:
             z: float [N, dim].
 
         Raises:
-            InputError: this prior has no classes.
+            InputError: as for `class_logits`.
         """
-        raise InputError(f"{type(self).__name__} has no classes")
+        z = np.asarray(z, "float32")
+        pieces = np.array_split(z, max(1, len(z) // 1000))
+        return np.concatenate([np.argmax(self.class_logits(each), -1) for each in pieces])
 
     def manifold_codes(self, side):
         """Return codes at equal steps over the prior's first two dimensions (figure 2e), and what they are.

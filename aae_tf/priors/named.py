@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.priors.base import PRIORS, Prior, square_of_codes
+from aae_tf.priors.base import PRIORS, Prior, heavy_tailed, square_of_codes
 from aae_tf.seeds import as_seed, split_seed
 
 tfd = tfp.distributions
@@ -159,10 +159,11 @@ class PetalMixture(Prior):
         steps = tf.random.stateless_normal([n, 2], move)
         return tf.gather(self.means, component) + tf.linalg.matvec(tf.gather(self.axes, component), steps)
 
-    def nearest_class(self, z):
-        """Return the petal of greatest density at each code, int array [N]."""
-        components = self.distribution.components_distribution
-        return np.argmax(components.log_prob(np.asarray(z, "float32")[:, None]), -1)
+    def class_logits(self, z):
+        """Return the log-density, up to a constant, of petals with heavier tails; see `Prior.class_logits`."""
+        stds = (self.radial_std, self.tangential_std)
+        steps = tf.linalg.matvec(self.axes, z[:, None] - self.means, transpose_a=True) / np.square(stds)
+        return heavy_tailed(tf.reduce_sum(tf.square(steps), -1), 2)
 
     def along(self, component, position):
         """Return points along a petal's long axis, float32 [n, 2].
@@ -229,18 +230,17 @@ class SwissRoll(Prior):
         codes = self.along((np.arange(self.classes * steps) + 0.5) / (self.classes * steps)).numpy()
         return codes, "along the roll, inside to outside, one stretch a row"
 
-    def nearest_class(self, z, steps=2000):
-        """Return the stretch of the roll nearest to each code, int array [N].
+    def class_logits(self, z, steps=200):
+        """Return the log-density, up to a constant, of heavier noise around each stretch's nearest point to each code.
 
         Args:
-            z: float [N, 2].
-            steps: points of the roll that are looked at.
+            z: float32 [N, 2].
+            steps: points of each stretch that are looked at.
         """
-        position = (np.arange(steps, dtype="float32") + 0.5) / steps
-        path = self.along(position).numpy()
-        z = np.asarray(z, "float32")
-        nearest = [((chunk[:, None] - path) ** 2).sum(-1).argmin(1) for chunk in np.array_split(z, -(-len(z) // 1000))]
-        return (position[np.concatenate(nearest)] * self.classes).astype(int)
+        path = self.along((np.arange(self.classes * steps) + 0.5) / (self.classes * steps))
+        squares = tf.reduce_sum(tf.square(z[:, None] - tf.reshape(path, [1, -1, 2])), -1)
+        nearest = tf.reduce_min(tf.reshape(squares, [-1, self.classes, steps]), -1)
+        return heavy_tailed(nearest / self.noise**2, 1)
 
     def get_config(self):
         """Return the arguments that make this prior again."""
