@@ -9,8 +9,7 @@ import pytest
 import aae_tf
 from aae_tf import data
 
-# Tests run in a process more than the two cores of CI, as some wait for servers and workers of theirs; each keeps to
-# one thread: a fifth of the time less than with more.
+# Tests run in as many processes as there are cores, so each keeps to one: a fifth of the time less than with more.
 for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 

@@ -137,7 +137,7 @@ def test_what_cannot_be_a_prior_is_refused(make, message):
         make()
 
 
-@pytest.mark.parametrize("prior", [priors.PetalMixture(10), priors.SwissRoll(10)])
+@pytest.mark.parametrize("prior", [priors.PetalMixture(10), priors.SwissRoll(10), priors.SwissRoll(10, noise=0.0)])
 def test_samples_of_a_class_are_nearest_to_it(prior):
     labels = np.arange(2000) % 10
     found = prior.nearest_class(prior.sample(2000, 3, labels=labels))

@@ -76,7 +76,7 @@ def _unit(rows):
 
 
 class Consistent:
-    """What a model whose codes have `y_logits`, of classes or clusters, may ask of them: before `LatentModel`.
+    """What a model whose codes have `y_logits`, of classes or clusters, may ask of them; named first of its bases.
 
     Args:
         *args: as for the model.
@@ -109,16 +109,22 @@ class Consistent:
         return (*super().brings, *(["views"] if self.consistency else []))
 
     @property
+    def asks_consistency(self):
+        """Whether any of its phases is asked for."""
+        return any(getattr(self, name) for name in CONSISTENCY)
+
+    @property
     def absent(self):
         """The phases of consistency that are not asked for."""
         return [name for name in CONSISTENCY if not getattr(self, name)]
 
-    def consistency_updates(self, variables):
+    def consistency_updates(self, variables, optimizer="classification"):
         """Return the updates that the options ask for: consistency with views, with a virtual adversarial perturbation,
         and mutual information.
 
         Args:
             variables: what they move.
+            optimizer: the kind of optimizer settings that they take from the recipe.
         """
 
         def logits_of(images, seed):
@@ -138,10 +144,11 @@ class Consistent:
             return divergence(logits, logits_at(steps))
 
         def information(batch, codes, seed):
-            return negative_information(tf.nn.softmax(codes["y_logits"]), self.information_spread)
+            y = codes["y"] if "y" in codes else tf.nn.softmax(codes["y_logits"])
+            return negative_information(y, self.information_spread)
 
         return [
-            Update(Phase(name, loss, variables), optimizer="classification")
+            Update(Phase(name, loss, variables), optimizer=optimizer)
             for name, loss in zip(CONSISTENCY, (with_views, with_perturbation, information), strict=True)
             if getattr(self, name)
         ]

@@ -14,7 +14,7 @@ of its views (`aae_tf.models.consistency`).
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.consistency import CONSISTENCY, Consistent
+from aae_tf.models.consistency import Consistent
 from aae_tf.models.games import LabelConditionedGame
 from aae_tf.seeds import fold
 
@@ -60,8 +60,12 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         return ("labelled", *super().brings)
 
     def updates(self):
-        """Return reconstruction, the game's updates, and what asks for a consistent part of the prior."""
-        return [*super().updates(), *self.consistency_updates(self.encoder.trainable_variables)]
+        """Return reconstruction, the game's updates, and what asks for a consistent part of the prior.
+
+        The last by the optimizer of reconstruction: a faster one sends all codes to where every view agrees, far away.
+        """
+        consistent = self.consistency_updates(self.encoder.trainable_variables, optimizer="reconstruction")
+        return [*super().updates(), *consistent]
 
     def games(self):
         """Return the game on z with its label."""
@@ -73,7 +77,7 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         'y_logits', how much z lies in each class's part of the prior, where that is to be consistent.
         """
         codes = super().codes(batch, seed=seed, training=training)
-        if training and len(self.absent) < len(CONSISTENCY):
+        if training and self.asks_consistency:
             codes["y_logits"] = self.prior.class_logits(codes["z"])
         if training and "labelled_images" in batch:
             labelled = {"images": batch["labelled_images"]}

@@ -104,7 +104,7 @@ class Prior:
     def class_logits(self, z):
         """Return how much each code belongs to each class's part of the prior: logits, float32 tensor [N, classes].
 
-        A code far from all parts belongs to all alike, so that no code is sent away to be surer (`heavy_tailed`).
+        A code far from all parts should belong to all alike: it is none the surer for being far away (`heavy_tailed`).
 
         Args:
             z: float32 [N, dim].
@@ -125,7 +125,7 @@ class Prior:
             InputError: as for `class_logits`.
         """
         z = np.asarray(z, "float32")
-        pieces = np.array_split(z, max(1, len(z) // 1000))
+        pieces = np.array_split(z, -(-len(z) // 1000) or 1)
         return np.concatenate([np.argmax(self.class_logits(each), -1) for each in pieces])
 
     def manifold_codes(self, side):

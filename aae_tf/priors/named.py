@@ -240,7 +240,7 @@ class SwissRoll(Prior):
         path = self.along((np.arange(self.classes * steps) + 0.5) / (self.classes * steps))
         squares = tf.reduce_sum(tf.square(z[:, None] - tf.reshape(path, [1, -1, 2])), -1)
         nearest = tf.reduce_min(tf.reshape(squares, [-1, self.classes, steps]), -1)
-        return heavy_tailed(nearest / self.noise**2, 1)
+        return heavy_tailed(nearest / max(self.noise, 1e-3 * self.radius) ** 2, 1)
 
     def get_config(self):
         """Return the arguments that make this prior again."""
