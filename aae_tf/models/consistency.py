@@ -109,14 +109,14 @@ class Consistent:
         return (*super().brings, *(["views"] if self.consistency else []))
 
     @property
-    def asks_consistency(self):
-        """Whether any of its phases is asked for."""
-        return any(getattr(self, name) for name in CONSISTENCY)
+    def asked(self):
+        """The phases of consistency that the options ask for."""
+        return [name for name in CONSISTENCY if getattr(self, name)]
 
     @property
     def absent(self):
-        """The phases of consistency that are not asked for."""
-        return [name for name in CONSISTENCY if not getattr(self, name)]
+        """Those that they do not ask for."""
+        return [name for name in CONSISTENCY if name not in self.asked]
 
     def consistency_updates(self, variables, optimizer="classification"):
         """Return the updates that the options ask for: consistency with views, with a virtual adversarial perturbation,
@@ -150,5 +150,5 @@ class Consistent:
         return [
             Update(Phase(name, loss, variables), optimizer=optimizer)
             for name, loss in zip(CONSISTENCY, (with_views, with_perturbation, information), strict=True)
-            if getattr(self, name)
+            if name in self.asked
         ]

@@ -77,7 +77,7 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         'y_logits', how much z lies in each class's part of the prior, where that is to be consistent.
         """
         codes = super().codes(batch, seed=seed, training=training)
-        if training and self.asks_consistency:
+        if training and self.asked:
             codes["y_logits"] = self.prior.class_logits(codes["z"])
         if training and "labelled_images" in batch:
             labelled = {"images": batch["labelled_images"]}
