@@ -269,7 +269,7 @@ def test_posteriors(kind):
     assert tuple(mode.shape) == (2000, 3)
     drawn, again = (layer(features, seed=priors.as_seed(4)) for _ in range(2))
     np.testing.assert_array_equal(drawn, again)
-    assert np.allclose(drawn, mode) == (kind == "deterministic")
+    assert layer.random == (not np.allclose(drawn, mode)) == (kind != "deterministic")
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
 
 
@@ -291,6 +291,17 @@ def test_gaussian_posterior_samples_have_its_moments():
     drawn = layer(features, seed=priors.as_seed(5)).numpy()
     np.testing.assert_allclose(drawn.mean(0), mean, atol=0.05)
     np.testing.assert_allclose(drawn.var(0), np.exp(log_variance), rtol=0.05)
+
+
+@given(std=st.floats(0.1, 3.0), head=st.sampled_from((None, 1.0, 2.0)))
+@settings(max_examples=8, deadline=None)
+def test_a_constant_variance_posterior_adds_noise_of_its_spread_and_no_other(std, head):
+    options = {} if head is None else {"batch_norm": True, "norm_std": head}
+    layer = networks.ConstantVariancePosterior(3, posterior_std=std, seed=1, **options)
+    features = tf.random.stateless_normal((10_000, 8), [1, 2])
+    noise = layer(features, seed=priors.as_seed(5)).numpy() - layer(features).numpy()
+    np.testing.assert_allclose(noise.mean(0), 0, atol=0.04 * std)
+    np.testing.assert_allclose(np.cov(noise.T), std**2 * np.eye(3), atol=0.04 * std**2)
 
 
 def layer_parameters(layer, features):

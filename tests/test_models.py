@@ -14,7 +14,11 @@ from aae_tf.models.games import LabelConditionedGame
 RECIPES = {
     "labelled_mixture": ({}, {"label_in_prior"}, {"axes", "manifold"}),
     "labelled_swiss_roll": ({}, {"label_in_prior"}, {"axes", "manifold"}),
-    "style": ({}, {"label_in_z_linear", "label_in_z_nearest"}, {"style_grid"}),
+    "style": (
+        {"posterior": "constant_variance"},
+        {"label_in_z_linear", "label_in_z_nearest", "label_in_drawn_z_linear", "label_in_drawn_z_nearest"},
+        {"style_grid"},
+    ),
     "semi_supervised": ({"labels": 40}, {"classification_error"}, {"style_grid", "confusion"}),
     "clustering": (
         {"clusters": 6},

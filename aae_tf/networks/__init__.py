@@ -20,6 +20,7 @@ from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody, as_enc
 from aae_tf.networks.layers import ImageScale
 from aae_tf.networks.posteriors import (
     POSTERIORS,
+    ConstantVariancePosterior,
     DeterministicPosterior,
     GaussianPosterior,
     UniversalPosterior,
@@ -29,6 +30,7 @@ __all__ = [
     "ARCHITECTURES",
     "POSTERIORS",
     "ColumnScale",
+    "ConstantVariancePosterior",
     "ConvolutionalBody",
     "ConvolutionalDecoder",
     "DeterministicPosterior",

@@ -121,7 +121,8 @@ def encoder_maker(labels=False, heads=None):
         Args:
             plan: a `Plan`.
             architecture: a name in `ARCHITECTURES`: 'mlp' or 'convolutional'.
-            posterior: q(z|x), a name in `POSTERIORS`: 'deterministic', 'gaussian' or 'universal' (§2).
+            posterior: q(z|x), a name in `POSTERIORS`: 'deterministic', 'gaussian' or 'universal' (§2), or
+                'constant_variance'.
             widths: units of the dense hidden layers.
             activation: hidden activation, a Keras name.
             initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
@@ -140,8 +141,7 @@ def encoder_maker(labels=False, heads=None):
         balanced = head_batch_norm == "balanced"
         options = {"kernel_initializer": initializer, "seed": plan.seed_of(2)}
         norm = {"batch_norm": balanced or head_batch_norm == "both", "norm_std": plan.spread if balanced else None}
-        norm = norm if posterior == "deterministic" else {}  # the others have no batch normalisation
-        heads = {"z": make(POSTERIORS[posterior], more, plan.latent_dim, name="z", **norm, **options)}
+        heads = {"z": make(POSTERIORS[posterior], more | norm, plan.latent_dim, name="z", **options)}  # some have none
         if labels:
             options["seed"] += 1
             norm = {"batch_norm": head_batch_norm != "none", "norm_std": BALANCED_LOGIT_STD if balanced else None}

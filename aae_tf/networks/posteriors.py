@@ -5,8 +5,11 @@ without one it is that distribution's representative (the mean, or the image of 
 evaluation and serving use. Codes are float32 whatever the dtype policy of the body.
 """
 
+from typing import Annotated
+
 from aae_tf.backend import keras, tf
 from aae_tf.networks.layers import initializer
+from aae_tf.options import Range
 from aae_tf.registry import Registry
 from aae_tf.seeds import normal, seeds
 
@@ -15,6 +18,8 @@ POSTERIORS = Registry("posterior", given=("kernel_initializer", "seed", "batch_n
 
 class _Posterior(keras.layers.Layer):
     """A head on the encoder's features; subclasses define `build` and `call`."""
+
+    random = True  # whether a seed changes the code
 
     def __init__(self, dim, kernel_initializer="glorot_uniform", seed=0, **kwargs):
         kwargs.setdefault("dtype", "float32")
@@ -47,6 +52,8 @@ class DeterministicPosterior(_Posterior):
         features: float [N, F]; training: bool; seed: ignored. Returns float32 [N, dim].
     """
 
+    random = False
+
     def __init__(self, dim, batch_norm=False, norm_std=None, **kwargs):
         super().__init__(dim, **kwargs)
         self.batch_norm, self.norm_std = batch_norm, norm_std
@@ -72,6 +79,40 @@ class DeterministicPosterior(_Posterior):
     def get_config(self):
         """Return the arguments that make this layer again."""
         return {**super().get_config(), "batch_norm": self.batch_norm, "norm_std": self.norm_std}
+
+
+@POSTERIORS.register("constant_variance")
+@keras.saving.register_keras_serializable("aae_tf")
+class ConstantVariancePosterior(DeterministicPosterior):
+    """z ~ N(f(x), s² I): a linear layer and noise of one standard deviation (Ghosh et al., 2020, arXiv 1903.12436).
+
+    What the encoder knows of an image has fewer dimensions than a code of many; noise fills the others. Without it the
+    codes lie on a thin surface, whose place tells the class of an image (§4), and whose gaps the discriminator does not
+    see.
+
+    Args:
+        dim: dimension of the code.
+        posterior_std: s, in units of the code; below the prior's own, for the codes to have room.
+        **kwargs: as for `DeterministicPosterior`.
+
+    Call arguments:
+        features: float [N, F]; training: bool; seed: int32 [2] or None for f(x). Returns float32 [N, dim].
+    """
+
+    random = True
+
+    def __init__(self, dim, posterior_std: Annotated[float, Range(0.0)] = 0.5, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.posterior_std = posterior_std
+
+    def call(self, features, seed=None, training=False):
+        """Return sampled codes, or f(x) without a seed."""
+        codes = super().call(features, training=training)
+        return codes if seed is None else codes + self.posterior_std * normal(tf.shape(codes), seed)
+
+    def get_config(self):
+        """Return the arguments that make this layer again."""
+        return {**super().get_config(), "posterior_std": self.posterior_std}
 
 
 @POSTERIORS.register("gaussian")

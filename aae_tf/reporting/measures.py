@@ -211,6 +211,8 @@ def clustering(model, held_out):
 def label_in_z(model, held_out):
     """Return how well the class can be read from z, by probes that are taught on other images (§4).
 
+    Where q(z|x) is random, of its representatives and of its samples.
+
     Args:
         model: a model that encodes.
         held_out: `HeldOut`.
@@ -218,18 +220,28 @@ def label_in_z(model, held_out):
     choosing, split = held_out.choosing.labelled(), held_out.measuring.labelled()
     if len(np.unique(choosing.labels)) < 2 or not len(split):
         return {}
-    codes = (model.encode(each.images) for each in (choosing, split))
+    found = _read_off(model, choosing, split, "z")
+    if getattr((model.encoder.heads or {}).get("z"), "random", False):
+        found |= _read_off(model, choosing, split, "drawn_z", held_out.seed)
+    return found
+
+
+def _read_off(model, choosing, split, name, seed=None):
+    """Return the measures of probes taught on one split's codes and asked of another's."""
+    seeds = (None, None) if seed is None else (seed, seed + 1)
+    codes = (model.encode(each.images, seed=own) for each, own in zip((choosing, split), seeds, strict=True))
     taught, measured = zip(codes, (choosing.labels, split.labels), strict=True)
     found = evaluation.probe_accuracy(*taught, *measured)
+    of = "z" if seed is None else "z as it is drawn from q(z|x), which the decoder and the game see"
     return {
-        f"label_in_z_{name}": {
-            "value": found[name],
+        f"label_in_{name}_{probe}": {
+            "value": found[probe],
             "yardstick": found["chance"],
             "yardstick_is": "chance",
-            "unit": f"accuracy of a {name} probe of the class on z; low: z holds style alone",
+            "unit": f"accuracy of a {probe} probe of the class on {of}; low: z holds style alone",
             "n": len(split),
         }
-        for name in ("linear", "nearest")
+        for probe in ("linear", "nearest")
     }
 
 
