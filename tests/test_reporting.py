@@ -17,7 +17,7 @@ class Watched:
 
     measures = ("clustering", "label_in_z", "log_likelihood")
     figures = ("losses",)
-    classes, undecided = 10, None
+    classes, undecided, random_codes = 10, None, ()
 
     def __init__(self, digits):
         splits = [digits.train, digits.validation, digits.test]

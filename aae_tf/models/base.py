@@ -211,6 +211,12 @@ class LatentModel(Inference, keras.Model):
         """
         raise InputError(f"{type(self).__name__} does not define its updates()")
 
+    @property
+    def random_codes(self):
+        """Names of the codes whose q(·|x) is random, so that an image has another one for every seed."""
+        heads = getattr(self.encoder, "heads", None) or {}
+        return tuple(name for name, head in heads.items() if getattr(head, "random", False))
+
     def codes(self, batch, seed=None, training=False):
         """Return the encoder's codes, a dict of float32 [N, D], of a batch. Everything that encodes comes here.
 

@@ -221,7 +221,7 @@ def label_in_z(model, held_out):
     if len(np.unique(choosing.labels)) < 2 or not len(split):
         return {}
     found = _read_off(model, choosing, split, "z")
-    if getattr((model.encoder.heads or {}).get("z"), "random", False):
+    if "z" in model.random_codes:
         found |= _read_off(model, choosing, split, "drawn_z", held_out.seed)
     return found
 
