@@ -15,11 +15,17 @@ RECIPES = {
     "labelled_mixture": ({}, {"label_in_prior"}, {"axes", "manifold"}),
     "labelled_swiss_roll": ({}, {"label_in_prior"}, {"axes", "manifold"}),
     "style": (
-        {"posterior": "constant_variance"},
-        {"label_in_z_linear", "label_in_z_nearest", "label_in_drawn_z_linear", "label_in_drawn_z_nearest"},
+        {},
+        {
+            "label_in_z_linear",
+            "label_in_z_nearest",
+            "label_in_drawn_z_linear",
+            "label_in_drawn_z_nearest",
+            "label_in_samples",
+        },
         {"style_grid"},
     ),
-    "semi_supervised": ({"labels": 40}, {"classification_error"}, {"style_grid", "confusion"}),
+    "semi_supervised": ({"labels": 40}, {"classification_error", "label_in_samples"}, {"style_grid", "confusion"}),
     "clustering": (
         {"clusters": 6},
         {"clustering_error", "majority_error", "assignment_error", "nmi", "ari", "clusters_used"},
@@ -206,10 +212,10 @@ def test_models_refuse_what_they_cannot_use(few):
 def test_labels_are_asked_for_where_the_decoder_needs_them(few):
     model = model_of(aae_tf.recipes()["style"].with_options(**small("style")))
     with pytest.raises(aae_tf.InputError, match="decodes with labels; give one for each row"):
-        model.decode(np.zeros((3, 4)))
+        model.decode(np.zeros((3, 15)))
     with pytest.raises(aae_tf.InputError, match="decodes with labels; give one for each of the images"):
         model.reconstruct(few[0][:3])
-    first, second = (model.decode(np.zeros((1, 4)), [label]) for label in (1, 2))
+    first, second = (model.decode(np.zeros((1, 15)), [label]) for label in (1, 2))
     assert not np.allclose(first, second)
     plain = model_of(aae_tf.recipes()["gaussian"].with_options(**small("gaussian")))
     with pytest.raises(aae_tf.InputError, match="decodes codes alone, no labels"):

@@ -1,5 +1,7 @@
 """Sample quality, holes and copying: each measure must notice what it is for, and nothing else."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -124,6 +126,27 @@ def test_features_tell_digits_apart_and_are_kept(digits, tmp_path, monkeypatch):
     assert first(part).shape == (20, 64)
     kept[0].write_bytes(b"broken")
     np.testing.assert_allclose(features.features_of(digits)(part), first(part), atol=1e-4)
+
+
+def test_the_label_asked_for_is_looked_for_in_samples(digits):
+    """Of a model that gives real digits: those asked for, or every second of the next class."""
+    train = digits.train
+
+    def model(wrong):
+        def sample(n, seed, labels):
+            chance = np.random.default_rng(seed)
+            return np.stack([chance.choice(train.images[train.labels == each]) for each in (labels + wrong) % 10])
+
+        return SimpleNamespace(classes=10, sample=sample)
+
+    held_out = reporting.HeldOut(digits)
+    right, half = (
+        reporting.label_in_samples(model(wrong), held_out, each=20)["label_in_samples"]
+        for wrong in (np.zeros(200, int), np.arange(200) % 2)
+    )
+    assert right["value"] > 0.93 and right["yardstick"] > 0.9 and right["n"] == 200
+    assert half["value"] == pytest.approx(right["value"] / 2, abs=0.05)
+    assert np.mean(half["by_class"]) == pytest.approx(half["value"])
 
 
 def test_a_stale_classifier_is_not_taken_in_part(digits, tmp_path, monkeypatch):

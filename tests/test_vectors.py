@@ -14,7 +14,7 @@ from aae_tf.models.phases import arranged
 from aae_tf.serving import export
 
 SIZE = 12
-KINDS = ("gaussian", "vae", "reduction", "style", "contractive", "gan")
+KINDS = ("gaussian", "vae", "style", "reduction", "contractive", "gan")
 
 
 def rows(count=60):

@@ -15,7 +15,14 @@ class ReadsLabels:
     """
 
     brings = ("labels",)
-    measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality", "label_in_z")
+    measures = (
+        "reconstruction_error",
+        "prior_match",
+        "log_likelihood",
+        "sample_quality",
+        "label_in_samples",
+        "label_in_z",
+    )
     figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses", "views")
 
     def __init__(self, *args, classes, **kwargs):

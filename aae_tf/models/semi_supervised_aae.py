@@ -205,7 +205,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
 class SemiSupervisedAAE(CategoricalAAE):
     """The model of §5 (arXiv 1511.05644, figure 8): y is the class; arguments as for `CategoricalAAE`."""
 
-    measures = (*CategoricalAAE.measures, "classification_error")
+    measures = (*CategoricalAAE.measures, "label_in_samples", "classification_error")
     figures = (*CategoricalAAE.figures, "style_grid", "confusion")
     watched = "val_classification_error"
 

@@ -84,7 +84,7 @@ class Features:
     """
 
     def __init__(self, classifier, images, accuracy):
-        self.accuracy = accuracy
+        self.accuracy, self._classifier = accuracy, classifier
         self.name = f"{UNITS} features of a classifier of this dataset, version {VERSION}, accuracy {accuracy:.3f}"
         specs = tf.TensorSpec((None, *classifier.image_shape), tf.float32)
         self._hidden = tf.function(classifier.hidden, input_signature=[specs], autograph=False).get_concrete_function()
@@ -95,6 +95,10 @@ class Features:
         """Return float32 [N, 64], of about unit variance, of images, uint8 or float [N, H, W, C] in [0, 1]."""
         parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
         return np.concatenate([self._hidden(as_images(part)).numpy() for part in parts]) / self.spread
+
+    def predict_labels(self, images):
+        """Return the classifier's classes, int [N], of images as above."""
+        return self._classifier.head(self(images) * self.spread).numpy().argmax(-1)
 
 
 class ColumnFeatures:

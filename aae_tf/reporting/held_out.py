@@ -77,6 +77,13 @@ class HeldOut:
         """
         return elements if self.data.columns is None else np.asarray(model.image_scale.comparable(elements))
 
+    @cached_property
+    def features(self):
+        """The features of the data (`aae_tf.reporting.features`), or None where no classifier can be taught."""
+        from aae_tf.reporting.features import features_of
+
+        return features_of(self.data)
+
     def training(self, most):
         """Return at most `most` training images, drawn by the seed: a `Split`.
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from aae_tf import evaluation
-from aae_tf.reporting.features import features_of
 from aae_tf.reporting.held_out import some
 from aae_tf.reporting.measures import MEASURES
 
@@ -77,10 +76,38 @@ def sample_quality(model, held_out, most=5_000):
     part, train = (replace(split, images=held_out.comparable(model, split.images)) for split in (part, train))
     samples = held_out.comparable(model, model.sample(len(part), seed + 1))
     measures = _memorising(samples[:1000], train, part.images[:1000], seed)
-    features = features_of(held_out.data)
-    if features is not None and len(train) > 5:
-        measures |= _quality(features, samples, train, part, seed)
+    if held_out.features is not None and len(train) > 5:
+        measures |= _quality(held_out.features, samples, train, part, seed)
     return measures
+
+
+@MEASURES.register
+def label_in_samples(model, held_out, each=1_000):
+    """Return how often a classifier of images sees in a sample the label that it was decoded with (§4).
+
+    What Shmelkov et al., arXiv 1807.09499, call GAN-test.
+
+    Args:
+        model: a model that samples by class.
+        held_out: `HeldOut`.
+        each: samples of a class.
+    """
+    split, features = held_out.images.labelled(), held_out.features
+    if held_out.data.columns is not None or features is None or not len(split):
+        return {}
+    labels = np.repeat(np.arange(model.classes), each)
+    right = features.predict_labels(model.sample(len(labels), held_out.seed + 2, labels)) == labels
+    return {
+        "label_in_samples": {
+            "value": float(right.mean()),
+            "by_class": right.reshape(-1, each).mean(-1).round(4).tolist(),
+            "yardstick": float(np.mean(features.predict_labels(split.images) == split.labels)),
+            "yardstick_is": "held-out images",
+            "unit": "share of samples in which a classifier of this dataset's images sees the label asked for",
+            "features": features.name,
+            "n": len(labels),
+        }
+    }
 
 
 def _memorising(samples, train, images, seed):
