@@ -20,6 +20,8 @@ COLUMNS = (
     ("clusters_used", "clusters used", 1),
     ("label_in_prior", "codes in their own part", 4),
     ("label_in_z_nearest", "class read off z", 4),
+    ("label_in_drawn_z_nearest", "class read off drawn z", 4),
+    ("label_in_samples", "label seen in samples", 4),
     ("log_likelihood", "log-likelihood (nats)", 1),
     ("reconstruction_error", "reconstruction error", 4),
     ("mmd", "MMD² of codes", 4),
