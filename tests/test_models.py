@@ -175,10 +175,9 @@ def test_the_labelled_game_shows_labels_to_the_discriminator_and_samples_by_them
     assert np.mean(game.prior.nearest_class(real) == 7) > 0.9
 
 
-@pytest.mark.parametrize("recipe", ["labelled_mixture", "labelled_swiss_roll"])
+@pytest.mark.parametrize("recipe", ["labelled_mixture_views", "labelled_swiss_roll_views"])
 def test_an_image_can_be_asked_to_lie_where_its_views_lie(recipe, few, tmp_path):
-    asked = {"consistency": True, "perturbation": 1.0, "information": True, "views.shift": 1}
-    options = small(recipe, **asked, weights={"information": 0.1}, batch_size=40)
+    options = small(recipe, information=True, weights={"information": 0.1}, batch_size=40)
     made = aae_tf.train(recipe, few, out_dir=tmp_path / "run", **{**QUICK, **options, "epochs": 6})
     assert all(np.isfinite(made.history[-1][name]) for name in ("consistency", "perturbation", "information"))
     again = aae_tf.load_run(made.out_dir, few).model

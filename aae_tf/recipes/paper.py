@@ -22,7 +22,7 @@ _FIGURE_2 = {
 # Labels in the game, chosen on validation images: with SGD the parts settle before the labels are heard (4 to 46 % of
 # codes in their own petal on the embedded digits), with Adam and a fast game 82 %. The discriminator's noise keeps a
 # class from settling in another's part, with no slope that leads out of it.
-_SECTION_2_3 = {
+SECTION_2_3 = {
     "model": "LabelInformedAAE",
     "labels": "20%",
     "options": {"input_noise": 0.3, "discriminator_noise": 0.1, "discriminator_widths": (500, 500)},
@@ -119,14 +119,14 @@ PAPER = (
         "labels in the game, each digit one petal of the mixture: figures 4a and 4b",
         prior={"name": "mixture"},
         epochs=12,
-        **_SECTION_2_3,
+        **SECTION_2_3,
     ),
     Recipe(
         "labelled_swiss_roll",
         "labels in the game, each digit one stretch of a swiss roll: figures 4c and 4d",
         prior={"name": "swiss_roll"},
         epochs=22,
-        **_SECTION_2_3,
+        **SECTION_2_3,
     ),
     Recipe(
         "style",
