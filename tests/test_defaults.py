@@ -28,6 +28,8 @@ def test_few_images_take_more_epochs_for_as_many_updates():
     assert for_data(recipe, dataset(700, (8, 8, 1)), {}).epochs == 5 * recipe.epochs
     assert for_data(recipe, dataset(5, (8, 8, 1)), {}).epochs == 10 * recipe.epochs
     assert for_data(recipe, dataset(5000, (8, 8, 1)), {}).epochs == recipe.epochs
+    assert for_data(recipe, dataset(60, (8, 8, 1)), {}).batch_size == 60
+    assert for_data(recipe, dataset(60, (8, 8, 1)), {"batch_size": 100}).batch_size == 100  # which training refuses
     assert for_data(recipe, dataset(700, (8, 8, 1)), {"epochs": 80}).epochs == 80
     assert for_data(recipe.with_options(epochs=7), dataset(700, (8, 8, 1)), {}).epochs == 7
     mine = aae_tf.Recipe("mine", epochs=5)

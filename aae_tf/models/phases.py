@@ -158,7 +158,7 @@ def check_order(order, updates):
     if ORDERS[order] is simultaneous and repeated:
         raise InputError(
             f"order 'simultaneous' takes each update once, and '{repeated[0].name}' is to be repeated "
-            f"{repeated[0].repeat} times; use order 'alternating'"
+            f"{repeated[0].repeat} times; use order 'alternating', or discriminator_steps=1"
         )
 
 

@@ -87,9 +87,13 @@ def _names(given):
 
 
 def _length(recipe, images):
-    """Fewer images take up to ten times the epochs, for as many updates: a game of a few hundred is no game."""
+    """Fewer images take up to ten times the epochs, for as many updates: a game of a few hundred is no game.
+
+    And a mini-batch is all of them at most.
+    """
     usual, steps = (max(1, count // recipe.batch_size) for count in (USUAL_IMAGES, images))
-    return {"epochs": math.ceil(recipe.epochs * min(10, usual / steps))} if steps < usual else {}
+    longer = {"epochs": math.ceil(recipe.epochs * min(10, usual / steps))} if steps < usual else {}
+    return longer | ({"batch_size": images} if 0 < images < recipe.batch_size else {})
 
 
 def _rates(recipe, image_shape):

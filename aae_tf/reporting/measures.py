@@ -232,7 +232,7 @@ def _read_off(model, choosing, split, name, seed=None):
     codes = (model.encode(each.images, seed=own) for each, own in zip((choosing, split), seeds, strict=True))
     taught, measured = zip(codes, (choosing.labels, split.labels), strict=True)
     found = evaluation.probe_accuracy(*taught, *measured)
-    of = "z" if seed is None else "z as it is drawn from q(z|x), which the decoder and the game see"
+    of = "z" if seed is None else "z as it is drawn from q(z|x), which training sees"
     return {
         f"label_in_{name}_{probe}": {
             "value": found[probe],
