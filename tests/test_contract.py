@@ -190,13 +190,17 @@ def test_every_policy_trains_with_float32_losses_and_codes(name, policy, batch):
 
 
 def test_one_step_lowers_each_phases_loss(name, batch):
-    """Each update alone, for which the two orders are one; a perturbation, looked for anew each time, by a few."""
+    """Each update alone, for which the two orders are one.
+
+    Of classes as sharp as narrow petals a step moves the perturbation, looked for anew, too: ten lower its loss.
+    """
     model, steps = make(name), ORDERS["alternating"]
     seed = priors.as_seed(7)
     for update in arranged(model.updates()):
         for phase in update.phases:
             alone = [Update(dataclasses.replace(phase, weight=1.0))]
-            rate, count = (1e-2, 10) if phase.name == "perturbation" else (1e-4, 2)  # adversaries turn
+            sharp = (name, phase.name) == ("labelled_mixture_views", "perturbation")
+            rate, count = (1e-2, 10) if sharp else (1e-4, 2)  # adversaries turn
             optimizers = optimizers_of(alone, lambda update, rate=rate: keras.optimizers.SGD(rate))
             with warnings.catch_warnings():
                 # Keras warns of a variable that the loss does not reach; of several phases one may leave some to others

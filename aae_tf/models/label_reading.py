@@ -2,6 +2,7 @@
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
+from aae_tf.models.base import LatentModel
 from aae_tf.priors import Categorical
 
 
@@ -15,14 +16,7 @@ class ReadsLabels:
     """
 
     brings = ("labels",)
-    measures = (
-        "reconstruction_error",
-        "prior_match",
-        "log_likelihood",
-        "sample_quality",
-        "label_in_samples",
-        "label_in_z",
-    )
+    measures = (*LatentModel.measures, "label_in_samples", "label_in_z")
     figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses", "views")
 
     def __init__(self, *args, classes, **kwargs):

@@ -13,6 +13,7 @@ from aae_tf.recipes.recipe import OptimizerSettings, Recipe
 
 # views that leave a digit's class alone, and a photograph's
 DIGITS = {"rotation": 12.0, "scale": 0.12, "shear": 0.15, "shift": 2.0}
+ELASTIC_DIGITS = {**DIGITS, "elastic": 1.0}
 PHOTOGRAPHS = {"shift": 3.0, "flip": 0.5, "crop": 0.2, "brightness": 0.1, "contrast": 0.2}
 _COLOUR = {
     "views": PHOTOGRAPHS,
@@ -47,8 +48,8 @@ _PARTS = {
     **SECTION_2_3,
     "epochs": 80,
     "options": {
-        "discriminator_noise": 0.1,
-        "discriminator_widths": (500, 500),
+        **SECTION_2_3["options"],
+        "input_noise": 0.0,
         "discriminator_steps": 2,
         "batch_norm": True,
         "consistency": True,
@@ -56,7 +57,7 @@ _PARTS = {
     },
     "joint": ("reconstruction", "consistency", "perturbation"),
     "weights": {"reconstruction": 0.2, "consistency": 3.0, "perturbation": 2.0},
-    "views": {**DIGITS, "elastic": 1.0},
+    "views": ELASTIC_DIGITS,
     "weight_average": 0.999,
     "variants": {"colour": {**_COLOUR, "latent_dim": 2}, "many": {"epochs": 16}},
 }
@@ -85,7 +86,7 @@ VIEWS = (
         **_LABELS,
         **{
             **_CONSISTENT,
-            "views": {**DIGITS, "elastic": 1.0},
+            "views": ELASTIC_DIGITS,
             "variants": {**_CONSISTENT["variants"], "many labelled": _MANY_LABELLED},
         },
     ),

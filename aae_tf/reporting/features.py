@@ -78,27 +78,39 @@ class FeatureClassifier(keras.Model):
 class Features:
     """A trained classifier's features.
 
+    Args:
+        classifier: a trained `FeatureClassifier`.
+        split: labelled validation images, a `Split`.
+
     Attributes:
-        accuracy: share of validation images it classifies rightly.
+        accuracy: share of the validation images it classifies rightly.
         name: what they are, for reports.
     """
 
-    def __init__(self, classifier, images, accuracy):
-        self.accuracy, self._classifier = accuracy, classifier
-        self.name = f"{UNITS} features of a classifier of this dataset, version {VERSION}, accuracy {accuracy:.3f}"
+    def __init__(self, classifier, split):
+        self._head = classifier.head
         specs = tf.TensorSpec((None, *classifier.image_shape), tf.float32)
         self._hidden = tf.function(classifier.hidden, input_signature=[specs], autograph=False).get_concrete_function()
-        self.spread = 1.0
-        self.spread = float(self(images).std(0).mean())
+        units = self._units(split.images)
+        self.spread = float(units.std(0).mean())
+        self.accuracy = float(np.mean(self._classes(units) == split.labels))
+        about = f"version {VERSION}, accuracy {self.accuracy:.3f}"
+        self.name = f"{UNITS} features of a classifier of this dataset, {about}"
 
     def __call__(self, images):
         """Return float32 [N, 64], of about unit variance, of images, uint8 or float [N, H, W, C] in [0, 1]."""
-        parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
-        return np.concatenate([self._hidden(as_images(part)).numpy() for part in parts]) / self.spread
+        return self._units(images) / self.spread
 
     def predict_labels(self, images):
         """Return the classifier's classes, int [N], of images as above."""
-        return self._classifier.head(self(images) * self.spread).numpy().argmax(-1)
+        return self._classes(self._units(images))
+
+    def _units(self, images):
+        parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
+        return np.concatenate([self._hidden(as_images(part)).numpy() for part in parts])
+
+    def _classes(self, units):
+        return self._head(units).numpy().argmax(-1)
 
 
 class ColumnFeatures:
@@ -131,12 +143,7 @@ def features_of(data):
     if not _restore(kept, classifier):
         _train(classifier, train)
         _keep(kept, classifier)
-    right = [
-        np.argmax(classifier(as_images(validation.images[start : start + 1000])), -1)
-        == validation.labels[start:][:1000]
-        for start in range(0, len(validation), 1000)
-    ]
-    return Features(classifier, validation.images, float(np.concatenate(right).mean()))
+    return Features(classifier, validation)
 
 
 def _train(classifier, train):
