@@ -46,14 +46,14 @@ def test_many_images_take_fewer_passes_where_a_recipe_says_so(digits):
 
 
 @pytest.mark.parametrize(
-    ("labels", "known", "epochs"), [("all", 10_000, 30), ("100%", 10_000, 30), (10_000, 10_000, 30), ("all", 100, 12)]
+    ("labels", "known", "epochs"), [("all", 10_000, 60), ("100%", 10_000, 60), (10_000, 10_000, 60), ("all", 100, 12)]
 )
 def test_where_many_images_all_have_labels_none_is_guessed(labels, known, epochs):
     images = np.zeros((10_000, 4, 4, 1), np.uint8)
     split = Split(images, np.where(np.arange(len(images)) < known, 3, -1))
     recipe = aae_tf.recipes()["semi_supervised_views"].with_options(labels=labels)
     found = for_data(recipe, Dataset("own", split, split, split), {"labels": labels})
-    guesses = {} if epochs == 30 else {"perturbation": 1.5, "information": True}
+    guesses = {} if epochs == 60 else {"perturbation": 1.5, "information": True}
     assert found.epochs == epochs
     assert found.options == {**recipe.options, "perturbation": 0.0, "information": False, **guesses}
     mine = {"labels": labels, "epochs": 5, "perturbation": 1.0}

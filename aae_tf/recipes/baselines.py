@@ -74,8 +74,10 @@ BASELINES = (
         prior=NORMAL,
         latent_dim=8,
         epochs=60,
-        options={"discriminator_noise": 0.3},
-        optimizers={"regularization": OptimizerSettings("adam", 2e-4, 0.5, "constant")},
+        options={"discriminator_noise": 0.6, "decoder_batch_norm": True},
+        optimizers={"regularization": OptimizerSettings("adam", 4e-4, 0.5, "cosine")},
+        weight_average=0.999,
+        variants={"many": {"epochs": 30}},
     ),
     Recipe(
         "wae_mmd",

@@ -25,7 +25,7 @@ _COLOUR = {
 }
 _MANY = {"epochs": 12}  # on 50,000 images, as many updates as 170 epochs of 3,500
 # where every image has its label; chosen on MNIST's validation images (docs/results.md)
-_MANY_LABELLED = {"epochs": 30, "perturbation": 0.0, "information": False}
+_MANY_LABELLED = {"epochs": 60, "perturbation": 0.0, "information": False}
 _CONSISTENT = {
     "prior": NORMAL,
     "batch_size": 250,
