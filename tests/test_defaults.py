@@ -93,6 +93,16 @@ def test_images_that_are_mostly_their_mean_are_centred():
     assert "image_scale" not in for_data(crossed, bright, {}).options
 
 
+def test_a_gan_of_images_that_are_mostly_their_mean_sees_them_through_less_noise(digits):
+    recipe = aae_tf.recipes()["gan"]
+    noise = {
+        name: for_data(recipe, each, {}).options["discriminator_noise"]
+        for name, each in {"bright": dataset(10, (8, 8, 1), brightness=150), "digits": digits}.items()
+    }
+    assert noise["bright"] < noise["digits"] == recipe.options["discriminator_noise"]
+    assert for_data(recipe, dataset(10_000, (4, 4, 1)), {}).epochs < recipe.epochs
+
+
 def test_colour_images_take_the_colour_variant_unless_told_otherwise():
     recipe = aae_tf.recipes()["semi_supervised"]
     colour = for_data(recipe, dataset(10, (32, 32, 3)), {"latent_dim": 5})
