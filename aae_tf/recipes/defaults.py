@@ -22,7 +22,8 @@ def _all_labelled(recipe, dataset):
 
 
 def _mostly_mean(dataset):
-    """Return whether the mean image is most of every image: its share is 0.40 of MNIST, 0.90 of faces."""
+    """Return whether the mean image is most of every image: its share of MNIST is 0.40, of faces 0.90, of photographs
+    0.79."""
     images = dataset.training_images(2000, 0).images
     pixels = images.reshape(len(images), -1).astype("float32")
     return np.square(pixels.mean(0)).sum() > 0.5 * np.square(pixels).sum(1).mean()
@@ -34,7 +35,7 @@ CONDITIONS = {
     "many": lambda recipe, dataset: len(dataset.train) >= MANY,
     "unlabelled": lambda recipe, dataset: recipe.labels == 0,
     "many labelled": lambda recipe, dataset: len(dataset.train) >= MANY and _all_labelled(recipe, dataset),
-    "centred": lambda recipe, dataset: dataset.columns is None and _mostly_mean(dataset),
+    "mostly mean": lambda recipe, dataset: dataset.columns is None and _mostly_mean(dataset),
 }
 
 
