@@ -121,6 +121,16 @@ def shared():
 
 
 @pytest.fixture
+def eagerly():
+    """Steps as they stand in Python: where they are few that takes less time than to trace them."""
+    from aae_tf.backend import tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
 def training_alone(monkeypatch):
     """Leave out the figures, numbers and export that end a training."""
     monkeypatch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())

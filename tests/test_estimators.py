@@ -14,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import aae_tf
-from aae_tf.backend import tf
 
 SMALL = {"widths": (64,), "discriminator_widths": (64,), "jit_compile": False}
 GAME = {"regularization": {"learning_rate": 0.01}}
@@ -169,14 +168,6 @@ def checks():
                 mark = pytest.mark.skip(reason=SKIPPED[name]) if name in SKIPPED else ()
                 yield pytest.param(each, check, id=f"{type(each).__name__}-{name}", marks=mark)
         seen |= {name for _, _, name in found}
-
-
-@pytest.fixture
-def eagerly():
-    """Steps as they stand in Python: so few of them take less time than to trace them."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.mark.slow

@@ -75,8 +75,8 @@ ONE_EACH = {recipe.model: name for name, recipe in reversed(aae_tf.recipes().ite
 
 
 @pytest.mark.parametrize("recipe", [*ONE_EACH.values(), "semi_supervised_views", "style_joint"])
-def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, recipe, tmp_path):
-    options = {"recipe": recipe, "weight_average": 0.9}
+def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, recipe, eagerly, tmp_path):
+    options = {"recipe": recipe, "weight_average": 0.9, "count": 100}
     whole = make_trainer(few, tmp_path, **options)
     whole.fit(1)
     resumed = make_trainer(few, tmp_path, **options)
