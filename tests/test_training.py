@@ -311,6 +311,13 @@ def test_too_few_images_for_a_batch_are_refused(few):
         make_trainer(few, count=30)
 
 
+def test_batch_normalisation_of_one_image_is_refused(few):
+    plain, normalised = (make_trainer(few, recipe=recipe) for recipe in ("gaussian", "semi_supervised"))
+    Trainer(plain.model, data.Split(*few), plain.optimizers, batch_size=1)
+    with pytest.raises(aae_tf.InputError, match="batch_size=1 leaves batch normalisation nothing"):
+        Trainer(normalised.model, data.Split(*few), normalised.optimizers, batch_size=1)
+
+
 def test_what_a_trainer_lacks_is_said(few, monkeypatch):
     made = make_trainer(few)
     two = {name: made.optimizers[name] for name in ("reconstruction", "discriminator")}

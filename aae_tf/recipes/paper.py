@@ -115,6 +115,27 @@ PAPER = (
         },
     ),
     Recipe(
+        "likelihood_joint",
+        "6-D Gaussian prior, larger networks, one update for reconstruction and generator: table 1",
+        latent_dim=6,
+        options={
+            "widths": (1000, 1000, 1000),
+            "batch_norm": True,
+            "decoder_batch_norm": True,
+            "input_noise": 0.3,
+        },
+        joint=JOINT,
+        batch_size=250,
+        weights={"generator": 2.0},
+        optimizers={
+            "reconstruction": OptimizerSettings("adam", 2e-3, 0.9, "cosine"),
+            "regularization": OptimizerSettings("adam", 2e-3, 0.5, "cosine"),
+        },
+        weight_average=0.999,
+        epochs=120,
+        variants={"many": {"epochs": 60}},
+    ),
+    Recipe(
         "labelled_mixture",
         "labels in the game, each digit one petal of the mixture: figures 4a and 4b",
         prior={"name": "mixture"},

@@ -104,6 +104,8 @@ class Trainer:
         self.replicas = self.strategy.num_replicas_in_sync
         if batch_size % self.replicas:
             raise InputError(f"batch_size {batch_size} does not divide over {self.replicas} replicas")
+        if batch_size == 1 and any(variable.name == "moving_variance" for variable in model.variables):
+            raise InputError("batch_size=1 leaves batch normalisation nothing to tell images by; use a larger one")
         self.batch_size, self.seed = batch_size, as_seed(seed)
         self.source = source_of(train, batch_size, seed, share_of(self.strategy))
         self.checkpoint_folder, self.checkpoint_minutes = checkpoint_folder, checkpoint_minutes
