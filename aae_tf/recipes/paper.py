@@ -132,7 +132,7 @@ PAPER = (
             "regularization": OptimizerSettings("adam", 2e-3, 0.5, "cosine"),
         },
         weight_average=0.999,
-        epochs=120,
+        epochs=80,
         variants={"many": {"epochs": 60}},
     ),
     Recipe(
