@@ -59,7 +59,7 @@ MIRRORED = """
     for variable in trainer.model.trainable_variables:
         first, second = variable.value.values
         np.testing.assert_array_equal(first, second)
-    alone = train(tf.distribute.get_strategy())
+    alone = train(tf.distribute.get_strategy(), jit_compile=False)
     losses = [each.history[-1]["reconstruction"] for each in (trainer, alone)]
     np.savez("learned.npz", mirrored=losses[0], alone=losses[1])
 """
@@ -99,6 +99,7 @@ EQUAL = """
         history = trainer.fit(steps)
         return model, before, [history[-1][name] for name in trainer.names]
 
+    tf.config.run_functions_eagerly(True)  # so few steps take less time than to trace them
     strategies = {"one": tf.distribute.get_strategy(), "two": two_devices}
     results = {}
     for name, sides, how in (

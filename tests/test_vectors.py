@@ -45,7 +45,7 @@ def test_a_model_of_vectors_takes_steps(recipe, order, batch):
     model = make(recipe)
     updates = arranged(model.updates())
     optimizers = optimizers_of(updates, lambda update: keras.optimizers.Adam(2e-3))
-    step = tf.function(lambda seed: ORDERS[order](model, updates, optimizers, batch, seed), jit_compile=False)
+    step = tf.function(lambda seed: ORDERS[order](model, updates, optimizers, batch, seed), autograph=False)
     losses = [{name: float(loss) for name, loss in step(priors.as_seed(number)).items()} for number in range(40)]
     assert np.isfinite([list(each.values()) for each in losses]).all()
     if "reconstruction" in losses[0]:
