@@ -105,7 +105,7 @@ PAPER = (
     ),
     Recipe(
         "likelihood",
-        "8-D Gaussian prior: the model of table 1 and the samples of figure 5",
+        "8-D Gaussian prior, the paper's networks: table 1 and figure 5",
         epochs=40,
         latent_dim=8,
         options={"input_noise": 0.3},

@@ -104,8 +104,8 @@ class Trainer:
         self.replicas = self.strategy.num_replicas_in_sync
         if batch_size % self.replicas:
             raise InputError(f"batch_size {batch_size} does not divide over {self.replicas} replicas")
-        if batch_size == 1 and any(variable.name == "moving_variance" for variable in model.variables):
-            raise InputError("batch_size=1 leaves batch normalisation nothing to tell images by; use a larger one")
+        if batch_size == self.replicas and any(map(_needs_several, model._flatten_layers())):
+            raise InputError("batch normalisation of one image a replica cannot tell images apart; use a larger batch")
         self.batch_size, self.seed = batch_size, as_seed(seed)
         self.source = source_of(train, batch_size, seed, share_of(self.strategy))
         self.checkpoint_folder, self.checkpoint_minutes = checkpoint_folder, checkpoint_minutes
@@ -397,3 +397,9 @@ class Trainer:
 
 def _scaled(images):
     return tf.cast(images, tf.float32) / white(images.dtype.as_numpy_dtype)
+
+
+def _needs_several(layer):
+    """Return whether a layer normalises by the mini-batch's statistics alone, which of one image are the image."""
+    normalises = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable and not layer.synchronized
+    return normalises and layer.input_spec.ndim == 2  # of images it has those of their height and width besides
