@@ -321,6 +321,10 @@ def test_batch_normalisation_of_one_image_is_refused(few):
     for batch_size, strategy in ((1, None), (2, two)):
         with pytest.raises(aae_tf.InputError, match="batch normalisation of one image a replica cannot tell"):
             Trainer(normalised.model, data.Split(*few), normalised.optimizers, batch_size, strategy=strategy)
+    of_places = {"architecture": "convolutional", "filters": (4, 8), "widths": (16,), "batch_norm": (1, 2)}
+    model = model_of(aae_tf.recipes()["gaussian"].with_options(**of_places))  # height and width have statistics too
+    optimizers = optimizers_of(arranged(model.updates()), lambda update: keras.optimizers.SGD(0.1))
+    Trainer(model, data.Split(*few), optimizers, batch_size=1)
     for layer in normalised.model._flatten_layers():
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)  # by its moving statistics then
     optimizers = optimizers_of(arranged(normalised.model.updates()), lambda update: keras.optimizers.SGD(0.1))

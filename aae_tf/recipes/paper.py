@@ -114,6 +114,7 @@ PAPER = (
             "regularization": OptimizerSettings("sgd", 0.1, 0.1, "cosine"),
         },
     ),
+    # not the paper's numbers: chosen on MNIST's validation images for their likelihood (docs/results.md has the steps)
     Recipe(
         "likelihood_joint",
         "6-D Gaussian prior, larger networks, one update for reconstruction and generator: table 1",

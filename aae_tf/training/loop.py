@@ -401,5 +401,7 @@ def _scaled(images):
 
 def _needs_several(layer):
     """Return whether a layer normalises by the mini-batch's statistics alone, which of one image are the image."""
-    normalises = isinstance(layer, keras.layers.BatchNormalization) and layer.trainable and not layer.synchronized
-    return normalises and layer.input_spec.ndim == 2  # of images it has those of their height and width besides
+    if not isinstance(layer, keras.layers.BatchNormalization) or not layer.built:
+        return False  # one that is not built is not called
+    statistics_of_batch = layer.trainable and not layer.synchronized
+    return statistics_of_batch and layer.input_spec.ndim == 2  # of images they are of their height and width besides
