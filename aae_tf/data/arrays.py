@@ -61,7 +61,7 @@ def from_npy(path, image_size=0):
     return from_arrays(images, image_size=image_size)
 
 
-def from_npz(path, image_size=0):
+def from_npz(path, image_size=0, label=""):
     """Return a `Dataset` of an .npz file.
 
     Args:
@@ -69,21 +69,26 @@ def from_npz(path, image_size=0):
             writes its datasets, with 'x_train', 'y_train', 'x_test', 'y_test': its own test split is then kept and
             a tenth of the training images, drawn by a fixed shuffle, validates.
         image_size: side to which images are cropped (centre square) and resized; 0 keeps them as they are.
+        label: name of the array that holds the labels of 'images'; empty for 'labels' or 'y'.
 
     Raises:
-        InputError: a file that cannot be read, that holds none of these, or more than memory should.
+        InputError: no such file, one that cannot be read, that holds none of these, or more than memory should.
     """
-    names, arrays = read_npz(path, NAMES)
+    if not Path(path).exists():
+        raise InputError(f"there is no file '{path}'")
+    names, arrays = read_npz(path, {*NAMES, label.lower()})
 
     def get(*names):
         return next((arrays[name] for name in names if name in arrays), None)
 
-    if "x_train" in arrays and "x_test" in arrays:
+    if "x_train" in arrays and "x_test" in arrays and not label:
         given = get("x_train"), get("y_train"), get("x_test"), get("y_test")
         return _own_test(*given, Path(path).name, image_size)
     if get("images", "x") is None:
         raise InputError(f"'{path}' holds {listed(names)}; needed: 'images' and, if any, 'labels'")
-    return from_arrays(get("images", "x"), get("labels", "y"), image_size)
+    if label and label not in names:
+        raise InputError(f"label={label!r} was set, but '{path}' holds {listed(names)}")
+    return from_arrays(get("images", "x"), arrays[label.lower()] if label else get("labels", "y"), image_size)
 
 
 def _own_test(images, labels, test_images, test_labels, name, image_size):

@@ -11,7 +11,7 @@ from aae_tf.data.columns import Columns
 from aae_tf.errors import InputError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Split:
     """Images, or rows of a table, and labels that fit in memory.
 
@@ -25,6 +25,9 @@ class Split:
 
     def __len__(self):
         return len(self.images)
+
+    def __repr__(self):
+        return f"Split({len(self):,} of shape {self.images.shape[1:]}, {self.known:,} with labels)"
 
     def take(self, indices):
         """Return the `Split` of some rows.
