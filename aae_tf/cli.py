@@ -47,9 +47,7 @@ def train(
     labels: Annotated[
         str | None, typer.Option(help="Labelled training images, where the model uses labels: 100, 20% or all.")
     ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="What holds the labels: a column of a table, an array of an .npz file.")
-    ] = None,
+    label: Annotated[str | None, typer.Option(help="The column of a table that holds the labels.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     out: Annotated[str | None, typer.Option(help="Run directory; training into it again resumes.")] = None,
     warm_start: Annotated[str | None, typer.Option(help="Run directory whose weights training starts from.")] = None,

@@ -301,13 +301,10 @@ def test_an_npz_file(few, tmp_path):
     found = data.load(tmp_path / "keras.npz")
     np.testing.assert_array_equal(found.test.images, few[0][300:])
     assert (len(found.train), len(found.validation), found.classes) == (270, 30, 10)
-    np.savez(tmp_path / "other.npz", images=few[0], Digit=few[1])
-    assert data.load(tmp_path / "other.npz", columns={"label": "Digit"}).fingerprint() == data.load(few).fingerprint()
-    assert data.load(tmp_path / "other.npz").train.labels is None
-    with pytest.raises(InputError, match=r"label=.digit. was set, but .* holds images, Digit"):
-        data.load(tmp_path / "other.npz", columns={"label": "digit"})
-    with pytest.raises(InputError, match=r"columns\.label was set, but the data is no table"):
-        data.load(tmp_path / "other.npz", columns={"label": "Digit", "drop": ("images",)})
+    np.savez(tmp_path / "other.npz", images=few[0], digit=few[1])
+    found = data.load(tmp_path / "other.npz")
+    assert found.source.startswith("own arrays without 'labels' (digit: not read), 400 images")
+    assert repr(found.train) == "Split(320 of shape (28, 28, 1), 0 with labels)"
     np.savez(tmp_path / "other.npz", pictures=few[0])
     with pytest.raises(InputError, match="holds pictures; needed: 'images'"):
         data.load(tmp_path / "other.npz")

@@ -42,14 +42,13 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
             'test', of images each; or a `Dataset`.
         image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
             them as they are.
-        columns: how a table is read: a dict of the options in `aae_tf.data.table_options.TableOptions`. Of an .npz
-            file {'label': name} alone, its array of labels where that is not 'labels'.
+        columns: how a table is read: a dict of the options in `aae_tf.data.table_options.TableOptions`.
 
     Raises:
         InputError: none of these, data that cannot be used (see the readers), a `Dataset` of another size, or options
             of tables for what is none.
     """
-    from aae_tf.data import arrays, table_files, tables
+    from aae_tf.data import table_files, tables
     from aae_tf.data.reading import refuse_no_path
 
     if isinstance(dataset, str | Path):
@@ -60,8 +59,6 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
         found = tables.from_table(rows, labels, columns)
     elif isinstance(dataset, str | Path) and dataset not in DATASETS and table_files.is_table_path(dataset):
         found = tables.from_path(Path(dataset).expanduser(), columns)
-    elif isinstance(dataset, str | Path) and Path(dataset).suffix == ".npz" and {*(columns or ())} == {"label"}:
-        return arrays.from_npz(Path(dataset).expanduser(), image_size, columns["label"])
     elif columns and not isinstance(dataset, Dataset):
         why = (
             f"'{dataset}' is read as it is"
@@ -123,6 +120,8 @@ def _load_text(dataset, image_size):
     if path.is_dir():
         return folders.from_folder(path, image_size)
     if path.suffix == ".npz":
+        if not path.exists():
+            raise InputError(f"there is no file '{path}'")
         return arrays.from_npz(path, image_size)
     if isinstance(dataset, Path) or dataset.startswith((".", "/", "~")):
         raise InputError(f"there is no folder '{path}'")

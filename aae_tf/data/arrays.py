@@ -15,9 +15,13 @@ NAMES = {"images", "x", "labels", "y", "x_train", "y_train", "x_test", "y_test"}
 
 def from_arrays(images, labels=None, image_size=0):
     """Return a `Dataset` of images, [N, H, W(, C)], and labels, [N]; see `check_images` and `check_labels`."""
+    return _own(images, labels, image_size, "own arrays")
+
+
+def _own(images, labels, image_size, source):
     images = fit_images(check_images(images), image_size)
     labels, names = (None, ()) if labels is None else check_labels(labels, len(images))
-    return split_own(images, labels, names, f"own arrays, {len(images):,} images")
+    return split_own(images, labels, names, f"{source}, {len(images):,} images")
 
 
 def read_rows(file, rows):
@@ -61,7 +65,7 @@ def from_npy(path, image_size=0):
     return from_arrays(images, image_size=image_size)
 
 
-def from_npz(path, image_size=0, label=""):
+def from_npz(path, image_size=0):
     """Return a `Dataset` of an .npz file.
 
     Args:
@@ -69,26 +73,24 @@ def from_npz(path, image_size=0, label=""):
             writes its datasets, with 'x_train', 'y_train', 'x_test', 'y_test': its own test split is then kept and
             a tenth of the training images, drawn by a fixed shuffle, validates.
         image_size: side to which images are cropped (centre square) and resized; 0 keeps them as they are.
-        label: name of the array that holds the labels of 'images'; empty for 'labels' or 'y'.
 
     Raises:
-        InputError: no such file, one that cannot be read, that holds none of these, or more than memory should.
+        InputError: a file that cannot be read, that holds none of these, or more than memory should.
     """
-    if not Path(path).exists():
-        raise InputError(f"there is no file '{path}'")
-    names, arrays = read_npz(path, {*NAMES, label.lower()})
+    names, arrays = read_npz(path, NAMES)
 
     def get(*names):
         return next((arrays[name] for name in names if name in arrays), None)
 
-    if "x_train" in arrays and "x_test" in arrays and not label:
+    if "x_train" in arrays and "x_test" in arrays:
         given = get("x_train"), get("y_train"), get("x_test"), get("y_test")
         return _own_test(*given, Path(path).name, image_size)
     if get("images", "x") is None:
         raise InputError(f"'{path}' holds {listed(names)}; needed: 'images' and, if any, 'labels'")
-    if label and label not in names:
-        raise InputError(f"label={label!r} was set, but '{path}' holds {listed(names)}")
-    return from_arrays(get("images", "x"), arrays[label.lower()] if label else get("labels", "y"), image_size)
+    labels = get("labels", "y")
+    unread = [name for name in names if name.lower() not in NAMES] if labels is None else ()
+    source = f"own arrays without 'labels' ({listed(unread)}: not read)" if unread else "own arrays"
+    return _own(get("images", "x"), labels, image_size, source)
 
 
 def _own_test(images, labels, test_images, test_labels, name, image_size):

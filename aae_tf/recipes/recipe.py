@@ -73,8 +73,8 @@ class Recipe(_Checked):
         model: name of the model class, as in `aae_tf.models.MODELS`; 'own' if an object was passed.
         dataset: name of the dataset (see `aae_tf.data.load`); own data is recorded as 'own'.
         image_size: side to which images are cropped and resized; 0 keeps them.
-        columns: how a table is read, the arguments of `aae_tf.data.table_options.TableOptions`; empty for images, but
-            for an .npz file's `label`, and for tables of which nothing has to be said.
+        columns: how a table is read, the arguments of `aae_tf.data.table_options.TableOptions`; empty for images, and
+            for tables of which nothing has to be said.
         epochs: passes over the training images.
         batch_size: images per update.
         seed: seed of everything random.
