@@ -155,16 +155,20 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe, to list a
 
     from aae_tf.recipes import get_recipe
     from aae_tf.recipes import recipes as known
+    from aae_tf.recipes.changes import FIXED, settable
+    from aae_tf.sweep_settings import shown
 
     if name is None:
         table = Table("recipe", "what it shows", "model", "dataset", "epochs", box=None)
         for recipe in known().values():
             table.add_row(recipe.name, recipe.summary, recipe.model, recipe.dataset, str(recipe.epochs))
     else:
-        table = Table("--set", "value", box=None)
-        for option, value in get_recipe(name).resolved().flat().items():
-            shown = ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-            table.add_row(option, shown)
+        table = Table("--set", "value", "accepted", box=None)
+        recipe = get_recipe(name).resolved()
+        accepted = settable(recipe)
+        for option, value in recipe.flat().items():
+            if option not in FIXED:
+                table.add_row(option, shown(value), accepted[option].accepts if option in accepted else "")
     _print(table)
 
 

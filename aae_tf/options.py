@@ -39,9 +39,11 @@ class Range:
         for number in value if isinstance(value, tuple) else (value,):
             numeric = isinstance(number, int | float) and not isinstance(number, bool)
             if not numeric or not (self.low <= number < math.inf and (self.high is None or number <= self.high)):
-                bounds = f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
-                raise InputError(f"{name}={value!r} is out of range; accepted: numbers {bounds}")
+                raise InputError(f"{name}={value!r} is out of range; accepted: numbers {self}")
         return value
+
+    def __str__(self):
+        return f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,17 @@ class Option:
         for check in self.checks:
             check.check(self.name, value)
         return value
+
+    @property
+    def accepts(self):
+        """What its value may be, as text; empty where its type alone says that."""
+        if self.kind is bool:
+            return "true, false"
+        texts = (
+            str(check) if isinstance(check, Range) else ", ".join(getattr(check, "names", check))
+            for check in self.checks
+        )
+        return "; ".join(texts)
 
     @property
     def registry(self):

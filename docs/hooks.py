@@ -50,10 +50,11 @@ def _examples():
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Give every model's file its place, and turn links to examples into links to their page."""
+    """Give every model's file its place, and turn links to notebooks and examples into links to pages."""
     modules = "\n".join(f"::: aae_tf.models.{file}" for file in dict.fromkeys(_FILES.values()))
     markdown = markdown.replace("<!-- every model's file -->", modules)
-    return re.sub(r"\]\(examples/(\w+)\.py\)", r"](examples.md#\1)", markdown)
+    markdown = re.sub(r"\]\(\.\./((?:\.\./)?(?:notebooks|examples)/)", r"](\1", markdown)  # which lie outside docs/
+    return re.sub(r"examples/(\w+)\.py\)", r"examples.md#\1)", markdown).replace("examples/)", "examples.md)")
 
 
 def on_page_content(html, page, config, files):

@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 from command_line import run
 
+import aae_tf
+from aae_tf.recipes.changes import settable
+
 QUICK = ["--set", "widths=32", "--set", "discriminator_widths=32", "--set", "batch_size=50", "--epochs", "1"]
 
 
@@ -69,6 +72,23 @@ def test_recipes_are_listed(capsys):
     listed = capsys.readouterr().out
     for name in ("gaussian", "mixture", "likelihood"):
         assert name in listed
+
+
+def test_what_a_recipes_options_accept_is_listed_and_accepted(capsys):
+    assert run("recipes", "style") == 0
+    listed = {line.split()[0]: line.strip() for line in capsys.readouterr().out.splitlines()}
+    assert listed["posterior"].split(maxsplit=2)[1:] == [
+        "gaussian",
+        "deterministic, constant_variance, gaussian, universal",
+    ]
+    assert "from 0.0 to 0.999999" in listed["weight_average"]
+    assert not {"name", "model"} & set(listed)
+    recipe = aae_tf.recipes()["style"].resolved()
+    for name, option in settable(recipe).items():
+        for value in (
+            option.accepts.split(", ") if option.kind is bool or (option.kind is str and option.checks) else ()
+        ):
+            assert str(recipe.with_options(**{name: value}).flat()[name]).lower() == value
 
 
 def timed(*command):

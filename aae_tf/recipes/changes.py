@@ -6,7 +6,7 @@ Nothing here imports TensorFlow until a name of the model or of the prior has to
 from dataclasses import replace
 
 from aae_tf.errors import InputError, check_choice
-from aae_tf.options import Range, read
+from aae_tf.options import Choices, Option, Range, options_of, read
 from aae_tf.recipes.recipe import JOINT, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, fields_of
 
 SHORT = {
@@ -41,6 +41,29 @@ def changed(recipe, options, every=False):
             of_model[name] = value
         recipe = found or recipe
     return _with_model_options(recipe, of_model, every) if of_model else recipe
+
+
+def settable(recipe):
+    """Return what each value of a recipe accepts: dict of the name that sets it, as of `Recipe.flat`, to `Option`.
+
+    Args:
+        recipe: a `Recipe`.
+    """
+    from aae_tf.models import ORDERS
+    from aae_tf.priors import PRIORS, prior_options
+    from aae_tf.training.precision import PRECISIONS
+    from aae_tf.views import Views
+
+    parts = {"prior": prior_options(recipe.prior["name"]), "views": options_of(Views)}
+    parts |= dict.fromkeys(recipe.optimizers, OPTIMIZER)
+    dotted = {f"{whole}.{part}": each for whole, options in parts.items() for part, each in options.items()}
+    names = {"prior.name": PRIORS, "order": ORDERS, "precision": Choices(PRECISIONS)}
+    return {
+        **OWN,
+        **recipe.accepted(),
+        **dotted,
+        **{name: Option(name, None, str, (of,)) for name, of in names.items()},
+    }
 
 
 def _with_field(recipe, name, value):
