@@ -100,6 +100,10 @@ def test_model_shapes_and_ranges(name, few):
         assert values.dtype == np.float32
     decoded = model.decode({code: np.asarray(values) for code, values in codes.items()}, classes)
     reconstructed = [model.reconstruct(images, labels)] if encodes(model) else []
+    if reconstructed and model.reads_labels:
+        for wrong in (labels + 10, labels[1:], labels[0]):
+            with pytest.raises(aae_tf.InputError, match="labels were given for 7 rows"):
+                model.reconstruct(images, wrong)
     for pictures in (decoded, model.sample(7, seed=3), *reconstructed):
         assert pictures.shape == (7, *SHAPE)
         assert pictures.dtype == np.float32

@@ -67,6 +67,7 @@ MIRRORED = """
 EQUAL = """
     import re
     import aae_tf
+    from aae_tf.backend import keras
     from aae_tf.training import make_optimizer
 
     def cycle(points):
@@ -116,6 +117,23 @@ EQUAL = """
                 results[f"{name} {key}"] = np.stack([start, variable.numpy()])
                 if side == "two" and name != "moving":
                     np.testing.assert_array_equal(*variable.value.values)
+    with two_devices.scope():  # an overflow on one replica alone, of either: no replica may take the step
+        weight = keras.Variable(np.ones(3, "float32"))
+        sgd = make_optimizer(aae_tf.OptimizerSettings("sgd", 0.5, 0.0), "mixed_float16")
+        sgd.build([weight])
+
+    def step(wild):
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        factor = tf.where(tf.equal(replica, wild), np.inf, 1.0)
+        update = models.Update(models.Phase("p", lambda *given: tf.reduce_sum(weight) * factor, [weight]))
+        models.phases.take([update], None, {update.state: sgd}, {}, tf.constant([0, 0]), set(), replicas=2,
+                           compute=lambda found: found)
+
+    results["overflow"] = []
+    for wild in (0, 1, 2):  # 2: neither
+        two_devices.run(step, [wild])
+        np.testing.assert_array_equal(*weight.value.values)
+        results["overflow"].append(weight.numpy())
     np.savez("equal.npz", **results)
 """
 
@@ -201,7 +219,7 @@ def trainings(mirrored):
     """What three steps change on one device and on two replicas: {training: {"one" or "two": {variable: array}}}."""
     found = {}
     with np.load(mirrored / "equal.npz") as arrays:
-        for key in arrays.files:
+        for key in (key for key in arrays.files if " " in key):
             name, side, variable = key.split(" ", 2)
             found.setdefault(name, {}).setdefault(side, {})[variable] = arrays[key]
     return found
@@ -230,7 +248,13 @@ def test_two_replicas_take_the_very_steps_of_one_device(name, trainings):
 
 
 @pytest.mark.slow
-def test_batch_statistics_are_of_the_whole_batch(trainings):
+def test_losses_that_overflow_on_one_replica_move_the_weights_on_none(mirrored):
+    with np.load(mirrored / "equal.npz") as arrays:
+        np.testing.assert_array_equal(arrays["overflow"], [[1.0] * 3, [1.0] * 3, [0.5] * 3])
+
+
+@pytest.mark.slow
+def test_moving_means_are_of_the_whole_batch(trainings):
     """The first layer's moving mean after one step, of halves that are unlike."""
     one, two = (trainings["moving"][side] for side in ("one", "two"))
     (first, *_) = sorted(name for name in one if "encoder" in name and "moving_mean" in name)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aae_tf import evaluation
+from aae_tf import InputError, evaluation
 from aae_tf.evaluation import mmd, reconstruction_error, two_sample_accuracy
 
 rng = np.random.default_rng(0)
@@ -81,6 +81,8 @@ def test_error_rate_and_confusion_leave_unknown_labels_out():
     assert share == 0.25
     np.testing.assert_allclose(spread, np.sqrt(0.25 * 0.75 / 4))
     np.testing.assert_array_equal(evaluation.confusion(labels, predicted, 3), [[1, 0, 0], [0, 1, 1], [0, 0, 1]])
+    with pytest.raises(InputError, match="an error needs labels"):
+        evaluation.error_rate([-1, -1], [0, 1])
 
 
 @given(seed=st.integers(0, 10_000), clusters=st.integers(2, 8), count=st.integers(20, 200))

@@ -82,6 +82,15 @@ def test_a_grid_that_is_too_coarse_is_walked_down():
     assert found["bandwidth"] < 1.5e-3  # the points are samples themselves: the narrower the better, down to the least
 
 
+def test_the_bandwidth_has_the_units_of_the_values():
+    chance = np.random.default_rng(4)
+    images, samples, validation = (chance.normal(size=(count, 5)) for count in (200, 2000, 200))
+    usual = parzen_log_likelihood(images, samples, validation)
+    wide = parzen_log_likelihood(500 * images, 500 * samples, 500 * validation)
+    assert wide["bandwidth"] == pytest.approx(500 * usual["bandwidth"], rel=0.05)
+    assert wide["mean"] == pytest.approx(usual["mean"] - 5 * np.log(500), abs=0.05)
+
+
 @pytest.mark.parametrize("before", [True, False])
 def test_products_are_not_rounded_to_tf32(before):
     """Seen on the way, between two chunks, and put back after it, errors or not."""

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from aae_tf.errors import InputError
+
 
 def error_rate(labels, predicted):
     """Return the share of wrong predictions and its standard error.
@@ -12,8 +14,13 @@ def error_rate(labels, predicted):
 
     Returns:
         (float in [0, 1], float): the share, and sqrt(p (1 - p) / N).
+
+    Raises:
+        InputError: no label is known.
     """
     known = np.asarray(labels) >= 0
+    if not known.any():
+        raise InputError("an error needs labels; every one given is -1, unknown")
     wrong = np.asarray(labels)[known] != np.asarray(predicted)[known]
     share = float(wrong.mean())
     return share, float(np.sqrt(share * (1 - share) / len(wrong)))

@@ -48,8 +48,11 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
     first = next(iter(stream()), None)
     if first is None or not len(first) or not len(images) or not len(validation):
         raise InputError("a log-likelihood needs samples, images and validation images; one of them is empty")
-    coarse = _mean(log_density(validation, [first], COARSE))
-    grid = COARSE[np.argmax(coarse)] * FINE
+    coarse, rough = COARSE, _mean(log_density(validation, [first], COARSE))
+    while np.argmax(rough) == len(coarse) - 1:  # values in other units than [0, 1]
+        coarse = coarse * 50
+        rough = _mean(log_density(validation, [first], coarse))
+    grid = coarse[np.argmax(rough)] * FINE
     choosing, measuring = (_named(progress, text) for text in ("choosing the bandwidth", "measuring the likelihood"))
     found = _mean(log_density(validation, stream(), grid, choosing))
     while np.argmax(found) == 0 and grid[0] > LEAST:
@@ -83,7 +86,7 @@ def float32_products():
 def log_density(points, chunks, bandwidths, progress=None):
     """Return the log-density, in nats, of points under Gaussian kernel densities on streamed samples.
 
-    Products of points and samples are float32, sums over samples float64.
+    Products of points and samples are float32, as are sums within 2,000 samples; sums of those are float64.
 
     Args:
         points: float [M, ...].

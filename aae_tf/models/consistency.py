@@ -14,6 +14,8 @@ from aae_tf.models.phases import Phase, Update
 from aae_tf.options import Range
 from aae_tf.seeds import fold
 
+HARDLY = 2.5e-4  # nats for a step of length 1: where the class hardly changes there is no direction to go
+LARGER = 256.0  # what its gradient is taken of, so that float16 can hold it
 CONSISTENCY = ("consistency", "perturbation", "information")  # phases, each by the option that asks for it
 
 
@@ -50,7 +52,8 @@ def negative_information(y, spread=4.0):
 def adversarial_perturbation(logits_of, images, logits, size, seed, probe=1.0):
     """Return the change of each image, of L2 norm `size`, that changes q(y|x) most: float32 like the images.
 
-    One step of the power method, from a random direction.
+    One step of the power method, from a random direction. Where the divergence's own gradient is not much longer than
+    `HARDLY` the change is shorter: size · g / √(g² + HARDLY²). So it is an image's own matter, whatever the batch.
 
     Args:
         logits_of: function from images to logits of q(y|x), float32 [N, K].
@@ -66,13 +69,15 @@ def adversarial_perturbation(logits_of, images, logits, size, seed, probe=1.0):
     direction = _unit(tf.random.stateless_normal(tf.shape(images), seed))
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(direction)
-        change = divergence(logits, logits_of(images + probe * direction))
-    return tf.stop_gradient(size * _unit(tape.gradient(change, direction)))
+        mean = divergence(logits, logits_of(images + probe * direction))
+        change = mean * (LARGER * tf.cast(tf.shape(images)[0], tf.float32))
+    return tf.stop_gradient(size * _unit(tape.gradient(change, direction), LARGER * HARDLY))
 
 
-def _unit(rows):
+def _unit(rows, least=1e-6):
+    """Return rows of L2 norm 1; shorter ones where theirs is not much more than `least`."""
     axes = list(range(1, rows.shape.rank))
-    return rows * tf.math.rsqrt(tf.reduce_sum(tf.square(rows), axes, keepdims=True) + 1e-12)
+    return rows * tf.math.rsqrt(tf.reduce_sum(tf.square(rows), axes, keepdims=True) + least**2)
 
 
 class Consistent:
@@ -82,7 +87,7 @@ class Consistent:
         *args: as for the model.
         consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
         perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
-            'perturbation'), in pixels of [0, 1]; 0 for none.
+            'perturbation'), in pixels of [0, 1], see `adversarial_perturbation`; 0 for none.
         information: whether y is to tell the most of the image: sure of each, and every class used (a phase
             'information').
         information_spread: how much the second of these counts beside the first, see `negative_information`; less where

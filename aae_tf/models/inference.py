@@ -10,6 +10,7 @@ from aae_tf.errors import InputError, check_choice
 from aae_tf.models.batches import check_rows
 from aae_tf.models.inputs import as_images
 from aae_tf.models.signatures import Signatures
+from aae_tf.priors.base import known_labels
 from aae_tf.seeds import fold
 
 
@@ -96,7 +97,7 @@ class Inference(Signatures):
             wanted = "decodes with labels; give one for each row" if self.classes else "decodes codes alone, no labels"
             raise InputError(f"{type(self).__name__} {wanted}")
         if labels is not None:
-            codes = {**codes, "y": self.y_of(self._known(labels, len(next(iter(codes.values())))))}
+            codes = {**codes, "y": self.y_of(known_labels(labels, len(next(iter(codes.values()))), self.classes, 0))}
         names = sorted(codes)
         rows = np.concatenate([np.asarray(codes[name], "float32") for name in names], -1)
         sizes = [self.priors[name].dim for name in names]
@@ -105,12 +106,6 @@ class Inference(Signatures):
             return self.to_images(dict(zip(names, tf.split(rows, sizes, -1), strict=True)))
 
         return self._over_codes("decode", run, batch_size, rows, sum(sizes))
-
-    def _known(self, labels, count):
-        labels = np.asarray(labels)
-        if labels.shape != (count,) or np.any((labels < 0) | (labels >= self.classes)):
-            raise InputError(f"labels were given for {count} rows; accepted: [{count}] of 0 to {self.classes - 1}")
-        return labels.astype("int32")
 
     def decode_graph(self, codes, labels=None):
         """Return images of codes, as `decode` does, in the graph.
@@ -139,18 +134,18 @@ class Inference(Signatures):
             batch_size: images per pass.
 
         Raises:
-            InputError: labels are missing.
+            InputError: labels are missing, or are not one for each image, -1 (unknown) to K - 1.
         """
-        labels = self._needed(labels)
+        labels = self._needed(labels, images)
         return self._over_images(
             "reconstruct", lambda *inputs: self(inputs if self.reads_labels else inputs[0]), batch_size, images, labels
         )
 
-    def _needed(self, labels):
+    def _needed(self, labels, images):
         if not self.reads_labels:
             return None
         self._refuse_missing(labels)
-        return np.asarray(labels, "int32")
+        return known_labels(labels, len(images), self.classes)
 
     def sample(self, n, seed=0, labels=None, batch_size=1000):
         """Return `n` new images: decoded prior samples.
@@ -187,7 +182,8 @@ class Inference(Signatures):
             return codes, None
         drawn = tf.random.stateless_uniform([n], fold(seed, 1), 0, self.classes, tf.int32)
         if labels is not None:
-            drawn = tf.where(tf.cast(labels, tf.int32) >= 0, tf.cast(labels, tf.int32), drawn)
+            labels = known_labels(labels, n, self.classes)
+            drawn = tf.where(labels >= 0, labels, drawn)
         return codes, drawn
 
     def interpolate(self, start, end, n=10, labels=None):
@@ -211,7 +207,7 @@ class Inference(Signatures):
             raise InputError(f"images of shapes {np.shape(start)} and {np.shape(end)} were given; they must be equal")
         pair = np.stack([start, end])
         check_rows(pair.shape, self._element_shape)
-        labels, share = self._needed(labels), tf.linspace(0.0, 1.0, n)
+        labels, share = self._needed(labels, pair), tf.linspace(0.0, 1.0, n)
         codes = self.codes(self._batch(as_images(self.image_scale.read(pair)), labels))
         first, last = ({name: codes[name][row : row + 1] for name in self.priors} for row in range(2))
         return self.to_images(self._between(first, last, share)).numpy()
@@ -231,7 +227,7 @@ class Inference(Signatures):
         def run(images, *labels):
             return self.scores(self._batch(images, *labels))
 
-        return self._over_images("score", run, batch_size, images, self._needed(labels))
+        return self._over_images("score", run, batch_size, images, self._needed(labels, images))
 
     def scores(self, batch):
         """Return the scores in the graph, dict of name to float32 [N]: here the reconstruction error alone.
@@ -257,7 +253,7 @@ class Inference(Signatures):
             codes = self.codes(self._batch(images, *labels))
             return {**{name: codes[name] for name in self.priors}, "reconstruction_error": self._error(images, codes)}
 
-        return self._over_images("look", run, batch_size, images, self._needed(labels))
+        return self._over_images("look", run, batch_size, images, self._needed(labels, images))
 
     def _over_images(self, name, run, batch_size, images, labels=None, seed=None):
         """Return `run` of images, batch by batch; see `Batches`."""

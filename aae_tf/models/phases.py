@@ -6,6 +6,7 @@ whose losses are summed, the optimizer that takes the sum's gradient, and how of
 take one step of any model; they know updates, not models.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -263,9 +264,19 @@ def take(updates, model, optimizers, batch, seed, taken, draws=None, replicas=1,
     losses, gradients, values = compute(gradient)(batch, seed, seed if draws is None else draws)
     assign("weights")
     for update, found in zip(updates, gradients, strict=True):
-        optimizers[update.state].apply(found, update.variables)
+        optimizer = optimizers[update.state]
+        if replicas > 1 and isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+            found = _alike(found)
+        optimizer.apply(found, update.variables)
     assign("moved")
     return losses
+
+
+def _alike(gradients):
+    """Return gradients, infinite on every replica where one has any that is: a loss scale looks at its own alone."""
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+    wild = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, 1.0 - tf.cast(finite, tf.float32))
+    return [tf.where(wild > 0, tf.cast(math.inf, gradient.dtype), gradient) for gradient in gradients]
 
 
 def _over_replicas(value):

@@ -28,7 +28,7 @@ class Signatures:
 
         specs = {name: tf.TensorSpec((1, self.priors[name].dim), tf.float32) for name in self.drawn}
         specs |= {"y": tf.TensorSpec((1,), tf.int32)} if self.classes else {}
-        rows = tf.stack([tf.zeros_like(seeds), seeds, given], -1)
+        rows = tf.stack([tf.bitwise.right_shift(seeds, 31) & 0x7FFFFFFF, seeds & 0x7FFFFFFF, given], -1)  # as as_seed
         found = {name: each[:, 0] for name, each in tf.map_fn(draw, rows, fn_output_signature=specs).items()}
         return {name: found[name] for name in self.drawn}, found.get("y")
 

@@ -35,6 +35,26 @@ def square_of_codes(first, second, others):
     return codes.reshape(-1, codes.shape[-1])
 
 
+def known_labels(labels, count, classes, least=-1):
+    """Return labels as int32 [count], checked; of a graph's tensor, whose values are not there yet, as it is.
+
+    Args:
+        labels: int [count], or an int tensor.
+        count: how many rows they are of.
+        classes: K.
+        least: -1 where a row may go without, else 0.
+
+    Raises:
+        InputError: another number of labels, or one that is not from `least` to K - 1.
+    """
+    values = tf.get_static_value(labels) if tf.is_tensor(labels) else np.asarray(labels)
+    if values is None:
+        return tf.cast(labels, tf.int32)
+    if values.shape != (count,) or np.any((values < least) | (values >= classes)):
+        raise InputError(f"labels were given for {count} rows; accepted: [{count}] of {least} to {classes - 1}")
+    return values.astype("int32")
+
+
 class Prior:
     """A distribution over codes that can be sampled.
 
@@ -60,7 +80,7 @@ class Prior:
             float32 [n, dim].
 
         Raises:
-            InputError: labels were given to a prior without classes.
+            InputError: labels were given to a prior without classes, or are not its classes.
         """
         raise InputError(f"{type(self).__name__} does not say how to sample; define sample(n, seed, labels=None)")
 
@@ -170,7 +190,7 @@ class Prior:
 
     @property
     def spread(self):
-        """Standard deviation of a coordinate, float."""
+        """Standard deviation of all coordinates together, float."""
         return float(np.std(self.sample(2000, 0)))
 
     @classmethod

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.priors.base import PRIORS, Prior, heavy_tailed, square_of_codes
+from aae_tf.priors.base import PRIORS, Prior, heavy_tailed, known_labels, square_of_codes
 from aae_tf.seeds import as_seed, split_seed
 
 tfd = tfp.distributions
@@ -252,5 +252,5 @@ def _choose(n, seed, labels, classes):
     drawn = tf.random.stateless_uniform([n], as_seed(seed), 0, classes, tf.int32)
     if labels is None:
         return drawn
-    labels = tf.cast(labels, tf.int32)
+    labels = known_labels(labels, n, classes)
     return tf.where(labels >= 0, labels, drawn)
