@@ -210,12 +210,12 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
     if finished:
         early = f" (stopped early, of {recipe.epochs})" if trainer.stopped and done < recipe.epochs else ""
         text = f"{out_dir} is finished: {done} epochs{early}. Nothing to train."
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         _load_weights(run, trainer.strategy)
     else:
         begun = trainer.begun
         text = f"{out_dir}: going on after {begun}" if begun else f"{recipe.name} on {dataset.source} → {out_dir}"
-        console.print(text, highlight=False, soft_wrap=True)
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
         stale = [out_dir / "model.keras", out_dir / "detector.json", *out_dir.glob("evaluation*.json")] if chief else []
         for path in stale:
             path.unlink(missing_ok=True)  # of a shorter run that is now being made longer

@@ -190,7 +190,7 @@ def _over(model, key, graph, images, labels, batch_size=1000):
     """Return what a function in the graph gives for images, batch by batch."""
     if model.reads_labels and labels is None:
         raise InputError(f"{type(model).__name__} reads labels; give one for each of the images")
-    return model._over_images(key, graph, batch_size, images, model._needed(labels))
+    return model._over_images(key, graph, batch_size, images, model._needed(labels, images))
 
 
 def unseen(normal, trained, labels=None):

@@ -1,6 +1,11 @@
 """The errors that speak to a user: what was given, what is accepted, what to do."""
 
 
+def printable(text):
+    """Return a text with what cannot be printed escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class InputError(ValueError):
     """An argument, option, dataset or directory that cannot be used; raised before any long work starts.
 
@@ -12,7 +17,7 @@ class InputError(ValueError):
     """
 
     def __init__(self, message):
-        super().__init__("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message))
+        super().__init__(printable(message))
 
 
 class NonFiniteLossError(ArithmeticError):

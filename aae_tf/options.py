@@ -101,7 +101,7 @@ class Option:
         if self.kind is bool:
             return "true, false"
         texts = (
-            str(check) if isinstance(check, Range) else ", ".join(getattr(check, "names", check))
+            str(check) if isinstance(check, Range) else ", ".join(map(str, getattr(check, "names", check)))
             for check in self.checks
         )
         return "; ".join(texts)

@@ -304,6 +304,8 @@ def test_an_npz_file(few, tmp_path):
     np.savez(tmp_path / "other.npz", images=few[0], digit=few[1])
     found = data.load(tmp_path / "other.npz")
     assert found.source.startswith("own arrays without 'labels' (digit: not read), 400 images")
+    np.savez(tmp_path / "wild.npz", images=few[0], **{"[/red]\x1b": few[1]})
+    assert "([/red]\\x1b: not read)" in data.load(tmp_path / "wild.npz").source
     assert repr(found.train) == "Split(320 of shape (28, 28, 1), 0 with labels)"
     np.savez(tmp_path / "other.npz", pictures=few[0])
     with pytest.raises(InputError, match="holds pictures; needed: 'images'"):

@@ -81,7 +81,9 @@ def test_no_label_means_the_whole_prior(prior):
     whole = prior.sample(6000, 2).numpy()
     np.testing.assert_allclose(mixed.mean(0), whole.mean(0), atol=0.25)
     np.testing.assert_allclose(mixed.std(0), whole.std(0), rtol=0.1)
-    for wrong in ([6], [-2], [0, 1], 3):
+    drawn = tf.function(lambda rows: prior.sample(tf.shape(rows)[0], 1, labels=tf.constant([5, -1, 0])))
+    assert drawn(tf.zeros((3, 1))).shape[0] == 3
+    for wrong in ([6], [-2], [0, 1], 3, [0.5], [np.nan], ["a"]):
         with pytest.raises(InputError, match=r"labels were given for 1 rows; accepted: \[1\] of -1 to 5"):
             prior.sample(1, 0, labels=wrong)
 

@@ -8,7 +8,7 @@ from aae_tf.data.checks import check_images, check_labels, fit_images
 from aae_tf.data.columns import listed
 from aae_tf.data.dataset import Split, split_own
 from aae_tf.data.reading import open_npy, read_npy, read_npz
-from aae_tf.errors import InputError
+from aae_tf.errors import InputError, printable
 
 NAMES = {"images", "x", "labels", "y", "x_train", "y_train", "x_test", "y_test"}
 
@@ -89,7 +89,7 @@ def from_npz(path, image_size=0):
         raise InputError(f"'{path}' holds {listed(names)}; needed: 'images' and, if any, 'labels'")
     labels = get("labels", "y")
     unread = [name for name in names if name.lower() not in NAMES] if labels is None else ()
-    source = f"own arrays without 'labels' ({listed(unread)}: not read)" if unread else "own arrays"
+    source = f"own arrays without 'labels' ({printable(listed(unread))}: not read)" if unread else "own arrays"
     return _own(get("images", "x"), labels, image_size, source)
 
 

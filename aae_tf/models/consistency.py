@@ -15,7 +15,6 @@ from aae_tf.options import Range
 from aae_tf.seeds import fold
 
 HARDLY = 2.5e-4  # nats for a step of length 1: where the class hardly changes there is no direction to go
-LARGER = 256.0  # what its gradient is taken of, so that float16 can hold it
 CONSISTENCY = ("consistency", "perturbation", "information")  # phases, each by the option that asks for it
 
 
@@ -53,7 +52,7 @@ def adversarial_perturbation(logits_of, images, logits, size, seed, probe=1.0):
     """Return the change of each image, of L2 norm `size`, that changes q(y|x) most: float32 like the images.
 
     One step of the power method, from a random direction. Where the divergence's own gradient is not much longer than
-    `HARDLY` the change is shorter: size · g / √(g² + HARDLY²). So it is an image's own matter, whatever the batch.
+    `HARDLY` the change is shorter: size · g / √(g² + HARDLY²), which does not hang on how many images there are.
 
     Args:
         logits_of: function from images to logits of q(y|x), float32 [N, K].
@@ -70,8 +69,8 @@ def adversarial_perturbation(logits_of, images, logits, size, seed, probe=1.0):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(direction)
         mean = divergence(logits, logits_of(images + probe * direction))
-        change = mean * (LARGER * tf.cast(tf.shape(images)[0], tf.float32))
-    return tf.stop_gradient(size * _unit(tape.gradient(change, direction), LARGER * HARDLY))
+        total = mean * tf.cast(tf.shape(images)[0], tf.float32)  # a mean's gradient can be less than float16 has
+    return tf.stop_gradient(size * _unit(tape.gradient(total, direction), HARDLY))
 
 
 def _unit(rows, least=1e-6):

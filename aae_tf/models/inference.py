@@ -145,6 +145,7 @@ class Inference(Signatures):
         if not self.reads_labels:
             return None
         self._refuse_missing(labels)
+        check_rows(np.shape(images), self._element_shape)
         return known_labels(labels, len(images), self.classes)
 
     def sample(self, n, seed=0, labels=None, batch_size=1000):

@@ -274,9 +274,9 @@ def take(updates, model, optimizers, batch, seed, taken, draws=None, replicas=1,
 
 def _alike(gradients):
     """Return gradients, infinite on every replica where one has any that is: a loss scale looks at its own alone."""
-    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(gradient)) for gradient in gradients])
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(each)) for each in gradients if each is not None])
     wild = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, 1.0 - tf.cast(finite, tf.float32))
-    return [tf.where(wild > 0, tf.cast(math.inf, gradient.dtype), gradient) for gradient in gradients]
+    return [each if each is None else tf.where(wild > 0, tf.cast(math.inf, each.dtype), each) for each in gradients]
 
 
 def _over_replicas(value):

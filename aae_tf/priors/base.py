@@ -40,7 +40,7 @@ def known_labels(labels, count, classes, least=-1):
 
     Args:
         labels: int [count], or an int tensor.
-        count: how many rows they are of.
+        count: how many rows they are of, an int, or an int tensor.
         classes: K.
         least: -1 where a row may go without, else 0.
 
@@ -50,7 +50,9 @@ def known_labels(labels, count, classes, least=-1):
     values = tf.get_static_value(labels) if tf.is_tensor(labels) else np.asarray(labels)
     if values is None:
         return tf.cast(labels, tf.int32)
-    if values.shape != (count,) or np.any((values < least) | (values >= classes)):
+    count = tf.get_static_value(count) if tf.is_tensor(count) else count
+    of_rows = values.ndim == 1 and count in (None, len(values))
+    if not of_rows or values.dtype.kind not in "biuf" or not np.all(np.isin(values, range(least, classes))):
         raise InputError(f"labels were given for {count} rows; accepted: [{count}] of {least} to {classes - 1}")
     return values.astype("int32")
 

@@ -57,6 +57,11 @@ def settable(recipe):
     parts = {"prior": prior_options(recipe.prior["name"]), "views": options_of(Views)}
     parts |= dict.fromkeys(recipe.optimizers, OPTIMIZER)
     dotted = {f"{whole}.{part}": each for whole, options in parts.items() for part, each in options.items()}
+    dotted |= {
+        f"{field}.{name}": Option(name, None, float, (Range(0.0),))
+        for field in ("weights", "ramps")
+        for name in getattr(recipe, field)
+    }
     names = {"prior.name": PRIORS, "order": ORDERS, "precision": Choices(PRECISIONS)}
     return {
         **OWN,
