@@ -13,12 +13,8 @@ from aae_tf.errors import InputError, printable
 NAMES = {"images", "x", "labels", "y", "x_train", "y_train", "x_test", "y_test"}
 
 
-def from_arrays(images, labels=None, image_size=0):
+def from_arrays(images, labels=None, image_size=0, source="own arrays"):
     """Return a `Dataset` of images, [N, H, W(, C)], and labels, [N]; see `check_images` and `check_labels`."""
-    return _own(images, labels, image_size, "own arrays")
-
-
-def _own(images, labels, image_size, source):
     images = fit_images(check_images(images), image_size)
     labels, names = (None, ()) if labels is None else check_labels(labels, len(images))
     return split_own(images, labels, names, f"{source}, {len(images):,} images")
@@ -90,7 +86,7 @@ def from_npz(path, image_size=0):
     labels = get("labels", "y")
     unread = [name for name in names if name.lower() not in NAMES] if labels is None else ()
     source = f"own arrays without 'labels' ({printable(listed(unread))}: not read)" if unread else "own arrays"
-    return _own(get("images", "x"), labels, image_size, source)
+    return from_arrays(get("images", "x"), labels, image_size, source)
 
 
 def _own_test(images, labels, test_images, test_labels, name, image_size):

@@ -48,11 +48,10 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
     first = next(iter(stream()), None)
     if first is None or not len(first) or not len(images) or not len(validation):
         raise InputError("a log-likelihood needs samples, images and validation images; one of them is empty")
-    coarse, rough = COARSE, _mean(log_density(validation, [first], COARSE))
-    while np.argmax(rough) == len(coarse) - 1:  # values in other units than [0, 1]
-        coarse = coarse * 50
-        rough = _mean(log_density(validation, [first], coarse))
-    grid = coarse[np.argmax(rough)] * FINE
+    coarse = COARSE
+    while (best := np.argmax(_mean(log_density(validation, [first], coarse)))) == len(coarse) - 1:
+        coarse = coarse * 50  # values in other units than [0, 1]
+    grid = coarse[best] * FINE
     choosing, measuring = (_named(progress, text) for text in ("choosing the bandwidth", "measuring the likelihood"))
     found = _mean(log_density(validation, stream(), grid, choosing))
     while np.argmax(found) == 0 and grid[0] > LEAST:

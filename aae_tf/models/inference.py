@@ -10,7 +10,7 @@ from aae_tf.errors import InputError, check_choice
 from aae_tf.models.batches import check_rows
 from aae_tf.models.inputs import as_images
 from aae_tf.models.signatures import Signatures
-from aae_tf.priors.base import known_labels
+from aae_tf.priors.base import choose_labels, known_labels
 from aae_tf.seeds import fold
 
 
@@ -181,11 +181,7 @@ class Inference(Signatures):
         }
         if not self.classes:
             return codes, None
-        drawn = tf.random.stateless_uniform([n], fold(seed, 1), 0, self.classes, tf.int32)
-        if labels is not None:
-            labels = known_labels(labels, n, self.classes)
-            drawn = tf.where(labels >= 0, labels, drawn)
-        return codes, drawn
+        return codes, choose_labels(n, fold(seed, 1), labels, self.classes)
 
     def interpolate(self, start, end, n=10, labels=None):
         """Return images on the way from one image to another: decoded from the codes between theirs.

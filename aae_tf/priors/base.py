@@ -5,6 +5,7 @@ import numpy as np
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
 from aae_tf.registry import Registry
+from aae_tf.seeds import as_seed
 
 PRIORS = Registry("prior", given=("dim", "weights", "means", "covariances"))
 
@@ -55,6 +56,25 @@ def known_labels(labels, count, classes, least=-1):
     if not of_rows or values.dtype.kind not in "biuf" or not np.all(np.isin(values, range(least, classes))):
         raise InputError(f"labels were given for {count} rows; accepted: [{count}] of {least} to {classes - 1}")
     return values.astype("int32")
+
+
+def choose_labels(n, seed, labels, classes):
+    """Return labels, int32 [n], with every -1 (and all, if there are none) drawn uniformly from the classes.
+
+    Args:
+        n: how many rows, an int, or an int tensor.
+        seed: int, or int32 [2].
+        labels: int [n], or None.
+        classes: K.
+
+    Raises:
+        InputError: another number of labels, or one that is not from -1 to K - 1.
+    """
+    drawn = tf.random.stateless_uniform([n], as_seed(seed), 0, classes, tf.int32)
+    if labels is None:
+        return drawn
+    labels = known_labels(labels, n, classes)
+    return tf.where(labels >= 0, labels, drawn)
 
 
 class Prior:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats import norm
 
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.priors.base import PRIORS, Prior, heavy_tailed, known_labels, square_of_codes
+from aae_tf.priors.base import PRIORS, Prior, choose_labels, heavy_tailed, square_of_codes
 from aae_tf.seeds import as_seed, split_seed
 
 tfd = tfp.distributions
@@ -113,7 +113,7 @@ class Categorical(Prior):
 
     def sample(self, n, seed, labels=None):
         """Draw one-hot codes; see `Prior.sample`."""
-        return tf.one_hot(_choose(n, seed, labels, self.classes), self.classes)
+        return tf.one_hot(choose_labels(n, seed, labels, self.classes), self.classes)
 
     def get_config(self):
         """Return the arguments that make this prior again."""
@@ -155,7 +155,7 @@ class PetalMixture(Prior):
     def sample(self, n, seed, labels=None):
         """Draw codes, row i from component labels[i]; see `Prior.sample`."""
         choose, move = tf.unstack(split_seed(seed, 2))
-        component = _choose(n, choose, labels, self.components)
+        component = choose_labels(n, choose, labels, self.components)
         steps = tf.random.stateless_normal([n, 2], move)
         return tf.gather(self.means, component) + tf.linalg.matvec(tf.gather(self.axes, component), steps)
 
@@ -210,7 +210,7 @@ class SwissRoll(Prior):
     def sample(self, n, seed, labels=None):
         """Draw codes, row i from stretch labels[i]; see `Prior.sample`."""
         choose, place, blur = tf.unstack(split_seed(seed, 3))
-        stretch = tf.cast(_choose(n, choose, labels, self.classes), tf.float32)
+        stretch = tf.cast(choose_labels(n, choose, labels, self.classes), tf.float32)
         within = tf.random.stateless_uniform([n], place, self.gap / 2, 1 - self.gap / 2)
         position = (stretch + within) / self.classes
         return self.along(position) + self.noise * tf.random.stateless_normal([n, 2], blur)
@@ -245,12 +245,3 @@ class SwissRoll(Prior):
     def get_config(self):
         """Return the arguments that make this prior again."""
         return {name: getattr(self, name) for name in ("classes", "radius", "turns", "noise", "gap")}
-
-
-def _choose(n, seed, labels, classes):
-    """Return labels, int32 [n], with every -1 (and all, if there are none) drawn uniformly from the classes."""
-    drawn = tf.random.stateless_uniform([n], as_seed(seed), 0, classes, tf.int32)
-    if labels is None:
-        return drawn
-    labels = known_labels(labels, n, classes)
-    return tf.where(labels >= 0, labels, drawn)

@@ -19,7 +19,7 @@ SHORT = {
 FIXED = ("name", "summary", "model")
 OWN = {name: each for name, each in fields_of(Recipe).items() if name not in ("prior", "options", "variants", *FIXED)}
 OPTIMIZER = fields_of(OptimizerSettings)
-NUMBERS = ("weights", "ramps", "views")
+NUMBERS, NUMBER = ("weights", "ramps", "views"), Range(0.0)  # fields of numbers by name, and what each may be
 
 
 def changed(recipe, options, every=False):
@@ -57,18 +57,10 @@ def settable(recipe):
     parts = {"prior": prior_options(recipe.prior["name"]), "views": options_of(Views)}
     parts |= dict.fromkeys(recipe.optimizers, OPTIMIZER)
     dotted = {f"{whole}.{part}": each for whole, options in parts.items() for part, each in options.items()}
-    dotted |= {
-        f"{field}.{name}": Option(name, None, float, (Range(0.0),))
-        for field in ("weights", "ramps")
-        for name in getattr(recipe, field)
-    }
-    names = {"prior.name": PRIORS, "order": ORDERS, "precision": Choices(PRECISIONS)}
-    return {
-        **OWN,
-        **recipe.accepted(),
-        **dotted,
-        **{name: Option(name, None, str, (of,)) for name, of in names.items()},
-    }
+    checked = {"prior.name": PRIORS, "order": ORDERS, "precision": Choices(PRECISIONS)}
+    named = {name: Option(name, None, str, (check,)) for name, check in checked.items()}
+    numbers = [f"{field}.{name}" for field in ("weights", "ramps") for name in getattr(recipe, field)]
+    return OWN | recipe.accepted() | dotted | named | {name: Option(name, None, float, (NUMBER,)) for name in numbers}
 
 
 def _with_field(recipe, name, value):
@@ -169,7 +161,7 @@ def _numbers(field, current, part, value):
     if not part and not isinstance(value, dict):
         raise InputError(f"{field}={value!r} cannot be read; accepted: {field}.NAME=NUMBER, or a dict")
     value = {**current, part: value} if part else value
-    return {name: Range(0.0).check(name, read(f"{field}.{name}", float, each)) for name, each in value.items()}
+    return {name: NUMBER.check(name, read(f"{field}.{name}", float, each)) for name, each in value.items()}
 
 
 def _field(name, value):
