@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -11,7 +12,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError, check_choice
 from aae_tf.models import MODELS, ORDERS
 from aae_tf.models.phases import arranged
-from aae_tf.recipes import get_recipe
+from aae_tf.recipes import Recipe, get_recipe
 from aae_tf.recipes.defaults import for_data
 from aae_tf.run_lock import held
 from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
@@ -82,6 +83,70 @@ def train(
         KeyboardInterrupt: Ctrl-C in training; the steps under way are finished and kept. Again, and it ends at once.
         SystemExit: SIGTERM in training, likewise, with code 143.
     """
+    training = prepare(
+        recipe,
+        dataset,
+        out_dir=out_dir,
+        prior=prior,
+        model=model,
+        callbacks=callbacks,
+        strategy=strategy,
+        jit_compile=jit_compile,
+        split=split,
+        checkpoint_minutes=checkpoint_minutes,
+        from_last_good=from_last_good,
+        progress=progress,
+        **options,
+    )
+    return carry_out(training, report=report)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A training that is all checked, and of which nothing is written yet.
+
+    Attributes:
+        recipe: `Recipe`, every number said.
+        dataset: `aae_tf.data.Dataset`.
+        images: its training images with the labels that the recipe grants: `Split`, `Packed` or `Stream`.
+        trainer: `Trainer` of the built model.
+        callbacks: list of `keras.callbacks.Callback`, the recipe's own among them.
+        out_dir: Path of the run directory.
+        identity: dict, by which the run is told from others, see `run_directory.identity`.
+        split: held-out images to report on, 'validation' or 'test'.
+        from_last_good: whether other learning rates than the run's are accepted.
+        console: `rich.console.Console` for progress and results.
+    """
+
+    recipe: Recipe
+    dataset: data.Dataset
+    images: Any
+    trainer: Trainer
+    callbacks: list
+    out_dir: Path
+    identity: dict
+    split: str
+    from_last_good: bool
+    console: Console
+
+
+def prepare(
+    recipe,
+    dataset,
+    *,
+    out_dir=None,
+    prior=None,
+    model=None,
+    callbacks=(),
+    strategy=None,
+    jit_compile=None,
+    split="validation",
+    checkpoint_minutes=CHECKPOINT_MINUTES,
+    from_last_good=False,
+    progress=True,
+    **options,
+):
+    """Check a training, load its data and build its model: a `Training`. Arguments and errors are those of `train`."""
     strategy = as_strategy(strategy)  # first: several workers have to meet before TensorFlow computes anything
     console = Console(stderr=True, quiet=not (progress and is_chief(strategy)))
     check_choice("split", split, ("validation", "test"))
@@ -97,11 +162,11 @@ def train(
         model = _build(_make_model(recipe, dataset, prior, policy) if model is None else model, dataset)
         started_from = start_warm(model, recipe.warm_start, out_dir, console)
         recipe = _with_used_optimizers(recipe, model, options)
-        training = _training_images(recipe, model, dataset)
+        images = _training_images(recipe, model, dataset)
         if jit_compile is None and out_dir is not None:
             jit_compile = told(strategy, lambda: (run_directory.read_record(out_dir) or {}).get("jit_compile"))
         compiled = _compiles_well(model) if jit_compile is None else jit_compile
-        trainer = _make_trainer(recipe, model, training, policy, strategy=strategy, jit_compile=compiled)
+        trainer = _make_trainer(recipe, model, images, policy, strategy=strategy, jit_compile=compiled)
     if recipe.views and not {"views", "labelled"} & set(model.brings):
         raise InputError(
             f"views were set, but nothing of {type(model).__name__} looks at them; set consistency=true, or no views"
@@ -113,25 +178,42 @@ def train(
         told(strategy, lambda: str(run_directory.choose_directory(out_dir, recipe, dataset, identity, from_last_good)))
     )
     trainer.checkpoint_folder, trainer.checkpoint_minutes = out_dir / "checkpoints", checkpoint_minutes
+    return Training(recipe, dataset, images, trainer, callbacks, out_dir, identity, split, from_last_good, console)
+
+
+def carry_out(training, report=True):
+    """Train what was prepared, or go on with it, and measure, draw and export it: a `Run`.
+
+    Args:
+        training: `Training`.
+        report: as for `train`.
+
+    Raises:
+        InputError: another process trains into the run directory.
+        NonFiniteLossError, KeyboardInterrupt, SystemExit: as for `train`.
+    """
+    recipe, trainer, out_dir = training.recipe, training.trainer, training.out_dir
     with contextlib.ExitStack() as stack:
 
         def begin():
             stack.enter_context(held(out_dir))
-            other_rates = run_directory.write_record(out_dir, recipe, dataset, identity, from_last_good)
-            if set(model.brings) & {"labels", "labelled"} and not isinstance(training, data.Stream):
-                run_directory.write_labelled(out_dir, training)
+            other_rates = run_directory.write_record(
+                out_dir, recipe, training.dataset, training.identity, training.from_last_good
+            )
+            if set(trainer.model.brings) & {"labels", "labelled"} and not isinstance(training.images, data.Stream):
+                run_directory.write_labelled(out_dir, training.images)
             return other_rates
 
-        trainer.other_rates = told(strategy, begin)
-        run = _train_into(out_dir, recipe, dataset, trainer, callbacks, console)
+        trainer.other_rates = told(trainer.strategy, begin)
+        run = _train_into(out_dir, recipe, training.dataset, trainer, training.callbacks, training.console)
 
         def finish():
             if report:
-                _finish(run, split, console)
+                _finish(run, training.split, training.console)
             elif not (out_dir / "model.keras").exists():
                 run.save_model()
 
-        told(strategy, finish)  # the other workers wait for it
+        told(trainer.strategy, finish)  # the other workers wait for it
     return run
 
 

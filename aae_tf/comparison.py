@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from aae_tf import figures
-from aae_tf.api import train
+from aae_tf.api import carry_out, prepare
 from aae_tf.errors import InputError
 from aae_tf.files import write_beside, write_json
 from aae_tf.recipes import get_recipe
@@ -147,14 +147,16 @@ def compare(
         A `Comparison`, also written to `out_dir`.
 
     Raises:
-        InputError: no recipes, an unknown one or one twice, options that none of them takes; before any training.
+        InputError: no recipes, an unknown one or one twice, options that none of them takes, or anything that one of
+            them cannot be trained with; before the first is trained.
     """
     names = list(recipes)
     if not names or len(set(names)) < len(names):
         raise InputError(f"a comparison needs recipes, each once; given: {', '.join(names) or 'none'}")
     taken = options_taken(names, options)
     shared = {"jit_compile": jit_compile, "split": split, "progress": progress}
-    runs = {name: train(name, dataset, out_dir=Path(out_dir) / name, **shared, **taken[name]) for name in names}
+    trainings = [prepare(name, dataset, out_dir=Path(out_dir) / name, **shared, **taken[name]) for name in names]
+    runs = {name: carry_out(training) for name, training in zip(names, trainings, strict=True)}
     for run in runs.values():  # a finished run may have been measured on other images
         if run.last_report(split) is None:
             run.evaluate(split)

@@ -232,11 +232,20 @@ def test_compare_trains_reuses_and_tabulates(few, tmp_path):
     )
 
 
-@pytest.mark.parametrize("names, words", [([], "none"), (["gan", "gan"], "once"), (["gan", "gann"], "gan")])
-def test_compare_refuses(names, words, few, tmp_path):
+@pytest.mark.parametrize(
+    "names, options, words",
+    [
+        ([], {}, "none"),
+        (["gan", "gan"], {}, "once"),
+        (["gan", "gann"], {}, "gan"),
+        (["gan", "style"], {"order": "simultaneous"}, "takes each update once"),
+        (["gan", "style"], {"batch_size": 401}, "batch"),
+    ],
+)
+def test_compare_refuses_before_it_trains_any(names, options, words, few, tmp_path):
     with pytest.raises(aae_tf.InputError, match=words):
-        aae_tf.compare(names, few, out_dir=tmp_path / "none", **QUICK)
-    assert not (tmp_path / "none").exists()
+        aae_tf.compare(names, few, out_dir=tmp_path / "none", **QUICK, **options)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
 def test_networks_normalise_the_stages_asked_for():
