@@ -331,6 +331,17 @@ def test_batch_normalisation_of_one_image_is_refused(few):
     Trainer(normalised.model, data.Split(*few), optimizers, batch_size=1)
 
 
+def test_a_discrepancy_over_pairs_needs_two_images_a_replica(few):
+    made = make_trainer(few, recipe="wae_mmd")
+    for batch_size, replicas in ((1, 1), (2, 2)):
+        strategy = SimpleNamespace(num_replicas_in_sync=replicas)
+        with pytest.raises(aae_tf.InputError, match="needs 2 of them a replica; use a larger batch"):
+            Trainer(made.model, data.Split(*few), made.optimizers, batch_size, strategy=strategy)
+    pair = Trainer(made.model, data.Split(few[0][:2]), made.optimizers, batch_size=2, jit_compile=False)
+    pair.fit(1)
+    assert np.isfinite(pair.history[0]["mmd"])
+
+
 def test_what_a_trainer_lacks_is_said(few, monkeypatch):
     made = make_trainer(few)
     two = {name: made.optimizers[name] for name in ("reconstruction", "discriminator")}

@@ -44,6 +44,7 @@ class LatentModel(Inference, keras.Model):
         makers: dict of part to the function (plan, options) that makes it.
         brings: what a mini-batch must bring beside images: 'labels' (every image's own, which the decoder reads),
             'labelled' (a mini-batch of labelled images) or 'views' (random views of the images).
+        least_batch: how many images of a mini-batch its losses need to be defined, on each replica.
         measures: names in `aae_tf.reporting.MEASURES`, or functions (model, held_out).
         figures: names in `aae_tf.reporting.FIGURES`, or functions (model, held_out).
         absent: names of phases that its options leave out, for recipes that weigh or join them.
@@ -65,6 +66,7 @@ class LatentModel(Inference, keras.Model):
     found = ()  # arguments of which training makes others, so that they do not tell one model from another
     fits_prior = False  # whether the prior may be one that is fitted to the codes of the trained model
     brings = ()
+    least_batch = 1
     absent = ()
     measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality")
     figures = ("samples", "latent_plane", "reconstructions", "manifold", "losses", "views")

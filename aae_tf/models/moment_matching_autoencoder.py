@@ -24,6 +24,8 @@ class MomentMatchingAutoencoder(LatentModel):
         **kwargs: as for `LatentModel`.
     """
 
+    least_batch = 2  # the discrepancy is over pairs of codes, no code with itself
+
     def __init__(self, *args, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs):
         super().__init__(*args, **kwargs)
         self.penalty_weight = penalty_weight

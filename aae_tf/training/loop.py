@@ -106,6 +106,11 @@ class Trainer:
             raise InputError(f"batch_size {batch_size} does not divide over {self.replicas} replicas")
         if batch_size == self.replicas and any(map(_needs_several, model._flatten_layers())):
             raise InputError("batch normalisation of one image a replica cannot tell images apart; use a larger batch")
+        if batch_size < self.replicas * model.least_batch:
+            raise InputError(
+                f"{type(model).__name__} compares the images of a mini-batch with each other and needs "
+                f"{model.least_batch} of them a replica; use a larger batch"
+            )
         self.batch_size, self.seed = batch_size, as_seed(seed)
         self.source = source_of(train, batch_size, seed, share_of(self.strategy))
         self.checkpoint_folder, self.checkpoint_minutes = checkpoint_folder, checkpoint_minutes
