@@ -45,7 +45,7 @@ class Trainer:
     """Trains a model by its updates on a dataset.
 
     Args:
-        model: a built model with `updates()`, `codes(batch, seed, training)`, `brings` and `absent`.
+        model: a built model with `updates()`, `codes(batch, seed, training)`, `brings`, `absent` and `least_batch`.
         train: `aae_tf.data.Split`, `Packed` or `Stream`.
         optimizers: dict of an update's `state` (by default its first phase's name) to a Keras optimizer.
         batch_size: images a step, over all replicas.
