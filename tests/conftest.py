@@ -1,5 +1,6 @@
 """Shared fixtures: real digits in small numbers, small networks, and the optional shared data."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from aae_tf import data
 # Tests run in as many processes as there are cores, so each keeps to one: a fifth of the time less than with more.
 for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
+gc.set_threshold(50_000, 20, 20)  # graphs are many small objects, and looking through them all often takes a while
 
 LONGEST = ("test_notebooks", "test_notebooks_further", "test_training", "test_code_blocks")
 SMALL = {
