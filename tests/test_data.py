@@ -238,7 +238,8 @@ def test_tf_data_that_does_not_fit_is_streamed_and_trains(few, tmp_path):
     images = (few[0] / 255.0).astype("float32")
     dataset = tf.data.Dataset.from_tensor_slices((images, few[1]))
     streamed = streams.from_tf_data(dataset, memory_bytes=50_000)
-    assert isinstance(streamed.train, data.Stream)
+    count = len(streamed.train)
+    assert repr(streamed.train) == f"Stream({count} of shape (28, 28, 1), {count} with labels)"
     assert len(streamed.train) + len(streamed.validation) + len(streamed.test) == len(images)
     options = {"widths": (32,), "epochs": 3, "batch_size": 30, "progress": False, "jit_compile": False}
     run = aae_tf.train("gaussian", streamed, out_dir=tmp_path / "run", **options)

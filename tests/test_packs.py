@@ -88,6 +88,8 @@ def test_the_parts_of_a_dataset_are_kept(few, tmp_path):
     found, expected = data.load(data.pack(given, tmp_path / "packed")), data.load(given)
     assert parts_of(found) == parts_of(expected)
     assert found.class_names == expected.class_names
+    where = (tmp_path / "packed" / "images.npy").resolve()
+    assert repr(found.train) == f"Packed(400 of shape (28, 28, 1), 400 with labels, in '{where}')"
     with pytest.raises(InputError, match="table"):
         data.pack("wine", tmp_path / "other")
     with pytest.raises(InputError, match="no images"):

@@ -71,7 +71,7 @@ def joined(*splits):
     return Split(np.concatenate([split.images for split in splits]), labels)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Stream:
     """Training images that do not fit in memory, read through tf.data, epoch after epoch in the dataset's order.
 
@@ -91,6 +91,9 @@ class Stream:
 
     def __len__(self):
         return len(self.marks)
+
+    def __repr__(self):
+        return f"Stream({len(self):,} of shape {self.sample.images.shape[1:]}, {self.known:,} with labels)"
 
     @property
     def digest(self):

@@ -27,7 +27,7 @@ from aae_tf.files import write_beside, write_json
 BLOCK = 256  # images that are packed at a time
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Packed:
     """Training images in a pack, read by their index.
 
@@ -47,6 +47,10 @@ class Packed:
 
     def __len__(self):
         return len(self.rows)
+
+    def __repr__(self):
+        shape = self.sample.images.shape[1:]
+        return f"Packed({len(self):,} of shape {shape}, {self.known:,} with labels, in '{self.file}')"
 
     def take(self, indices):
         """Return the `Split` of some, read now.
