@@ -103,7 +103,7 @@ def train(
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """A training that is all checked, and of which nothing is written yet.
+    """A training that is all checked, and of which nothing is written yet but an empty directory.
 
     Attributes:
         recipe: `Recipe`, every number said.
@@ -196,6 +196,7 @@ def carry_out(training, report=True):
     with contextlib.ExitStack() as stack:
 
         def begin():
+            (out_dir / "checkpoints").mkdir(parents=True, exist_ok=True)  # it may be long since it was chosen
             stack.enter_context(held(out_dir))
             other_rates = run_directory.write_record(
                 out_dir, recipe, training.dataset, training.identity, training.from_last_good

@@ -147,16 +147,28 @@ def compare(
         A `Comparison`, also written to `out_dir`.
 
     Raises:
-        InputError: no recipes, an unknown one or one twice, options that none of them takes, or anything that one of
-            them cannot be trained with; before the first is trained.
+        InputError: no recipes, an unknown one or one twice, options that none of them takes, or anything else that
+            `train` refuses; before the first is trained, but for what starts from the run of another of them, and for
+            a run directory that another process is training into.
     """
     names = list(recipes)
     if not names or len(set(names)) < len(names):
         raise InputError(f"a comparison needs recipes, each once; given: {', '.join(names) or 'none'}")
     taken = options_taken(names, options)
     shared = {"jit_compile": jit_compile, "split": split, "progress": progress}
-    trainings = [prepare(name, dataset, out_dir=Path(out_dir) / name, **shared, **taken[name]) for name in names]
-    runs = {name: carry_out(training) for name, training in zip(names, trainings, strict=True)}
+    folders = {name: Path(out_dir) / name for name in names}
+
+    def prepared(name):
+        return prepare(name, dataset, out_dir=folders[name], **shared, **taken[name])
+
+    def follows(name):
+        """Return whether it starts from what another recipe of this comparison is trained to."""
+        start = get_recipe(name).with_likely(**taken[name]).warm_start
+        return bool(start) and Path(start).expanduser().resolve() in {folder.resolve() for folder in folders.values()}
+
+    trainings, runs = {name: prepared(name) for name in names if not follows(name)}, {}
+    for name in names:
+        runs[name] = carry_out(trainings.pop(name) if name in trainings else prepared(name))
     for run in runs.values():  # a finished run may have been measured on other images
         if run.last_report(split) is None:
             run.evaluate(split)

@@ -1,6 +1,9 @@
 """The models the paper is compared with: laws they obey, what they refuse, and comparing them."""
 
+import dataclasses
+import importlib
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -239,13 +242,25 @@ def test_compare_trains_reuses_and_tabulates(few, tmp_path):
         (["gan", "gan"], {}, "once"),
         (["gan", "gann"], {}, "gan"),
         (["gan", "style"], {"order": "simultaneous"}, "takes each update once"),
-        (["gan", "style"], {"batch_size": 401}, "batch"),
+        (["gaussian", "wae_mmd"], {"batch_size": 1}, "needs 2 of them a replica"),
     ],
 )
 def test_compare_refuses_before_it_trains_any(names, options, words, few, tmp_path):
     with pytest.raises(aae_tf.InputError, match=words):
         aae_tf.compare(names, few, out_dir=tmp_path / "none", **QUICK, **options)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_recipe_may_start_from_another_one_of_its_comparison(few, tmp_path, training_alone, monkeypatch):
+    monkeypatch.setattr("aae_tf.comparison.Comparison", lambda runs, *_: SimpleNamespace(runs=runs, save=lambda: None))
+    monkeypatch.setattr("aae_tf.runs.Run.evaluate", lambda *_: None)
+    taken = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 1, "precision": "float32"}
+    follower = dataclasses.replace(aae_tf.recipes()["mixture"], name="follower", warm_start=str(tmp_path / "gaussian"))
+    monkeypatch.setitem(importlib.import_module("aae_tf.recipes")._OWN, "follower", follower)
+    found = aae_tf.compare(["gaussian", "follower"], few, out_dir=tmp_path, **QUICK, **taken)
+    assert set(found.runs) == {"gaussian", "follower"}
+    record = json.loads((tmp_path / "follower" / "recipe.json").read_text())
+    assert record["recipe"]["warm_start"] == str(tmp_path / "gaussian")
 
 
 def test_networks_normalise_the_stages_asked_for():

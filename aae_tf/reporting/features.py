@@ -38,7 +38,6 @@ class FeatureClassifier(keras.Model):
 
     brings = ()
     absent = ()
-    least_batch = 1
 
     def __init__(self, classes, image_shape):
         super().__init__()

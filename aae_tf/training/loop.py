@@ -45,7 +45,8 @@ class Trainer:
     """Trains a model by its updates on a dataset.
 
     Args:
-        model: a built model with `updates()`, `codes(batch, seed, training)`, `brings`, `absent` and `least_batch`.
+        model: a built model with `updates()`, `codes(batch, seed, training)`, `brings` and `absent`, and with
+            `least_batch` where its losses need more than one image on each replica.
         train: `aae_tf.data.Split`, `Packed` or `Stream`.
         optimizers: dict of an update's `state` (by default its first phase's name) to a Keras optimizer.
         batch_size: images a step, over all replicas.
@@ -106,10 +107,11 @@ class Trainer:
             raise InputError(f"batch_size {batch_size} does not divide over {self.replicas} replicas")
         if batch_size == self.replicas and any(map(_needs_several, model._flatten_layers())):
             raise InputError("batch normalisation of one image a replica cannot tell images apart; use a larger batch")
-        if batch_size < self.replicas * model.least_batch:
+        least = getattr(model, "least_batch", 1)
+        if batch_size < self.replicas * least:
             raise InputError(
-                f"{type(model).__name__} compares the images of a mini-batch with each other and needs "
-                f"{model.least_batch} of them a replica; use a larger batch"
+                f"{type(model).__name__} compares the images of a mini-batch with each other and needs {least} of them "
+                "a replica; use a larger batch"
             )
         self.batch_size, self.seed = batch_size, as_seed(seed)
         self.source = source_of(train, batch_size, seed, share_of(self.strategy))
