@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from aae_tf import figures
-from aae_tf.api import carry_out, prepare
+from aae_tf.api import carry_out
 from aae_tf.errors import InputError
 from aae_tf.files import write_beside, write_json
+from aae_tf.preparation import prepare
 from aae_tf.recipes import get_recipe
 from aae_tf.reporting import HeldOut, plane_panel
 

@@ -65,7 +65,7 @@ def few_digits(few):
 def small(monkeypatch):
     """Make `aae_tf.train` quick: few steps take less time than to compile them."""
     train = aae_tf.train
-    monkeypatch.setattr("aae_tf.api._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
 
     def quick(*args, **options):
         networks = {} if "model" in options else NETWORKS
@@ -205,7 +205,7 @@ def test_the_readme_from_a_folder_of_faces_to_an_answer(few, training_alone, tmp
     """Of real faces where they are here, else of digits; the photograph is scikit-learn's."""
     shared = Path(os.environ.get("AAE_TF_SHARED", ROOT.parent / "shared")) / "data" / "faces_48.npz"
     faces = np.load(shared)["images"] if shared.exists() else few[0]
-    monkeypatch.setattr("aae_tf.api._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
     (tmp_path / "faces").mkdir()
     for number, image in enumerate(faces):
         Image.fromarray(image.reshape(image.shape[:2])).save(tmp_path / "faces" / f"{number:03d}.png")

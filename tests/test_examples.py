@@ -91,7 +91,7 @@ def test_what_was_set_is_recorded_and_comes_back(name, runs):
 
 
 def test_the_command_line_sets_options_and_a_resumed_run_is_the_same(name, runs, tmp_path, monkeypatch):
-    monkeypatch.setattr("aae_tf.api._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
     monkeypatch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())
     example, recipe, chosen = RUNS[name]
     options = {**SMALL, **chosen, "widths": 32, "discriminator_widths": 32, "epochs": 1}

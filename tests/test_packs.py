@@ -300,7 +300,7 @@ def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
 
 
 def test_the_benchmark_of_a_million_images_runs_in_small(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_tf.api._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
     million = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "million.py"))
     million["pack"](str(tmp_path / "packed"), 3_000)
     million["train"](str(tmp_path / "packed"), 21, "4", str(tmp_path / "run"))
