@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import aae_tf
 from aae_tf import data
@@ -66,6 +67,21 @@ def optimizers_of(updates, make):
 def pytest_collection_modifyitems(items):
     """Start with the longest files, so that no process has one of them left when the other is done."""
     items.sort(key=lambda item: item.path.stem not in LONGEST)
+
+
+def pytest_collection_finish():
+    """Keep the collector from all that has been imported, which stays."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def coarse_pictures():
+    """Draw pictures of a third of their resolution, for half the time: nobody looks at them."""
+    drawn = Figure.savefig
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda self, *args, **options: drawn(self, *args, **{**options, "dpi": 50}))
+        yield
 
 
 @pytest.fixture(scope="session")
