@@ -1,44 +1,69 @@
-"""Times epochs of a convolutional model with its steps compiled by XLA and without, in turn.
+"""Times epochs of a convolutional model in several ways, in turn: compiled by XLA, by Keras's own batch normalisation,
+and with half of the numbers' bits.
 
     python benchmarks/convolution_speed.py
 
-`train(jit_compile=None)` decides by what this shows. Printed are seconds an epoch after the first, which compiles.
+`train(jit_compile=None)` decides by what this shows. Printed are seconds an epoch after the first, which compiles, and
+their ratio to those of the training as it is by default.
 """
 
 import statistics
 import tempfile
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import typer
+from rich.console import Console
+from rich.table import Table
 
 import aae_tf
+from aae_tf.backend import keras
+
+KERAS = mock.patch("aae_tf.networks.layers.BatchNormalization", keras.layers.BatchNormalization)
+WAYS = {
+    "by default (float32, not compiled)": {},
+    "mixed_bfloat16": {"precision": "mixed_bfloat16"},
+    "Keras's batch normalisation": {},
+    "the same, mixed_bfloat16": {"precision": "mixed_bfloat16"},
+    "compiled by XLA": {"jit_compile": True},
+}
+
+
+def seconds(chosen, way, epochs):
+    """Return the median seconds of an epoch."""
+    context = KERAS if way.startswith(("Keras", "the same")) else mock.MagicMock()
+    with context, tempfile.TemporaryDirectory() as folder:
+        run = aae_tf.train(
+            "semi_supervised_views",
+            chosen,
+            architecture="convolutional",
+            widths=(512,),
+            decoder_batch_norm=True,
+            epochs=epochs,
+            progress=False,
+            report=False,
+            out_dir=Path(folder) / "run",
+            **WAYS[way],
+        )
+    return statistics.median(row["seconds"] for row in run.history[1:])
 
 
 def main(images: int = 1000, epochs: int = 4, rounds: int = 3):
-    """Train on IMAGES of the embedded digits (less those held out), compiled and not, ROUNDS times each."""
+    """Train on IMAGES of the embedded digits (less those held out) in every way, ROUNDS times each."""
     digits = aae_tf.data.load("mnist_5k").train
     rows = np.linspace(0, len(digits) - 1, images).astype(int)  # they are in the order of their labels
     chosen = digits.images[rows], digits.labels[rows]
-    times = {True: [], False: []}
-    for number in range(rounds):
-        for compiled, found in times.items():
-            run = aae_tf.train(
-                "semi_supervised",
-                chosen,
-                architecture="convolutional",
-                filters=(16, 32, 64),
-                epochs=epochs,
-                jit_compile=compiled,
-                progress=False,
-                out_dir=Path(tempfile.mkdtemp()) / f"{number}",
-            )
-            found.append(statistics.median(row["seconds"] for row in run.history[1:]))
-    for compiled, found in times.items():
-        name = "compiled" if compiled else "not compiled"
-        print(f"{name}: {statistics.median(found):.2f} s an epoch, median ({min(found):.2f} to {max(found):.2f})")
-    ratios = [first / second for first, second in zip(times[True], times[False], strict=True)]
-    print(f"ratio {statistics.median(ratios):.1f} (median of the rounds' ratios)")
+    times = {way: [] for way in WAYS}
+    for _ in range(rounds):
+        for way, found in times.items():
+            found.append(seconds(chosen, way, epochs))
+    table = Table("", "s an epoch", "of the default's (median of the rounds' ratios)")
+    plain = next(iter(times.values()))
+    for way, found in times.items():
+        ratio = statistics.median(first / second for first, second in zip(found, plain, strict=True))
+        table.add_row(way, f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})", f"{ratio:.2f}")
+    Console().print(table)
 
 
 if __name__ == "__main__":

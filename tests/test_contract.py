@@ -6,6 +6,7 @@ A new recipe gets these checks by itself; another setting of one takes a line in
 import dataclasses
 import functools
 import warnings
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from aae_tf import models, networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS, Update
 from aae_tf.models.phases import arranged, phases_of
+from aae_tf.networks.normalization import BatchNormalization
 from aae_tf.training import make_optimizer
 
 SHAPE = (28, 28, 1)
@@ -268,6 +270,56 @@ def test_network_policies(network, policy):
     reference = maker()(sample)
     result = tf.cast(made(sample), tf.float32)
     np.testing.assert_allclose(result, reference, atol=0.05 * float(tf.reduce_max(tf.abs(reference))) + 0.02)
+
+
+@pytest.mark.parametrize("how", ["eager", "graph", "compiled"])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_batch_normalisation_is_kerass(policy, how):
+    """Of images: outputs, statistics, gradients and theirs in turn (of a contraction), trained, frozen and asked."""
+    images = tf.random.stateless_normal((3, 5, 6, 4), [1, 2], 1.0, 2.0)
+    found = []
+    for kind in (keras.layers.BatchNormalization, BatchNormalization):
+        layer = kind(dtype=policy)
+        layer.build(images.shape)
+        layer.gamma.assign([0.5, 1.0, 1.5, -2.0])
+        layer.beta.assign([0.1, -0.2, 0.3, 0.0])
+        inputs = tf.cast(images, layer.compute_dtype)
+
+        def run(layer=layer, inputs=inputs):
+            with tf.GradientTape() as outer:
+                outer.watch(inputs)
+                with tf.GradientTape() as tape:
+                    tape.watch(inputs)
+                    outputs = layer(inputs, training=True)
+                    loss = tf.reduce_sum(tf.cast(outputs, tf.float32) ** 3)
+                gradients = tape.gradient(loss, [inputs, *layer.trainable_variables])
+                contraction = tf.reduce_sum(tf.cast(gradients[0], tf.float32) ** 2)
+            return outputs, *gradients, outer.gradient(contraction, inputs)
+
+        values = [*(run if how == "eager" else tf.function(run, jit_compile=how == "compiled"))()]
+        values += [*layer.non_trainable_variables, layer(inputs)]
+        layer.trainable = False
+        values += [layer(inputs, training=True), layer.moving_mean]
+        found.append([tf.cast(value, tf.float32).numpy() for value in values])
+    for theirs, ours in zip(*found, strict=True):
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5 if policy == "float32" else 1e-2)
+
+
+def test_files_of_kerass_batch_normalisation_are_read(tmp_path):
+    def make_body(seed):
+        body = networks.ConvolutionalBody((4, 8), (8,), batch_norm=True, seed=seed)
+        body.build((None, *SHAPE))
+        return body
+
+    with mock.patch("aae_tf.networks.layers.BatchNormalization", keras.layers.BatchNormalization):
+        theirs = make_body(1)
+    theirs(tf.random.stateless_normal((4, *SHAPE), [1, 2]), training=True)  # so that its statistics are not the first
+    theirs.save_weights(tmp_path / "body.weights.h5")
+    ours = make_body(2)
+    ours.load_weights(tmp_path / "body.weights.h5")
+    for mine, other in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_array_equal(mine, other)
 
 
 @pytest.mark.parametrize("kind", networks.POSTERIORS)

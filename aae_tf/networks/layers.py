@@ -4,6 +4,7 @@ import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
+from aae_tf.networks.normalization import BatchNormalization
 from aae_tf.options import Choices
 from aae_tf.pixels import white
 
@@ -41,7 +42,7 @@ def hidden(layer, activation, batch_norm, dtype):
         activate = keras.layers.Activation(activation, dtype=dtype)
     except ValueError:
         raise InputError(f"unknown activation '{activation}'; accepted: a Keras activation's name") from None
-    norm = [keras.layers.BatchNormalization(dtype=dtype)] if batch_norm else []
+    norm = [BatchNormalization(dtype=dtype)] if batch_norm else []
     return [layer, *norm, activate]
 
 
