@@ -49,7 +49,7 @@ def seconds(chosen, way, epochs):
     return statistics.median(row["seconds"] for row in run.history[1:])
 
 
-def main(images: int = 1000, epochs: int = 4, rounds: int = 3):
+def main(images: int = 1000, epochs: int = 3, rounds: int = 3):
     """Train on IMAGES of the embedded digits (less those held out) in every way, ROUNDS times each."""
     digits = aae_tf.data.load("mnist_5k").train
     rows = np.linspace(0, len(digits) - 1, images).astype(int)  # they are in the order of their labels

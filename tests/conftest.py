@@ -80,7 +80,7 @@ def coarse_pictures():
     """Draw pictures of a third of their resolution, for half the time: nobody looks at them."""
     drawn = Figure.savefig
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", lambda self, *args, **options: drawn(self, *args, **{**options, "dpi": 50}))
+        patch.setattr(Figure, "savefig", lambda *args, dpi=50, **options: drawn(*args, dpi=min(dpi, 50), **options))
         yield
 
 

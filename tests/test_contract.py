@@ -273,10 +273,13 @@ def test_network_policies(network, policy):
 
 
 @pytest.mark.parametrize("how", ["eager", "graph", "compiled"])
-@pytest.mark.parametrize("policy", POLICIES)
-def test_batch_normalisation_is_kerass(policy, how):
+@pytest.mark.parametrize(
+    ("policy", "mean", "std"),
+    [*((policy, 1.0, 2.0) for policy in (*POLICIES, "bfloat16", "float16", "float64")), ("float32", 100.0, 0.1)],
+)
+def test_batch_normalisation_is_kerass(policy, mean, std, how):
     """Of images: outputs, statistics, gradients and theirs in turn (of a contraction), trained, frozen and asked."""
-    images = tf.random.stateless_normal((3, 5, 6, 4), [1, 2], 1.0, 2.0)
+    images = tf.random.stateless_normal((3, 5, 6, 4), [1, 2], mean, std)
     found = []
     for kind in (keras.layers.BatchNormalization, BatchNormalization):
         layer = kind(dtype=policy)
@@ -303,7 +306,25 @@ def test_batch_normalisation_is_kerass(policy, how):
         found.append([tf.cast(value, tf.float32).numpy() for value in values])
     for theirs, ours in zip(*found, strict=True):
         scale = np.abs(theirs).max()
-        np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5 if policy == "float32" else 1e-2)
+        exact = policy in ("float32", "float64") and mean == 1
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=1e-5 if exact else 1e-2)
+
+
+@pytest.mark.parametrize(
+    "options", [{"scale": False}, {"center": False}, {"axis": 1}, {"momentum": 0.5, "epsilon": 0.1}]
+)
+def test_batch_normalisation_takes_kerass_arguments(options, tmp_path):
+    images = tf.random.stateless_normal((3, 5, 6, 4), [1, 2], 1.0, 2.0)
+    made = [
+        keras.Sequential([keras.Input(images.shape[1:]), kind(**options)])
+        for kind in (keras.layers.BatchNormalization, BatchNormalization)
+    ]
+    outputs = [model(images, training=True) for model in made]
+    np.testing.assert_allclose(outputs[1], outputs[0], atol=1e-5)
+    made[1].save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert type(again.layers[0]) is BatchNormalization
+    np.testing.assert_allclose(again(images), made[0](images), atol=1e-5)
 
 
 def test_files_of_kerass_batch_normalisation_are_read(tmp_path):
