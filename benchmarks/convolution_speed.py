@@ -51,7 +51,7 @@ def seconds(chosen, way, epochs):
 
 
 def main(images: int = 1000, epochs: int = 3, rounds: int = 3, compiled: bool = True):
-    """Train on IMAGES of the embedded digits (less those held out) in every way, ROUNDS times each; XLA takes most of it."""
+    """Train on IMAGES embedded digits (less those held out) in every way, ROUNDS times each (XLA takes most of it)."""
     digits = aae_tf.data.load("mnist_5k").train
     rows = np.linspace(0, len(digits) - 1, images).astype(int)  # they are in the order of their labels
     chosen = digits.images[rows], digits.labels[rows]
