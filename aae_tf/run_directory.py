@@ -113,6 +113,8 @@ def _checked_record(chosen, recipe, dataset, found, other_rates):
             raise InputError(f"'{chosen}' holds another run ({'; '.join(different[:3])}); use another out_dir")
     elif chosen.is_dir() and any(path.name not in ("checkpoints", LOCK) for path in chosen.iterdir()):
         raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
+    elif any((chosen / "checkpoints").glob("*")):
+        raise InputError(f"'{chosen}' has checkpoints and no recipe.json, so whose is not known; use another out_dir")
     done = checkpoints.epochs_begun(chosen / "checkpoints")
     if done > recipe.epochs:
         raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,15 @@ def test_two_processes_do_not_train_into_one_directory(few, tmp_path):
         train(few, out_dir=run.out_dir, epochs=2)
     assert run_directory.read_record(run.out_dir)["recipe"]["epochs"] == 1  # who was refused has written nothing
     assert len(train(few, out_dir=run.out_dir, epochs=2).history) == 2
+
+
+def test_checkpoints_without_a_record_are_nobodys(few):
+    run = train(few)
+    (run.out_dir / "checkpoints").rename("left")
+    Path("alone").mkdir()
+    Path("left").rename("alone/checkpoints")
+    with pytest.raises(aae_tf.InputError, match="'alone' has checkpoints and no recipe"):
+        train(few, out_dir="alone", epochs=2, widths=(16,))
 
 
 def test_another_prior_is_another_run(few):
