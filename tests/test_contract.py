@@ -73,6 +73,12 @@ def make(name, policy="float32", **more):
     return model_of(recipe.with_options(**small), SHAPE, dtype=policy)
 
 
+@functools.cache
+def unchanged(name):
+    """Return the model of `make`, built and traced once for all tests that leave it as it is."""
+    return make(name)
+
+
 def encodes(model):
     return "encode" in model.signatures()
 
@@ -92,7 +98,7 @@ def test_every_model_is_in_the_contract():
 
 
 def test_model_shapes_and_ranges(name, few):
-    model = make(name)
+    model = unchanged(name)
     images, labels = few[0][:7], few[1][:7]
     drawn, classes = model.draw(7, 0)
     codes = {code: model.encode(images, code=code) for code in model.drawn} if encodes(model) else drawn
@@ -116,7 +122,7 @@ def test_model_shapes_and_ranges(name, few):
 
 
 def test_uint8_and_float_images_give_the_same_codes(name, few):
-    model = make(name)
+    model = unchanged(name)
     if not encodes(model):
         with pytest.raises(aae_tf.InputError, match="no encoder"):
             model.encode(few[0][:5])
@@ -128,7 +134,7 @@ def test_uint8_and_float_images_give_the_same_codes(name, few):
 
 
 def test_model_config_round_trip(name):
-    model = make(name)
+    model = unchanged(name)
     config = model.get_config()
     again = type(model).from_config(config)
     assert again.get_config() == config
@@ -149,7 +155,7 @@ def declared(model):
 
 
 def test_model_saves_and_loads(name, few, tmp_path):
-    model = make(name)
+    model = unchanged(name)
     model.save(tmp_path / "model.keras")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -167,7 +173,7 @@ def test_model_saves_and_loads(name, few, tmp_path):
 
 def test_summary_counts_every_network(name):
     lines = []
-    model = make(name)
+    model = unchanged(name)
     model.summary(print_fn=lambda line, **_: lines.append(line))
     text = "\n".join(lines)
     for part in {"encoder", "decoder", "discriminator"} & set(model.parts):
