@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import logsumexp, softmax
 
 from aae_tf import InputError, evaluation
 from aae_tf.evaluation import mmd, reconstruction_error, two_sample_accuracy
@@ -123,6 +124,15 @@ def test_clustering_measures_know_a_perfect_and_a_useless_clustering():
 def test_a_cluster_takes_the_label_of_its_most_certain_image():
     probabilities = np.array([[0.6, 0.4], [0.9, 0.1], [0.2, 0.8], [0.4, 0.6]])
     np.testing.assert_array_equal(evaluation.label_clusters(probabilities, np.array([5, 6, 7, 8])), [6, 7])
+
+
+def test_the_most_certain_image_is_found_among_many_of_which_float32_is_sure():
+    logits = np.random.default_rng(0).normal(0, 12, (2000, 4)).astype("float32")
+    probabilities, images = softmax(logits, axis=1), np.arange(2000)
+    assert ((probabilities == 1).sum(0) > 10).all()
+    odds = [logits[:, cluster] - logsumexp(np.delete(logits, cluster, 1), axis=1) for cluster in range(4)]
+    expected = np.argmax(odds, axis=1)
+    np.testing.assert_array_equal(evaluation.label_clusters(probabilities, images), expected)
 
 
 def test_probes_find_a_label_that_is_there_and_none_that_is_not():

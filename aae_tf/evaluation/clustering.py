@@ -9,8 +9,11 @@ from sklearn.metrics.cluster import contingency_matrix
 def label_clusters(probabilities, labels):
     """Return the label each cluster takes by the paper's rule: that of its most certain image.
 
+    Which that is, is told by what q(y|x) leaves to the other clusters: in float32 a sure network gives q(y_i|x) = 1 of
+    hundreds of images, and the first of them would name the cluster, whichever it is.
+
     Args:
-        probabilities: float [N, K], q(y|x) of validation images.
+        probabilities: float [N, K], q(y|x) of validation images; rows sum to 1.
         labels: int [N], their labels.
 
     Returns:
@@ -19,7 +22,9 @@ def label_clusters(probabilities, labels):
     Reference:
         Makhzani et al., 2016, arXiv 1511.05644, section 6.
     """
-    return np.asarray(labels)[np.argmax(probabilities, axis=0)]
+    probabilities = np.asarray(probabilities, "float64")
+    others = probabilities @ (1 - np.eye(probabilities.shape[1]))
+    return np.asarray(labels)[np.argmin(others, axis=0)]
 
 
 def clustering_error(assigned, labels, cluster_labels):
