@@ -111,14 +111,19 @@ def _checked_record(chosen, recipe, dataset, found, other_rates):
         different = differences(chosen, record, found, dataset, other_rates)
         if different:
             raise InputError(f"'{chosen}' holds another run ({'; '.join(different[:3])}); use another out_dir")
-    elif chosen.is_dir() and any(path.name not in ("checkpoints", LOCK) for path in chosen.iterdir()):
+    elif chosen.is_dir() and not all(_comes_before_the_record(path.name) for path in chosen.iterdir()):
         raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
-    elif any((chosen / "checkpoints").glob("*")):
+    elif any((chosen / "checkpoints").glob("epoch-*.npz")):
         raise InputError(f"'{chosen}' has checkpoints and no recipe.json, so whose is not known; use another out_dir")
     done = checkpoints.epochs_begun(chosen / "checkpoints")
     if done > recipe.epochs:
         raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
     return record
+
+
+def _comes_before_the_record(name):
+    """Whether a file may be there of a run that was killed before its recipe.json was."""
+    return name in ("checkpoints", LOCK, "model.json") or ".partial-" in name
 
 
 def write_record(out_dir, recipe, dataset, found, other_rates=False):

@@ -12,6 +12,7 @@ from PIL import Image
 import aae_tf
 from aae_tf import models, networks, priors, run_directory
 from aae_tf.backend import keras, tf, tfp
+from aae_tf.files import write_json
 from aae_tf.run_lock import held
 
 tfd = tfp.distributions
@@ -37,11 +38,25 @@ def test_two_processes_do_not_train_into_one_directory(few, tmp_path):
 
 def test_checkpoints_without_a_record_are_nobodys(few):
     run = train(few)
-    (run.out_dir / "checkpoints").rename("left")
     Path("alone").mkdir()
-    Path("left").rename("alone/checkpoints")
+    (run.out_dir / "checkpoints").rename("alone/checkpoints")
     with pytest.raises(aae_tf.InputError, match="'alone' has checkpoints and no recipe"):
-        train(few, out_dir="alone", epochs=2, widths=(16,))
+        train(few, out_dir="alone", epochs=2, seed=1)  # whose weights would fit
+    assert [path.name for path in Path("alone").iterdir()] == ["checkpoints"]
+
+
+def test_a_run_killed_before_its_record_was_written_begins_again(few, monkeypatch):
+    def killed(path, value):
+        write_json(path, value)
+        Path(f"begun/.{path.name}.partial-1").write_text("{")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("aae_tf.run_directory.write_json", killed)
+        train(few, out_dir="begun")
+    assert (Path("begun") / "model.json").exists() and not (Path("begun") / "recipe.json").exists()
+    assert len(train(few, out_dir="begun", widths=(16,)).history) == 1
+    assert aae_tf.load_run("begun", few).recipe.flat()["widths"] == (16,)
 
 
 def test_another_prior_is_another_run(few):

@@ -9,22 +9,23 @@ from sklearn.metrics.cluster import contingency_matrix
 def label_clusters(probabilities, labels):
     """Return the label each cluster takes by the paper's rule: that of its most certain image.
 
-    Which that is, is told by what q(y|x) leaves to the other clusters: in float32 a sure network gives q(y_i|x) = 1 of
-    hundreds of images, and the first of them would name the cluster, whichever it is.
+    Of those that are equally certain it is the one that leaves the least to the other clusters: in float32 a sure
+    network gives q(y_i|x) = 1 of hundreds of images, and the first of them would name the cluster, whichever it is.
 
     Args:
         probabilities: float [N, K], q(y|x) of validation images; rows sum to 1.
         labels: int [N], their labels.
 
     Returns:
-        int array [K]: labels[argmax_n q(y_i | x_n)] for each cluster i. One image decides a cluster, so this is noisy.
+        int array [K]: labels[argmax_n q(y_i | x_n)] for each cluster i. One image decides a cluster, so this is noisy;
+        where logits are so far apart (87) that float32 has nothing left for the others, the first such image does.
 
     Reference:
         Makhzani et al., 2016, arXiv 1511.05644, section 6.
     """
     probabilities = np.asarray(probabilities, "float64")
     others = probabilities @ (1 - np.eye(probabilities.shape[1]))
-    return np.asarray(labels)[np.argmin(others, axis=0)]
+    return np.asarray(labels)[np.lexsort((others, -probabilities), axis=0)[0]]
 
 
 def clustering_error(assigned, labels, cluster_labels):
