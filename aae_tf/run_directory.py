@@ -113,9 +113,9 @@ def _checked_record(chosen, recipe, dataset, found, other_rates):
             raise InputError(f"'{chosen}' holds another run ({'; '.join(different[:3])}); use another out_dir")
     elif chosen.is_dir() and not all(_comes_before_the_record(path.name) for path in chosen.iterdir()):
         raise InputError(f"'{chosen}' is not empty and holds no run; use another out_dir")
-    elif any((chosen / "checkpoints").glob("epoch-*.npz")):
-        raise InputError(f"'{chosen}' has checkpoints and no recipe.json, so whose is not known; use another out_dir")
     done = checkpoints.epochs_begun(chosen / "checkpoints")
+    if record is None and done:
+        raise InputError(f"'{chosen}' has checkpoints and no recipe.json, so whose is not known; use another out_dir")
     if done > recipe.epochs:
         raise InputError(f"'{chosen}' already has {done} epochs, more than {recipe.epochs}; use another out_dir")
     return record
