@@ -16,16 +16,16 @@ from aae_tf.models import __all__ as _models
 from aae_tf.recipes import OptimizerSettings, Recipe, recipes, register_recipe
 
 _LAZY = {
-    "train": "aae_tf.api",
+    "train": "aae_tf.runs.train",
     **dict.fromkeys(("AAEClassifier", "AAEClusterer", "AAEDetector", "AAETransformer"), "aae_tf.estimators"),
-    "Comparison": "aae_tf.comparison",
-    "Detector": "aae_tf.detection",
-    "Run": "aae_tf.runs",
-    "Sweep": "aae_tf.sweeps",
-    "Views": "aae_tf.views",
-    "compare": "aae_tf.comparison",
-    "load_run": "aae_tf.runs",
-    "sweep": "aae_tf.sweeps",
+    "Comparison": "aae_tf.runs.comparison",
+    "Detector": "aae_tf.anomaly.detector",
+    "Run": "aae_tf.runs.run",
+    "Sweep": "aae_tf.runs.experiments",
+    "Views": "aae_tf.networks.augmentation",
+    "compare": "aae_tf.runs.comparison",
+    "load_run": "aae_tf.runs.run",
+    "sweep": "aae_tf.runs.experiments",
     **dict.fromkeys((name for name in _models if name[:2].istitle() or name == "GAN"), "aae_tf.models"),
 }
 _MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "reporting", "serving", "training")

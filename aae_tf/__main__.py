@@ -1,5 +1,5 @@
 """`python -m aae_tf` is the `aae-tf` command."""
 
-from aae_tf.cli import main
+from aae_tf.cli.main import main
 
 main()

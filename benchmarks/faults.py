@@ -33,7 +33,7 @@ from PIL import Image
 
 import aae_tf
 from aae_tf.backend import tf
-from aae_tf.training import loop
+from aae_tf.training import trainer as loop
 
 OPTIONS = {
     "widths": (32,),

@@ -136,7 +136,7 @@ app.command()(server)
 @app.command()
 def data(cases: int = 5000, seed: int = 0, only: str = "", peak_gib: float = PEAK / 2**30):
     """Try files, folders and arrays, `cases` in all."""
-    PROCESSES.set_forkserver_preload(["__main__", "aae_tf.data.tables", "aae_tf.data.folders"])
+    PROCESSES.set_forkserver_preload(["__main__", "aae_tf.data.tables.frames", "aae_tf.data.images.folders"])
     kinds = [name for name in KINDS if only in name]
     shares, left = {}, cases
     for place, name in enumerate(sorted(kinds, key=lambda name: KINDS[name].most)):

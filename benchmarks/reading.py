@@ -18,7 +18,7 @@ import typer
 from array_record.python.array_record_data_source import ArrayRecordDataSource
 from array_record.python.array_record_module import ArrayRecordWriter
 
-from aae_tf.data.arrays import read_rows
+from aae_tf.data.images.arrays import read_rows
 
 BLOCK = 2_000
 

@@ -4,7 +4,7 @@
 
 A seed draws the split (70 % train, 30 % test, stratified), the labelled rows and the weights; nothing is chosen, and
 every seed counts. All methods see the same rows: columns are standardised by the training rows. The recipes are as
-they are, with the defaults of tables (`aae_tf.recipes.defaults`).
+they are, with the defaults of tables (`aae_tf.recipes.data_defaults`).
 
 - few labels: 5 rows of each class have labels; the error of the test rows (`semi_supervised_vat`).
 - unlike the rest: trained on all classes but one (the last), without labels; AUROC of the test rows, the class left out
@@ -67,7 +67,7 @@ def trained(recipe, rows, known, seed, **options):
     names = () if known is None else tuple(str(each) for each in range(known.max() + 1))
     given = data.Dataset("own", split, watching, watching, names, "benchmark", columns)
     folder = Path(tempfile.mkdtemp()) / "run"
-    with mock.patch("aae_tf.api._finish"):  # its pictures and numbers are not looked at
+    with mock.patch("aae_tf.runs.train._finish"):  # its pictures and numbers are not looked at
         return aae_tf.train(recipe, given, out_dir=folder, seed=seed, progress=False, **options).model
 
 

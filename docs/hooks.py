@@ -12,7 +12,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 from typer.cli import get_docs_for_click
 
-from aae_tf.cli import app
+from aae_tf.cli.main import app
 from aae_tf.models import _FILES
 
 ROOT = Path(__file__).parents[1]

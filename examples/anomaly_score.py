@@ -15,9 +15,9 @@ from sklearn.metrics import roc_auc_score
 
 import aae_tf
 from aae_tf.backend import keras, tf
+from aae_tf.config.schema import Range
 from aae_tf.data import DATASETS
 from aae_tf.models import MODELS
-from aae_tf.options import Range
 
 
 @DATASETS.register("digits_without_1")

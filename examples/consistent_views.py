@@ -13,9 +13,9 @@ from typing import Annotated
 
 import aae_tf
 from aae_tf.backend import keras, tf
+from aae_tf.config.schema import Range
 from aae_tf.models import MODELS
-from aae_tf.options import Range
-from aae_tf.seeds import split_seed
+from aae_tf.utils.random import split_seed
 
 
 def erase(images, side, seed):

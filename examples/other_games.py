@@ -15,9 +15,9 @@ from typing import Annotated
 
 import aae_tf
 from aae_tf.backend import keras, tf
+from aae_tf.config.schema import Range
 from aae_tf.models import ADVERSARIAL, MODELS, AdversarialLoss
-from aae_tf.options import Range
-from aae_tf.seeds import fold
+from aae_tf.utils.random import fold
 
 
 def encoder_side(fake):

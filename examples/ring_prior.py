@@ -14,7 +14,7 @@ from typing import Annotated
 
 import aae_tf
 from aae_tf.backend import keras, tf
-from aae_tf.options import Range
+from aae_tf.config.schema import Range
 from aae_tf.priors import PRIORS, Prior, split_seed
 
 

@@ -12,9 +12,9 @@ from typing import Annotated
 
 import aae_tf
 from aae_tf.backend import keras
+from aae_tf.config.schema import Range
 from aae_tf.models import MODELS
 from aae_tf.networks import DeterministicPosterior, discriminator_maker, encoder_maker
-from aae_tf.options import Range
 from aae_tf.priors import Uniform
 
 

@@ -1,6 +1,6 @@
 """The `aae-tf` command, run in this process."""
 
-from aae_tf import cli
+from aae_tf.cli import main as cli
 
 
 def run(*arguments):

@@ -151,7 +151,7 @@ def eagerly():
 @pytest.fixture
 def training_alone(monkeypatch):
     """Leave out the figures, numbers and export that end a training."""
-    monkeypatch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())
+    monkeypatch.setattr("aae_tf.runs.train._finish", lambda run, *_: run.save_model())
 
 
 @pytest.fixture(autouse=True)

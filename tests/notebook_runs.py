@@ -27,8 +27,8 @@ def quicken(small, folder, whole=False, report=False):
     import os
 
     import aae_tf
-    import aae_tf.api
-    import aae_tf.comparison
+    import aae_tf.runs.comparison
+    import aae_tf.runs.train
 
     os.chdir(folder)
     if "fifth" not in aae_tf.data.DATASETS:
@@ -40,7 +40,7 @@ def quicken(small, folder, whole=False, report=False):
         DATASETS.register(lambda image_size: fifth, "fifth")
         DATASETS.register(DATASETS["mnist_5k"], "every")
     aae_tf.data.DATASETS._known["mnist_5k"] = aae_tf.data.DATASETS["every" if whole else "fifth"]
-    train, compare = aae_tf.api.train, aae_tf.comparison.compare
+    train, compare = aae_tf.runs.train.train, aae_tf.runs.comparison.compare
 
     def quick_train(recipe="gaussian", *args, **options):
         from aae_tf.recipes import get_recipe

@@ -14,9 +14,9 @@ from sklearn.decomposition import PCA
 import aae_tf
 from aae_tf import networks, priors
 from aae_tf.backend import keras, tf
+from aae_tf.losses.losses import maximum_mean_discrepancy
 from aae_tf.models import ORDERS
-from aae_tf.models.losses import maximum_mean_discrepancy
-from aae_tf.models.phases import arranged
+from aae_tf.training.updates import arranged
 
 
 def make(recipe, **options):
@@ -252,8 +252,10 @@ def test_compare_refuses_before_it_trains_any(names, options, words, few, tmp_pa
 
 
 def test_a_recipe_may_start_from_another_one_of_its_comparison(few, tmp_path, training_alone, monkeypatch):
-    monkeypatch.setattr("aae_tf.comparison.Comparison", lambda runs, *_: SimpleNamespace(runs=runs, save=lambda: None))
-    monkeypatch.setattr("aae_tf.runs.Run.evaluate", lambda *_: None)
+    monkeypatch.setattr(
+        "aae_tf.runs.comparison.Comparison", lambda runs, *_: SimpleNamespace(runs=runs, save=lambda: None)
+    )
+    monkeypatch.setattr("aae_tf.runs.run.Run.evaluate", lambda *_: None)
     taken = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 1, "precision": "float32"}
     follower = dataclasses.replace(aae_tf.recipes()["mixture"], name="follower", warm_start=str(tmp_path / "gaussian"))
     monkeypatch.setitem(importlib.import_module("aae_tf.recipes")._OWN, "follower", follower)
@@ -270,7 +272,7 @@ def test_networks_normalise_the_stages_asked_for():
 
 
 def test_a_comparison_gives_each_recipe_the_options_that_it_takes():
-    from aae_tf.comparison import options_taken
+    from aae_tf.runs.comparison import options_taken
 
     taken = options_taken(["mixture", "vae_mixture"], {"epochs": 3, "discriminator_widths": (8,)})
     assert taken == {"mixture": {"epochs": 3, "discriminator_widths": (8,)}, "vae_mixture": {"epochs": 3}}

@@ -16,9 +16,9 @@ from serving_processes import warm_up_requests
 import aae_tf
 from aae_tf import priors
 from aae_tf.backend import tf, tfp
+from aae_tf.export.saved_model import signatures
+from aae_tf.export.warmup import example_inputs
 from aae_tf.models import MODELS
-from aae_tf.serving.saved_model import signatures
-from aae_tf.serving.warmup import example_inputs
 
 EXAMPLE = Path(__file__).parents[1] / "saved_models" / "digits"
 RECIPES = {recipe.model: name for name, recipe in reversed(aae_tf.recipes().items())}  # one for each model

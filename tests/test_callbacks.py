@@ -9,7 +9,7 @@ from conftest import QUICK, SMALL
 
 import aae_tf
 from aae_tf.backend import keras
-from aae_tf.training import loop
+from aae_tf.training import trainer as loop
 
 callbacks = keras.callbacks
 FEW = {**SMALL, **QUICK, "batch_size": 50, "weight_average": 0.9}
@@ -123,7 +123,7 @@ def test_a_run_killed_with_callbacks_goes_on_exactly(few, tmp_path):
         note = Note()
         if name == "parts":
             with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-                patch.setattr("aae_tf.training.loop.CHECKPOINT_SECONDS", 0.0)
+                patch.setattr("aae_tf.training.trainer.CHECKPOINT_SECONDS", 0.0)
                 aae_tf.train("gaussian", few, out_dir=tmp_path / name, callbacks=[*listen(), Kill()], **options)
             note = Note()
         run = aae_tf.train("gaussian", few, out_dir=tmp_path / name, callbacks=listen(), **options)

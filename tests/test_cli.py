@@ -101,7 +101,7 @@ def test_importing_and_asking_for_help_does_not_load_tensorflow():
     code = "import sys, aae_tf; aae_tf.recipes(); print([m for m in sys.modules if m in ('tensorflow', 'keras')])"
     _, done = timed(sys.executable, "-c", code)
     assert done.stdout.strip() == "[]"
-    help_code = "import sys\nfrom aae_tf.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    help_code = "import sys\nfrom aae_tf.cli.main import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
     _, done = timed(sys.executable, "-c", help_code + "print('tensorflow' in sys.modules)")
     assert done.stdout.strip().endswith("False")
     assert done.stderr == ""
@@ -118,6 +118,6 @@ def test_an_interrupt_says_how_to_go_on(stop, code, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise stop
 
-    monkeypatch.setattr("aae_tf.api.train", interrupted)
+    monkeypatch.setattr("aae_tf.runs.train.train", interrupted)
     assert run("train") == code
     assert "the same command goes on" in capsys.readouterr().err

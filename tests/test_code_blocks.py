@@ -23,8 +23,8 @@ from serving_processes import serving
 from sklearn.datasets import load_sample_image
 
 import aae_tf
-from aae_tf import cli
 from aae_tf.backend import keras
+from aae_tf.cli import main as cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -65,7 +65,7 @@ def few_digits(few):
 def small(monkeypatch):
     """Make `aae_tf.train` quick: few steps take less time than to compile them."""
     train = aae_tf.train
-    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.runs.plan._compiles_well", lambda model: False)
 
     def quick(*args, **options):
         networks = {} if "model" in options else NETWORKS
@@ -138,7 +138,7 @@ def test_the_ways_out_from_top_to_bottom(small, training_alone, tmp_path, monkey
 def test_a_tracker_goes_on_in_the_same_run(name, few, training_alone, tmp_path, monkeypatch):
     """The page's own block, interrupted after two of four epochs and run again."""
     tracker = pytest.importorskip(name)
-    monkeypatch.setattr("aae_tf.training.loop.CHECKPOINT_SECONDS", 0)
+    monkeypatch.setattr("aae_tf.training.trainer.CHECKPOINT_SECONDS", 0)
     for variable, value in {
         "MLFLOW_TRACKING_URI": (tmp_path / "mlruns").as_uri(),
         "MLFLOW_ALLOW_FILE_STORE": "true",
@@ -205,7 +205,7 @@ def test_the_readme_from_a_folder_of_faces_to_an_answer(few, training_alone, tmp
     """Of real faces where they are here, else of digits; the photograph is scikit-learn's."""
     shared = Path(os.environ.get("AAE_TF_SHARED", ROOT.parent / "shared")) / "data" / "faces_48.npz"
     faces = np.load(shared)["images"] if shared.exists() else few[0]
-    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.runs.plan._compiles_well", lambda model: False)
     (tmp_path / "faces").mkdir()
     for number, image in enumerate(faces):
         Image.fromarray(image.reshape(image.shape[:2])).save(tmp_path / "faces" / f"{number:03d}.png")
@@ -294,7 +294,7 @@ def test_the_commands_of_the_tables_are_accepted(line, monkeypatch):
     def stand_in(recipe, dataset, out_dir, strategy, split, checkpoint_minutes, from_last_good, **changes):
         asked.append((recipe, changes))
 
-    monkeypatch.setattr("aae_tf.api.train", stand_in)
+    monkeypatch.setattr("aae_tf.runs.train.train", stand_in)
     with pytest.raises(AttributeError):  # of the run that the stand-in does not give
         cli.app(shlex.split(line)[1:], standalone_mode=False)
     ((recipe, changes),) = asked

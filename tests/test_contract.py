@@ -18,9 +18,9 @@ import aae_tf
 from aae_tf import models, networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS, Update
-from aae_tf.models.phases import arranged, phases_of
 from aae_tf.networks.normalization import BatchNormalization
 from aae_tf.training import make_optimizer
+from aae_tf.training.updates import arranged, phases_of
 
 SHAPE = (28, 28, 1)
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")

@@ -6,7 +6,7 @@ from conftest import QUICK
 
 import aae_tf
 from aae_tf.data import Dataset, Split
-from aae_tf.recipes.defaults import for_data
+from aae_tf.recipes.data_defaults import for_data
 
 
 def dataset(count, shape, brightness=0):

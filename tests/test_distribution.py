@@ -15,7 +15,7 @@ import yaml
 
 import aae_tf
 from aae_tf.backend import tf
-from aae_tf.training.workers import are_several, is_chief, share_of
+from aae_tf.training.distribution import are_several, is_chief, share_of
 
 SETUP = """
     import sys
@@ -157,7 +157,7 @@ WORKER = """
     import numpy as np
     from aae_tf.backend import keras
     import aae_tf
-    from aae_tf.training import loop
+    from aae_tf.training import trainer as loop
 
     loop.STRETCH_SECONDS = 0.0  # a step a call
     name, report, dies = sys.argv[1:]
@@ -172,7 +172,7 @@ WORKER = """
 
     with np.load("../few.npz") as given:
         few = given["images"], given["labels"]
-    strategy = aae_tf.training.workers.as_strategy("multi_worker")
+    strategy = aae_tf.training.distribution.as_strategy("multi_worker")
     if report == "report":
         try:
             aae_tf.train("semi_supervised", few, labels=40, out_dir="taken", strategy=strategy)

@@ -12,10 +12,11 @@ import pytest
 from conftest import QUICK
 
 import aae_tf
-from aae_tf import cli, models, reporting
+from aae_tf import models, reporting
 from aae_tf.backend import tf
-from aae_tf.models.phases import arranged
+from aae_tf.cli import main as cli
 from aae_tf.training import Trainer, make_optimizer
+from aae_tf.training.updates import arranged
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -91,8 +92,8 @@ def test_what_was_set_is_recorded_and_comes_back(name, runs):
 
 
 def test_the_command_line_sets_options_and_a_resumed_run_is_the_same(name, runs, tmp_path, monkeypatch):
-    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
-    monkeypatch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())
+    monkeypatch.setattr("aae_tf.runs.plan._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.runs.train._finish", lambda run, *_: run.save_model())
     example, recipe, chosen = RUNS[name]
     options = {**SMALL, **chosen, "widths": 32, "discriminator_widths": 32, "epochs": 1}
     settings = [word for option, value in options.items() for word in ("--set", f"{option}={value}")]

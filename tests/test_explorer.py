@@ -34,7 +34,7 @@ def runs(few, tmp_path_factory):
         more = {"labels": 40} if name in ("semi_supervised", "reduction") else {}
         if name not in made:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("aae_tf.api._finish", lambda run, *_: run.save_model())
+                patch.setattr("aae_tf.runs.train._finish", lambda run, *_: run.save_model())
                 options = small(name, epochs=1, jit_compile=False, progress=False) | more
                 made[name] = aae_tf.train(name, few, out_dir=folder / name, **options)
         return made[name]

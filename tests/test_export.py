@@ -13,8 +13,8 @@ from sklearn.datasets import load_sample_image
 
 import aae_tf
 from aae_tf.backend import tf
-from aae_tf.data.folders import read_image
-from aae_tf.serving.encoded_images import decode_files
+from aae_tf.data.images.folders import read_image
+from aae_tf.export.encoded_images import decode_files
 
 LOADER = """
     import sys
@@ -101,7 +101,7 @@ def test_versions_count_up_and_a_failed_export_leaves_nothing(trained, tmp_path,
     def fail(*_, **__):
         raise RuntimeError("disk full")
 
-    monkeypatch.setattr("aae_tf.serving.saved_model.signatures", fail)
+    monkeypatch.setattr("aae_tf.export.saved_model.signatures", fail)
     with pytest.raises(RuntimeError):
         trained.export(tmp_path / "m")
     assert sorted(path.name for path in (tmp_path / "m").iterdir() if path.is_dir()) == ["1", "2"]

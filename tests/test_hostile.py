@@ -14,9 +14,9 @@ from serving_processes import wait_for
 from starlette.testclient import TestClient
 
 import aae_tf
-from aae_tf.pixels import as_picture
-from aae_tf.serving.builtin import connections
-from aae_tf.serving.builtin.app import make_app
+from aae_tf.serving.server import connections
+from aae_tf.serving.server.app import make_app
+from aae_tf.utils.images import as_picture
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import hostile

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import aae_tf
 from aae_tf.backend import keras, tf
 from aae_tf.evaluation import majority_error
-from aae_tf.models.merging import merge_entries, merging_matrix
+from aae_tf.models.cluster_merging import merge_entries, merging_matrix
 
 OPTIONS = {**SMALL, **QUICK, "clusters": 4, "entries": 9}
 

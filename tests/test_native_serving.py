@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aae_tf.backend import tf
-from aae_tf.serving.warmup import example_inputs
+from aae_tf.export.warmup import example_inputs
 
 SOURCE = Path(__file__).parent / "native" / "run_signatures.c"
 

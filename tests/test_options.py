@@ -8,14 +8,14 @@ from conftest import QUICK, model_of, small
 import aae_tf
 from aae_tf import models, networks, priors
 from aae_tf.backend import keras, tf
-from aae_tf.options import Choices, Range, options_of
-from aae_tf.registry import Registry
+from aae_tf.config.registry import Registry
+from aae_tf.config.schema import Choices, Range, options_of
 
 
 @pytest.fixture
 def registry():
     """A registry of the house with one name, and one that is defined in a module."""
-    made = Registry("thing", given=("seed",), modules={"Views": "aae_tf.views"})
+    made = Registry("thing", given=("seed",), modules={"Views": "aae_tf.networks.augmentation"})
     return made
 
 

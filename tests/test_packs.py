@@ -17,8 +17,10 @@ from PIL import Image
 import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import tf
-from aae_tf.data import held_out, packs, reading
-from aae_tf.training.sources import Indexed, InMemory
+from aae_tf.data import reading
+from aae_tf.data.large import held_out
+from aae_tf.data.large import packed as packs
+from aae_tf.training.data_source import Indexed, InMemory
 
 
 def parts_of(found):
@@ -203,7 +205,7 @@ def test_the_command_packs_a_folder(few, tmp_path, capsys, monkeypatch):
     def interrupted(path, image_size):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aae_tf.data.folders._read", interrupted)
+    monkeypatch.setattr("aae_tf.data.images.folders._read", interrupted)
     assert command_line.run("data", "pack", "photos", "other") == 130
     assert capsys.readouterr().err == "interrupted; 'other' is not there: pack it again\n"
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "packed"}
@@ -300,7 +302,7 @@ def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
 
 
 def test_the_benchmark_of_a_million_images_runs_in_small(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_tf.preparation._compiles_well", lambda model: False)
+    monkeypatch.setattr("aae_tf.runs.plan._compiles_well", lambda model: False)
     million = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "million.py"))
     million["pack"](str(tmp_path / "packed"), 3_000)
     million["train"](str(tmp_path / "packed"), 21, "4", str(tmp_path / "run"))

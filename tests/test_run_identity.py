@@ -10,10 +10,11 @@ from conftest import QUICK, SMALL
 from PIL import Image
 
 import aae_tf
-from aae_tf import models, networks, priors, run_directory
+from aae_tf import models, networks, priors
 from aae_tf.backend import keras, tf, tfp
-from aae_tf.files import write_json
-from aae_tf.run_lock import held
+from aae_tf.runs import directory as run_directory
+from aae_tf.runs.lock import held
+from aae_tf.utils.files import write_json
 
 tfd = tfp.distributions
 ONE = {**SMALL, **QUICK, "epochs": 1, "batch_size": 50}
@@ -52,7 +53,7 @@ def test_a_run_killed_before_its_record_was_written_begins_again(few, monkeypatc
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("aae_tf.run_directory.write_json", killed)
+        patch.setattr("aae_tf.runs.directory.write_json", killed)
         train(few, out_dir="begun")
     assert (Path("begun") / "model.json").exists() and not (Path("begun") / "recipe.json").exists()
     assert len(train(few, out_dir="begun", widths=(16,)).history) == 1

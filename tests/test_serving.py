@@ -15,9 +15,9 @@ from serving_processes import serving, wait_for
 from starlette.testclient import TestClient
 
 from aae_tf.backend import keras, tf
+from aae_tf.export.saved_model import export
 from aae_tf.serving import Client
-from aae_tf.serving.builtin.app import make_app
-from aae_tf.serving.saved_model import export
+from aae_tf.serving.server.app import make_app
 
 
 @pytest.fixture(scope="module")

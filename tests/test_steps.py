@@ -12,9 +12,9 @@ import aae_tf
 from aae_tf import data, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS, AdversarialAutoencoder, Update
-from aae_tf.models.phases import arranged, phases_of
-from aae_tf.seeds import fold
 from aae_tf.training import Trainer
+from aae_tf.training.updates import arranged, phases_of
+from aae_tf.utils.random import fold
 
 SEED = priors.as_seed(3)
 NORM = keras.layers.BatchNormalization

@@ -9,9 +9,10 @@ from conftest import model_of
 import aae_tf
 from aae_tf import InputError, data
 from aae_tf.backend import keras, tf
-from aae_tf.data import held_out, reading, streams
+from aae_tf.data import reading
+from aae_tf.data.large import held_out, streams
 from aae_tf.training import Trainer
-from aae_tf.training.sources import Streamed
+from aae_tf.training.data_source import Streamed
 
 SPEC = (tf.TensorSpec((4, 4, 1), tf.uint8), tf.TensorSpec((), tf.int32))
 

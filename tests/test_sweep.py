@@ -10,8 +10,8 @@ from PIL import Image
 
 import aae_tf
 from aae_tf import figures
-from aae_tf.sweep_settings import values_of
-from aae_tf.sweeps import spread
+from aae_tf.runs.experiment_settings import values_of
+from aae_tf.runs.experiments import spread
 
 NETWORKS = {name: SMALL[name] for name in ("widths", "discriminator_widths", "precision")}
 TINY = {**NETWORKS, **QUICK, "epochs": 2, "batch_size": 40}
@@ -22,7 +22,7 @@ RATES = {"reconstruction.learning_rate": [1e-6, 0.02]}
 def swept(few, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:  # without the figures and the export of each training
-        patch.setattr("aae_tf.api._finish", lambda run, split, _: (run.save_model(), run.evaluate(split)))
+        patch.setattr("aae_tf.runs.train._finish", lambda run, split, _: (run.save_model(), run.evaluate(split)))
         return aae_tf.sweep(["gaussian"], few, seeds=(0, 1), grid=RATES, out_dir=folder, **TINY)
 
 
@@ -56,7 +56,7 @@ def test_its_table_has_means_and_deviations_and_its_files_are_written(swept):
 
 
 def test_test_images_are_looked_at_for_the_chosen_setting_alone_and_nothing_is_trained_again(swept, few, monkeypatch):
-    monkeypatch.setattr("aae_tf.training.loop.Trainer.fit", None)  # would fail
+    monkeypatch.setattr("aae_tf.training.trainer.Trainer.fit", None)  # would fail
     again = aae_tf.sweep(["gaussian"], few, seeds=(0, 1), grid=RATES, out_dir=swept.out_dir, split="test", **TINY)
     slow, fast = again.settings
     assert slow.reports == [] and len(fast.reports) == 2
@@ -98,7 +98,7 @@ def test_the_command_reads_seeds_and_values(monkeypatch):
         asked.append((recipes, dataset, options))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("aae_tf.sweeps.sweep", stand_in)
+    monkeypatch.setattr("aae_tf.runs.experiments.sweep", stand_in)
     given = ["--set", "latent_dim=2,8", "--set", "widths=500,500;1000,1000", "--set", "posterior=gaussian"]
     code = command("sweep", "gaussian", "vae", "--seeds", "0-2,7", "--labels", "100,all", "--epochs", 3, *given)
     assert code == 130

@@ -17,11 +17,11 @@ from aae_tf import data, figures, models, networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.data import Column, Columns
 from aae_tf.errors import InputError
+from aae_tf.losses.losses import USUAL, losses_of
 from aae_tf.models import ORDERS
-from aae_tf.models.losses import USUAL, losses_of
-from aae_tf.models.phases import arranged
-from aae_tf.recipes.defaults import for_data
-from aae_tf.serving.builtin.app import make_app
+from aae_tf.recipes.data_defaults import for_data
+from aae_tf.serving.server.app import make_app
+from aae_tf.training.updates import arranged
 
 TINY = {"widths": (24,), "discriminator_widths": (24,)}
 

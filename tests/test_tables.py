@@ -7,8 +7,8 @@ import scipy.sparse
 from sklearn.datasets import load_wine
 
 from aae_tf import data
-from aae_tf.data import table_files
-from aae_tf.data.table_files import read_frames
+from aae_tf.data.tables import files as table_files
+from aae_tf.data.tables.files import read_frames
 from aae_tf.errors import InputError
 
 

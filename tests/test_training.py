@@ -12,13 +12,15 @@ import pytest
 from conftest import SMALL, model_of, optimizers_of, small
 
 import aae_tf
-from aae_tf import data, priors, runs
+from aae_tf import data, priors
 from aae_tf.backend import keras, tf
-from aae_tf.data import streams
+from aae_tf.data.large import streams
 from aae_tf.models import ORDERS
-from aae_tf.models.phases import arranged
-from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, loop, make_optimizer
-from aae_tf.training.sources import Indexed, InMemory, Streamed
+from aae_tf.runs import run as runs
+from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training import trainer as loop
+from aae_tf.training.data_source import Indexed, InMemory, Streamed
+from aae_tf.training.updates import arranged
 
 
 def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):

@@ -10,8 +10,8 @@ import aae_tf
 from aae_tf import models, networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS
-from aae_tf.models.phases import arranged
 from aae_tf.serving import export
+from aae_tf.training.updates import arranged
 
 SIZE = 12
 KINDS = ("gaussian", "vae", "style", "reduction", "contractive", "gan")

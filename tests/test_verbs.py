@@ -1,31 +1,25 @@
 """The verbs of the command line: what is read, what is written, and that a run and its export answer alike."""
 
 import csv
-import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import run
+from conftest import QUICK, small
 from PIL import Image
 
 import aae_tf
 from aae_tf import priors
-from aae_tf.runs import Run, load_model
 from aae_tf.serving.client import row_seeds
-
-RUNS = Path(__file__).parent / "fixtures" / "runs_0_1_0"
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory):
+def labelled(few, tmp_path_factory):
     """A run that classifies, and its export; the classes are called a to j."""
-    folder = shutil.copytree(RUNS / "semi_supervised", tmp_path_factory.mktemp("labelled") / "run")
-    record = json.loads((folder / "recipe.json").read_text())
-    record["data"]["class_names"] = list("abcdefghij")
-    (folder / "recipe.json").write_text(json.dumps(record))
-    trained = Run(aae_tf.Recipe.from_dict(record["recipe"]), load_model(folder), folder, [])
+    folder, options = tmp_path_factory.mktemp("labelled") / "run", small("semi_supervised", epochs=1)
+    named = few[0], np.array(list("abcdefghij"))[few[1]]
+    trained = aae_tf.train("semi_supervised", named, out_dir=folder, labels=100, report=False, **QUICK, **options)
     trained.export(folder / "exported")
     return trained, folder / "exported"
 

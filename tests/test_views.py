@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import aae_tf
 from aae_tf import Views
 from aae_tf.backend import keras, tf
-from aae_tf.seeds import as_seed
-from aae_tf.views import _displacement
+from aae_tf.networks.augmentation import _displacement
+from aae_tf.utils.random import as_seed
 
 ALL = {
     "rotation": 30.0, "scale": 0.2, "shear": 0.2, "shift": 2.0, "flip": 0.5, "crop": 0.3, "brightness": 0.3,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aae_tf.data.checks import check_images, check_labels
-from aae_tf.data.columns import Column, Columns
+from aae_tf.config.registry import Registry
 from aae_tf.data.dataset import Dataset, Split, Stream
-from aae_tf.data.packs import Packed, pack
+from aae_tf.data.images.checks import check_images, check_labels
+from aae_tf.data.large.packed import Packed, pack
+from aae_tf.data.tables.columns import Column, Columns
 from aae_tf.errors import InputError
-from aae_tf.registry import Registry
 
 __all__ = [
     "DATASETS",
@@ -42,14 +42,15 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
             'test', of images each; or a `Dataset`.
         image_size: side to which images are cropped (centre square) and resized, whatever they come from; 0 keeps
             them as they are.
-        columns: how a table is read: a dict of the options in `aae_tf.data.table_options.TableOptions`.
+        columns: how a table is read: a dict of the options in `aae_tf.data.tables.options.TableOptions`.
 
     Raises:
         InputError: none of these, data that cannot be used (see the readers), a `Dataset` of another size, or options
             of tables for what is none.
     """
-    from aae_tf.data import table_files, tables
     from aae_tf.data.reading import refuse_no_path
+    from aae_tf.data.tables import files as table_files
+    from aae_tf.data.tables import frames as tables
 
     if isinstance(dataset, str | Path):
         refuse_no_path(dataset)
@@ -72,7 +73,9 @@ def load(dataset="mnist_5k", image_size=0, columns=None):
 
 
 def _load_images(dataset, image_size):
-    from aae_tf.data import arrays, parts, streams
+    from aae_tf.data import parts
+    from aae_tf.data.images import arrays
+    from aae_tf.data.large import streams
 
     if isinstance(dataset, Dataset):
         return _of_size(dataset, image_size)
@@ -108,7 +111,9 @@ def _of_size(dataset, image_size):
 
 
 def _load_text(dataset, image_size):
-    from aae_tf.data import arrays, catalogue, folders, packs
+    from aae_tf.data.images import arrays, folders
+    from aae_tf.data.images import tfds as catalogue
+    from aae_tf.data.large import packed as packs
 
     path = Path(dataset).expanduser()
     if isinstance(dataset, str) and dataset in DATASETS:
@@ -130,13 +135,13 @@ def _load_text(dataset, image_size):
 
 @DATASETS.register("mnist_5k")
 def _embedded(image_size):
-    from aae_tf.data.embedded import load_mnist_5k
+    from aae_tf.data.images.embedded import load_mnist_5k
 
     return load_mnist_5k(image_size)
 
 
 def _of_scikit_learn(name, image_size):
-    from aae_tf.data.scikit_learn import load_scikit_learn
+    from aae_tf.data.tables.scikit_learn import load_scikit_learn
 
     return _of_size(load_scikit_learn(name), image_size)
 
@@ -155,6 +160,6 @@ def prepare(name, folder=None):
     Raises:
         InputError: no such dataset, files missing or not the originals, or nothing to be had without a network.
     """
-    from aae_tf.data import catalogue
+    from aae_tf.data.images import tfds as catalogue
 
     return catalogue.prepare(name, folder)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aae_tf.data.columns import Columns
+from aae_tf.data.tables.columns import Columns
 from aae_tf.errors import InputError
 
 
@@ -190,15 +190,11 @@ class Dataset:
         return "images" if self.columns is None else "rows"
 
     def fingerprint(self):
-        """Return a hash of all images, labels and class names, to know the data again; computed once."""
-        return self._fingerprints[1]
-
-    def image_fingerprint(self):
-        """Return the hash that version 0.1.0 recorded, of held-out and (unless streamed) training images alone."""
-        return self._fingerprints[0]
+        """Return a hash of all images, labels and class names, by which the data is recognised."""
+        return self._fingerprint
 
     @functools.cached_property
-    def _fingerprints(self):
+    def _fingerprint(self):
         images, whole = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
         for split in (self.train, self.validation, self.test):
             images.update(str(len(split)).encode())
@@ -210,7 +206,7 @@ class Dataset:
         about = [images.hexdigest(), self.image_shape, self.class_names]
         about += [] if self.columns is None else [self.columns.get_config()]
         whole.update(json.dumps(about).encode())
-        return images.hexdigest(), whole.hexdigest()
+        return whole.hexdigest()
 
 
 def _even_shares(total, available, draw):

@@ -12,7 +12,7 @@ import numpy as np
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
-from aae_tf.pixels import to_unit
+from aae_tf.utils.images import to_unit
 
 CHUNK = 2000  # rows of a block of distances: 2,000 x 2,000 float32, 16 MB
 COARSE = np.geomspace(0.02, 2.0, 24)

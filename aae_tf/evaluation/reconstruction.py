@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aae_tf.pixels import white
+from aae_tf.utils.images import white
 
 
 def reconstruction_error(images, outputs):

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min, pairwise_distances_chunked
 
 from aae_tf.evaluation.prior_match import neighbour_radius, unbiased_mmd
-from aae_tf.pixels import to_unit
+from aae_tf.utils.images import to_unit
 
 
 def frechet_distance(real, fake):

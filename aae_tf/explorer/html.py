@@ -7,7 +7,7 @@ from html import escape
 import numpy as np
 
 from aae_tf.figures.colours import colour
-from aae_tf.pixels import as_picture, save_animation, to_bytes
+from aae_tf.utils.images import as_picture, save_animation, to_bytes
 
 SIDE = 56  # pixels that a small picture's height has on the page
 MOST = 40  # numbers of a row that are shown

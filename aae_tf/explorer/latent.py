@@ -8,10 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from aae_tf.detection import Detector
+from aae_tf.anomaly.detector import Detector
 from aae_tf.errors import InputError
 from aae_tf.reporting.held_out import some_rows
-from aae_tf.runs import class_names
+from aae_tf.runs.run import class_names
 
 MARGIN = 0.06  # of the reach, beyond the outermost places that are shown
 

@@ -23,7 +23,7 @@ from bokeh.models import (
 from bokeh.palettes import Viridis256
 from bokeh.plotting import figure
 
-from aae_tf.data.folders import SUFFIXES, read_image
+from aae_tf.data.images.folders import SUFFIXES, read_image
 from aae_tf.errors import InputError
 from aae_tf.explorer import html
 from aae_tf.figures.colours import INK, colour

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from aae_tf.figures.colours import COLOURS
-from aae_tf.pixels import to_unit
+from aae_tf.utils.images import to_unit
 
 
 def manifold(images, side, title="", keep=None):

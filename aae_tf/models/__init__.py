@@ -5,7 +5,7 @@ A model is found by its line in `_FILES`, and imported when it is first asked fo
 
 import importlib
 
-from aae_tf.registry import Registry
+from aae_tf.config.registry import Registry
 
 _FILES = {
     "AdversarialAutoencoder": "adversarial_autoencoder",
@@ -14,30 +14,30 @@ _FILES = {
     "SemiSupervisedAAE": "semi_supervised_aae",
     "ClusteringAAE": "clustering_aae",
     "DimensionalityReductionAAE": "dimensionality_reduction_aae",
-    "Autoencoder": "autoencoder",
-    "DenoisingAutoencoder": "autoencoder",
-    "ContractiveAutoencoder": "autoencoder",
-    "VariationalAutoencoder": "variational_autoencoder",
-    "ConditionalVAE": "variational_autoencoder",
-    "GAN": "gan",
-    "MomentMatchingAutoencoder": "moment_matching_autoencoder",
+    "Autoencoder": "baselines.autoencoder",
+    "DenoisingAutoencoder": "baselines.autoencoder",
+    "ContractiveAutoencoder": "baselines.autoencoder",
+    "VariationalAutoencoder": "baselines.variational_autoencoder",
+    "ConditionalVAE": "baselines.variational_autoencoder",
+    "GAN": "baselines.gan",
+    "MomentMatchingAutoencoder": "baselines.moment_matching_autoencoder",
 }
 MODELS = Registry("model", modules={name: f"{__name__}.{file}" for name, file in _FILES.items()})
 
 _PARTS = {
-    "ADVERSARIAL": "losses",
+    "ADVERSARIAL": "aae_tf.losses.losses",
     "AdversarialGame": "games",
-    "AdversarialLoss": "losses",
+    "AdversarialLoss": "aae_tf.losses.losses",
     "CategoricalAAE": "semi_supervised_aae",
     "ClusterHeads": "dimensionality_reduction_aae",
-    "ImageGame": "gan",
+    "ImageGame": "baselines.gan",
     "LabelConditionedGame": "games",
     "LatentModel": "base",
-    "Likelihood": "losses",
-    "ORDERS": "phases",
-    "Phase": "phases",
-    "RECONSTRUCTION": "losses",
-    "Update": "phases",
+    "Likelihood": "aae_tf.losses.losses",
+    "ORDERS": "aae_tf.training.updates",
+    "Phase": "aae_tf.training.updates",
+    "RECONSTRUCTION": "aae_tf.losses.losses",
+    "Update": "aae_tf.training.updates",
     "as_images": "inputs",
     "regularization": "games",
 }
@@ -49,7 +49,14 @@ def __getattr__(name):
     if name in _FILES:
         return MODELS[name]
     if name in _PARTS:
-        return getattr(importlib.import_module(f"{__name__}.{_PARTS[name]}"), name)
+        return getattr(
+            importlib.import_module(
+                _PARTS[name]
+                if "." in _PARTS[name] and _PARTS[name].startswith("aae_tf")
+                else f"{__name__}.{_PARTS[name]}"
+            ),
+            name,
+        )
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 

@@ -6,9 +6,9 @@ learns to fool it. Decoding prior samples then gives new images.
 """
 
 from aae_tf.backend import keras, tf
-from aae_tf.models.adversarial_model import AdversarialModel
+from aae_tf.models.adversarial import AdversarialModel
 from aae_tf.models.games import AdversarialGame, regularization
-from aae_tf.models.phases import Update
+from aae_tf.training.updates import Update
 
 
 @keras.saving.register_keras_serializable("aae_tf")

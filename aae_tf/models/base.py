@@ -10,14 +10,14 @@ from typing import Annotated
 import numpy as np
 
 from aae_tf.backend import keras, tf
+from aae_tf.config.schema import arguments_of
 from aae_tf.errors import InputError
+from aae_tf.losses.losses import RECONSTRUCTION, losses_of
 from aae_tf.models.batches import Batches
-from aae_tf.models.inference import Inference
-from aae_tf.models.losses import RECONSTRUCTION, losses_of
-from aae_tf.models.phases import Phase
+from aae_tf.models.predictor import Inference
 from aae_tf.networks import ImageScale, Plan, accepted_by, as_encoder, encoder_maker, make, make_decoder
 from aae_tf.networks.layers import SCALES
-from aae_tf.options import arguments_of
+from aae_tf.training.updates import Phase
 
 
 class LatentModel(Inference, keras.Model):
@@ -148,7 +148,7 @@ class LatentModel(Inference, keras.Model):
 
     @classmethod
     def accepts(cls, options, every=False):
-        """Return what a recipe may set of this model and its networks: dict of name to `aae_tf.options.Option`.
+        """Return what a recipe may set of this model and its networks: dict of name to `aae_tf.config.schema.Option`.
 
         Args:
             options: dict of what is set, which names further things that take options (an architecture).

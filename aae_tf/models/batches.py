@@ -5,7 +5,7 @@ import numpy as np
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
 from aae_tf.models.inputs import as_images
-from aae_tf.seeds import fold
+from aae_tf.utils.random import fold
 
 
 class Batches:

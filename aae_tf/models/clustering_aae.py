@@ -3,8 +3,8 @@
 from typing import Annotated
 
 from aae_tf.backend import keras
+from aae_tf.config.schema import Range
 from aae_tf.models.semi_supervised_aae import CategoricalAAE
-from aae_tf.options import Range
 
 
 @keras.saving.register_keras_serializable("aae_tf")

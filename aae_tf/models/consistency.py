@@ -10,9 +10,9 @@ classes. None of it reads a label.
 from typing import Annotated
 
 from aae_tf.backend import tf
-from aae_tf.models.phases import Phase, Update
-from aae_tf.options import Range
-from aae_tf.seeds import fold
+from aae_tf.config.schema import Range
+from aae_tf.training.updates import Phase, Update
+from aae_tf.utils.random import fold
 
 HARDLY = 2.5e-4  # nats for a step of length 1: where the class hardly changes there is no direction to go
 CONSISTENCY = ("consistency", "perturbation", "information")  # phases, each by the option that asks for it

@@ -8,10 +8,10 @@ labels a cluster (§6).
 from typing import Annotated
 
 from aae_tf.backend import keras, tf
+from aae_tf.config.schema import Range
 from aae_tf.errors import InputError
-from aae_tf.models.phases import Phase, Update
 from aae_tf.models.semi_supervised_aae import CategoricalAAE
-from aae_tf.options import Range
+from aae_tf.training.updates import Phase, Update
 
 
 @keras.saving.register_keras_serializable("aae_tf")

@@ -1,9 +1,9 @@
 """The adversarial game between an encoder and a discriminator over one code (§2), in two phases."""
 
 from aae_tf.backend import tf
-from aae_tf.models.losses import ADVERSARIAL
-from aae_tf.models.phases import Phase, Update
-from aae_tf.seeds import fold
+from aae_tf.losses.losses import ADVERSARIAL
+from aae_tf.training.updates import Phase, Update
+from aae_tf.utils.random import fold
 
 
 class AdversarialGame:

@@ -1,7 +1,7 @@
 """What models make of the images they are given."""
 
 from aae_tf.backend import tf
-from aae_tf.pixels import white
+from aae_tf.utils.images import white
 
 
 def as_images(images):

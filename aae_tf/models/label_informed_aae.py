@@ -16,7 +16,7 @@ from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.consistency import Consistent
 from aae_tf.models.games import LabelConditionedGame
-from aae_tf.seeds import fold
+from aae_tf.utils.random import fold
 
 
 @keras.saving.register_keras_serializable("aae_tf")

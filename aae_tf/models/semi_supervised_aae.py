@@ -12,14 +12,14 @@ from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.data.dataset import labelled_rows
 from aae_tf.errors import InputError
+from aae_tf.losses.losses import cross_entropy
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
+from aae_tf.models.cluster_merging import merge_entries, merging_matrix
 from aae_tf.models.consistency import Consistent
 from aae_tf.models.games import AdversarialGame
-from aae_tf.models.losses import cross_entropy
-from aae_tf.models.merging import merge_entries, merging_matrix
-from aae_tf.models.phases import Phase, Update
 from aae_tf.networks import discriminator_maker, encoder_maker
 from aae_tf.priors import Categorical
+from aae_tf.training.updates import Phase, Update
 
 
 class CategoricalAAE(Consistent, AdversarialAutoencoder):
@@ -30,8 +30,8 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
             `prior` of z, as for `AdversarialAutoencoder`.
         discriminator_y: Keras model from y [N, K] to one logit a row.
         classes: K, the entries of y.
-        clusters: how many the entries are merged into (`aae_tf.models.merging`); 0: each is one. A cluster is decoded,
-            and sampled, by its most used entry.
+        clusters: how many the entries are merged into (`aae_tf.models.cluster_merging`); 0: each is one. A cluster is
+            decoded, and sampled, by its most used entry.
         groups: the entries of each cluster, a list of lists of ints, the most used one first; set anew by validation
             images after each epoch, and in the end by training images (`settle`).
         **kwargs: as for `Consistent` and `AdversarialAutoencoder`.

@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from typing import Annotated
 
+from aae_tf.config.registry import Registry
+from aae_tf.config.schema import Choices, Range, options_of
 from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
 from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody
 from aae_tf.networks.layers import SCALES, ImageScale
 from aae_tf.networks.posteriors import POSTERIORS, DeterministicPosterior
-from aae_tf.options import Choices, Range, options_of
-from aae_tf.registry import Registry
-from aae_tf.seeds import seeds
+from aae_tf.utils.random import seeds
 
 ARCHITECTURES = Registry("architecture")
 HEAD_NORMS = Choices(("none", "y", "both", "balanced"))
@@ -225,7 +225,7 @@ def accepted_by(takers, given, every=False):
         every: whether the options of everything that could be named count.
 
     Returns:
-        dict of name to `aae_tf.options.Option`.
+        dict of name to `aae_tf.config.schema.Option`.
     """
     found = {}
     called = [maker for taker in takers if not isinstance(taker, type) for maker in getattr(taker, "makers", ())]

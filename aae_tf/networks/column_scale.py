@@ -8,9 +8,9 @@ of a category.
 import numpy as np
 
 from aae_tf.backend import keras, tf
-from aae_tf.data.columns import Columns, listed
+from aae_tf.config.schema import Choices
+from aae_tf.data.tables.columns import Columns, listed
 from aae_tf.errors import InputError
-from aae_tf.options import Choices
 
 COLUMN_SCALES = Choices(("standardized", "robust", "unit", "none"))
 

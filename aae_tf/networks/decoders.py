@@ -4,9 +4,9 @@ import math
 
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
-from aae_tf.networks.chain import Chain
 from aae_tf.networks.layers import initializer
-from aae_tf.seeds import seeds
+from aae_tf.networks.sequential import Chain
+from aae_tf.utils.random import seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")

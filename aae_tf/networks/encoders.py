@@ -5,9 +5,9 @@ encoder of a model (it is wrapped as a body whose output is the code z).
 """
 
 from aae_tf.backend import keras, tf
-from aae_tf.networks.chain import Chain
 from aae_tf.networks.layers import initializer
-from aae_tf.seeds import fold, normal, seeds, uniform
+from aae_tf.networks.sequential import Chain
+from aae_tf.utils.random import fold, normal, seeds, uniform
 
 
 @keras.saving.register_keras_serializable("aae_tf")

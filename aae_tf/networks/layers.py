@@ -3,10 +3,10 @@
 import numpy as np
 
 from aae_tf.backend import keras, tf
+from aae_tf.config.schema import Choices
 from aae_tf.errors import InputError
 from aae_tf.networks.normalization import BatchNormalization
-from aae_tf.options import Choices
-from aae_tf.pixels import white
+from aae_tf.utils.images import white
 
 IMAGE_SCALES = Choices(("unit", "signed", "centred", "standardized"))
 SCALES = Choices((*IMAGE_SCALES.names, "robust", "none"))  # those of columns too, see `ColumnScale`

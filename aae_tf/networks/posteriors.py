@@ -8,10 +8,10 @@ evaluation and serving use. Codes are float32 whatever the dtype policy of the b
 from typing import Annotated
 
 from aae_tf.backend import keras, tf
+from aae_tf.config.registry import Registry
+from aae_tf.config.schema import Range
 from aae_tf.networks.layers import initializer
-from aae_tf.options import Range
-from aae_tf.registry import Registry
-from aae_tf.seeds import normal, seeds
+from aae_tf.utils.random import normal, seeds
 
 POSTERIORS = Registry("posterior", given=("kernel_initializer", "seed", "batch_norm", "norm_std"))
 

@@ -13,7 +13,7 @@ from aae_tf.priors.base import PRIORS, Prior
 from aae_tf.priors.fitted import FittedMixture, fitted_gaussian
 from aae_tf.priors.named import Categorical, Gaussian, PetalMixture, SwissRoll, Uniform
 from aae_tf.priors.own import DistributionPrior, SamplerPrior, as_prior, prior_options
-from aae_tf.seeds import as_seed, fold, split_seed
+from aae_tf.utils.random import as_seed, fold, split_seed
 
 __all__ = [
     "PRIORS",

@@ -3,9 +3,9 @@
 import numpy as np
 
 from aae_tf.backend import tf
+from aae_tf.config.registry import Registry
 from aae_tf.errors import InputError
-from aae_tf.registry import Registry
-from aae_tf.seeds import as_seed
+from aae_tf.utils.random import as_seed
 
 PRIORS = Registry("prior", given=("dim", "weights", "means", "covariances"))
 

@@ -8,7 +8,7 @@ import numpy as np
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.errors import InputError
 from aae_tf.priors.base import PRIORS, Prior
-from aae_tf.seeds import as_seed, split_seed
+from aae_tf.utils.random import as_seed, split_seed
 
 tfd = tfp.distributions
 

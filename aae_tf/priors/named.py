@@ -7,7 +7,7 @@ from scipy.stats import norm
 
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.priors.base import PRIORS, Prior, choose_labels, heavy_tailed, square_of_codes
-from aae_tf.seeds import as_seed, split_seed
+from aae_tf.utils.random import as_seed, split_seed
 
 tfd = tfp.distributions
 

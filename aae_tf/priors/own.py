@@ -3,10 +3,10 @@
 import numpy as np
 
 from aae_tf.backend import keras, tf, tfp
+from aae_tf.config.schema import options_of
 from aae_tf.errors import InputError, check_choice
-from aae_tf.options import options_of
 from aae_tf.priors.base import PRIORS, Prior
-from aae_tf.seeds import as_seed
+from aae_tf.utils.random import as_seed
 
 tfd = tfp.distributions
 
@@ -127,7 +127,7 @@ def _named(name, code_dim, **arguments):
 
 
 def prior_options(name):
-    """Return what can be set of a prior: dict of argument name to `aae_tf.options.Option`.
+    """Return what can be set of a prior: dict of argument name to `aae_tf.config.schema.Option`.
 
     Args:
         name: a name in `PRIORS`, or 'own', of which nothing can be set.

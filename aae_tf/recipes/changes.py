@@ -5,8 +5,8 @@ Nothing here imports TensorFlow until a name of the model or of the prior has to
 
 from dataclasses import replace
 
+from aae_tf.config.schema import Choices, Option, Range, options_of, read
 from aae_tf.errors import InputError, check_choice
-from aae_tf.options import Choices, Option, Range, options_of, read
 from aae_tf.recipes.recipe import JOINT, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, fields_of
 
 SHORT = {
@@ -50,9 +50,9 @@ def settable(recipe):
         recipe: a `Recipe`.
     """
     from aae_tf.models import ORDERS
+    from aae_tf.networks.augmentation import Views
     from aae_tf.priors import PRIORS, prior_options
     from aae_tf.training.precision import PRECISIONS
-    from aae_tf.views import Views
 
     parts = {"prior": prior_options(recipe.prior["name"]), "views": options_of(Views)}
     parts |= dict.fromkeys(recipe.optimizers, OPTIMIZER)
@@ -148,7 +148,7 @@ def _prior(prior, part, value):
 
 def _reading(current, part, value):
     """Return how a table is read, changed: one of its options, or as a whole."""
-    from aae_tf.data.table_options import read_options
+    from aae_tf.data.tables.options import read_options
 
     if not part and not isinstance(value, dict):
         raise InputError(f"columns={value!r} cannot be read; accepted: columns.NAME=VALUE, or a dict")

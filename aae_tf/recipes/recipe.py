@@ -10,8 +10,8 @@ import typing
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
+from aae_tf.config.schema import Choices, Option, Range, options_of
 from aae_tf.errors import InputError, check_choice
-from aae_tf.options import Choices, Option, Range, options_of
 
 JOINT = ("reconstruction", "generator")  # what `joint=true` joins: the second published recipe of §4
 
@@ -73,7 +73,7 @@ class Recipe(_Checked):
         model: name of the model class, as in `aae_tf.models.MODELS`; 'own' if an object was passed.
         dataset: name of the dataset (see `aae_tf.data.load`); own data is recorded as 'own'.
         image_size: side to which images are cropped and resized; 0 keeps them.
-        columns: how a table is read, the arguments of `aae_tf.data.table_options.TableOptions`; empty for images, and
+        columns: how a table is read, the arguments of `aae_tf.data.tables.options.TableOptions`; empty for images, and
             for tables of which nothing has to be said.
         epochs: passes over the training images.
         batch_size: images per update.
@@ -97,8 +97,9 @@ class Recipe(_Checked):
         keep: weights that are kept, 'last' or 'best' (of all epochs, by the watched validation measure).
         patience: epochs without a better watched validation measure after which training stops; 0: never.
         watch: the validation measure that `keep` and `patience` watch, least is best; '': the model's own.
-        warm_start: run directory whose weights training starts from, where they fit (`aae_tf.warm_start`); '': none.
-        variants: what changes by itself under a condition of `aae_tf.recipes.defaults` ('colour', 'unlabelled'),
+        warm_start: run directory whose weights training starts from, where they fit (`aae_tf.runs.warm_start`);
+            '': none.
+        variants: what changes by itself under a condition of `aae_tf.recipes.data_defaults` ('colour', 'unlabelled'),
             by the condition's name; not recorded, since what was taken is.
     """
 
@@ -154,7 +155,7 @@ class Recipe(_Checked):
         return self.optimizers.get(kind) or USUAL_OPTIMIZERS[kind]
 
     def accepted(self, every=False):
-        """Return what `options` may hold: dict of name to `aae_tf.options.Option`, of the model and its networks.
+        """Return what `options` may hold: dict of name to `aae_tf.config.schema.Option`, of the model and its networks.
 
         Args:
             every: whether the options of every architecture and posterior count, not only of those that are set.
@@ -183,7 +184,7 @@ class Recipe(_Checked):
                 check_choice(f"option of prior '{self.prior['name']}'", name, accepted)
                 arguments[name] = accepted[name].read(value)
         if self.views:
-            from aae_tf.views import Views
+            from aae_tf.networks.augmentation import Views
 
             for name in self.views:
                 check_choice("option of views", name, options_of(Views))
@@ -211,17 +212,11 @@ class Recipe(_Checked):
 
     @classmethod
     def from_dict(cls, values):
-        """Return the recipe that `to_dict` wrote, of this version or of 0.1.0.
+        """Return the recipe that `to_dict` wrote.
 
         Args:
             values: dict, as `to_dict` gave it or as read back from JSON.
         """
-        if "options" not in values:
-            from aae_tf.recipes.legacy import upgraded
-
-            return upgraded(values)
-        if values.get("starts") == 1:  # a field for some days before 0.2.0
-            values = {name: value for name, value in values.items() if name != "starts"}
         optimizers = {kind: OptimizerSettings(**with_tuples(each)) for kind, each in values["optimizers"].items()}
         parts = {name: with_tuples(values.get(name, {})) for name in ("options", "prior", "columns")}
         return cls(**{**with_tuples(values), **parts, "optimizers": optimizers})

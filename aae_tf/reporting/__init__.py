@@ -5,8 +5,8 @@ A model declares the names of its measures and figures; `MEASURES` and `FIGURES`
 """
 
 from aae_tf.reporting.held_out import HeldOut
-from aae_tf.reporting.measures import MEASURES, measure
-from aae_tf.reporting.pictures import FIGURES, draw, plane_panel
+from aae_tf.reporting.metrics import MEASURES, measure
+from aae_tf.reporting.plots import FIGURES, draw, plane_panel
 from aae_tf.reporting.samples import label_in_samples, log_likelihood, sample_quality
 
 __all__ = [

@@ -12,12 +12,12 @@ import zipfile
 import numpy as np
 
 from aae_tf.backend import keras, tf
-from aae_tf.data.embedded import cache_folder
-from aae_tf.files import write_beside
+from aae_tf.data.images.embedded import cache_folder
+from aae_tf.losses.losses import cross_entropy
 from aae_tf.models import Phase, Update, as_images
-from aae_tf.models.losses import cross_entropy
-from aae_tf.seeds import seeds
 from aae_tf.training import Trainer
+from aae_tf.utils.files import write_beside
+from aae_tf.utils.random import seeds
 
 VERSION = 1
 STEPS = 1000

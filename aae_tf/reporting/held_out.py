@@ -120,7 +120,7 @@ def declared(things, registry):
 
     Args:
         things: names of the registry, or functions of a user's own.
-        registry: `aae_tf.registry.Registry`.
+        registry: `aae_tf.config.registry.Registry`.
 
     Raises:
         InputError: a name that the registry does not know.

@@ -6,7 +6,7 @@ import numpy as np
 
 from aae_tf import evaluation
 from aae_tf.reporting.held_out import some
-from aae_tf.reporting.measures import MEASURES
+from aae_tf.reporting.metrics import MEASURES
 
 CHUNK = 10_000  # samples decoded at a time; a chunk's seed depends on its number alone
 TRAINING = 60_000  # training images among which copies are looked for

@@ -7,8 +7,8 @@ import importlib
 
 _LAZY = {
     "Client": "aae_tf.serving.client",
-    "export": "aae_tf.serving.saved_model",
-    "signatures": "aae_tf.serving.saved_model",
+    "export": "aae_tf.export.saved_model",
+    "signatures": "aae_tf.export.saved_model",
 }
 
 __all__ = ["Client", "export", "signatures"]

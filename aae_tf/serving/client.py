@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from aae_tf.errors import InputError, ServingError
-from aae_tf.pixels import to_unit
+from aae_tf.utils.images import to_unit
 
 RETRIED = (503,)
 

@@ -81,8 +81,8 @@ def serve_builtin(dest, host="127.0.0.1", port=8501):
     try:
         import uvicorn
 
-        from aae_tf.serving.builtin.app import make_app
-        from aae_tf.serving.builtin.connections import PatientProtocol
+        from aae_tf.serving.server.app import make_app
+        from aae_tf.serving.server.connections import PatientProtocol
     except ImportError as error:
         raise InputError(
             f"the built-in server needs {error.name}; install it with: pip install 'aae-tf[serving]'"

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aae_tf.errors import InputError
-from aae_tf.files import write_beside
+from aae_tf.utils.files import write_beside
 
 KEEP = 2
 # What reading a damaged archive raises; a flipped bit may ask for a compression that there is not (NotImplementedError)

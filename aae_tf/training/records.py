@@ -4,7 +4,7 @@ import csv
 import io
 
 from aae_tf.backend import keras, tf
-from aae_tf.files import write_beside
+from aae_tf.utils.files import write_beside
 
 
 class HistoryFile(keras.callbacks.Callback):

@@ -7,7 +7,7 @@ import aae_tf
 from aae_tf import data, models, priors
 from aae_tf.backend import tf
 from aae_tf.training import Trainer, make_optimizer
-from aae_tf.training.sources import Stretch
+from aae_tf.training.data_source import Stretch
 
 asked = arguments()
 if asked.device == "cpu":

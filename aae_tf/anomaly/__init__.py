@@ -1,0 +1,1 @@
+"""Anomaly detection with a threshold that is set on held-out normal data."""

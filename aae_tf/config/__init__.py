@@ -1,0 +1,1 @@
+"""What can be set: option schemas read from signatures, and registries of named things."""

@@ -1,0 +1,1 @@
+"""Images: arrays, folders, TensorFlow Datasets and the embedded digits."""

@@ -1,0 +1,151 @@
+"""What images and labels must be, and how they become uint8 pictures of one size and numbers of classes."""
+
+import numpy as np
+
+from aae_tf.data.reading import refuse_beyond_memory
+from aae_tf.errors import InputError
+
+
+def check_images(images, what="images"):
+    """Return images as uint8 [N, H, W, C].
+
+    Args:
+        images: uint8 (or other whole numbers) in 0..255, booleans, or floats in [0, 1]; [N, H, W] or [N, H, W, C].
+        what: what they are called in messages.
+
+    Raises:
+        InputError: another shape, no images, masked, NaN or infinite pixels, values outside the range, or whole numbers
+            that are all 0 or 1.
+    """
+    images = as_uint8(images, what)
+    refuse_binary(images, what)
+    return images
+
+
+def as_uint8(images, what="images"):
+    """Return images as uint8 [N, H, W, C], as `check_images` does, also whole numbers that are all 0 or 1."""
+    if np.ma.is_masked(images):
+        raise InputError(f"{what} have {np.ma.count_masked(images)} masked values; fill them in first")
+    images = np.asarray(images)
+    if images.ndim not in (3, 4):
+        raise InputError(
+            f"{what} have shape {images.shape}; accepted: [N, H, W] or [N, H, W, C]"
+            + (" (reshape flat rows to height and width)" if images.ndim == 2 else "")
+        )
+    if 0 in images.shape:
+        raise InputError(f"{what} are empty: shape {images.shape}")
+    if 0 in images.strides:  # a view that repeats itself may claim any size
+        refuse_beyond_memory(images.nbytes, f"{what} of shape {images.shape}, whole,")
+    images = images[..., None] if images.ndim == 3 else images
+    if images.shape[-1] not in (1, 2, 3, 4):
+        raise InputError(
+            f"{what} have shape {images.shape}; accepted: 1 to 4 channels, last ([N, H, W, C])"
+            + (" (move the channels from axis 1 to the end)" if images.shape[1] in (1, 3) else "")
+        )
+    if images.dtype == np.uint8:
+        return images
+    if images.dtype == bool:
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype.kind not in "iuf":
+        raise InputError(f"{what} have dtype {images.dtype}; accepted: uint8 in 0..255 or float in [0, 1]")
+    low, high = images.min(), images.max()
+    if not (np.isfinite(low) and np.isfinite(high)):
+        bad = int((~np.isfinite(images)).sum())
+        raise InputError(f"{what} hold {bad} NaN or infinite values; clean them first")
+    top, kind = (1.0, "float in [0, 1]") if np.issubdtype(images.dtype, np.floating) else (255, "whole in 0..255")
+    slack = 1e-3 * (top == 1.0)
+    if low < -slack or high > top + slack:
+        raise InputError(
+            f"{what} hold values from {low:g} to {high:g}; accepted: {kind}"
+            + (" (divide by 255, or pass uint8)" if top == 1.0 and low >= 0 and high <= 255 else "")
+            + (" (of 16 bits: divide by 65535)" if top == 255 and low >= 0 and high <= 65535 else "")
+        )
+    if top == 255:
+        return images.astype(np.uint8)
+    return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def refuse_binary(images, what="images"):
+    """Refuse uint8 images whose pixels are all 0 or 1, which as 0..255 would be black.
+
+    They are not taken for black and white, as the type alone says what a number means (`aae_tf.utils.images`): a model
+    trained on 0 and 255 would otherwise be asked about 0 and 1 of 255.
+
+    Args:
+        images: uint8 [N, H, W, C].
+        what: what they are called in messages.
+
+    Raises:
+        InputError: no pixel is more than 1, and one is.
+    """
+    if images.max() == 1:
+        raise InputError(
+            f"{what} hold the whole numbers 0 and 1 alone, black as 0..255; for black and white pass booleans or "
+            "floats (images > 0), to encode() as well"
+        )
+
+
+def fit_image(image, side, width=None):
+    """Return an image, uint8 [H, W(, C)], cropped to its centre square and resized to uint8 [side, side, C].
+
+    Args:
+        image: uint8 [H, W(, C)].
+        side: the new height, and the new width unless that is given.
+        width: the new width; the crop has these proportions then.
+    """
+    from PIL import Image, ImageOps
+
+    image = np.asarray(image)
+    flat = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
+    fitted = np.asarray(ImageOps.fit(Image.fromarray(flat), (width or side, side), Image.Resampling.LANCZOS))
+    return fitted[..., None] if fitted.ndim == 2 else fitted
+
+
+def fit_images(images, side):
+    """Return images, uint8 [N, H, W, C], each through `fit_image`; as they are for side 0."""
+    return np.stack([fit_image(image, side) for image in images]) if side else images
+
+
+def check_labels(labels, count):
+    """Return labels as int32 [N], and the name of each class.
+
+    Args:
+        labels: class names or whole numbers [N]; -1, or None among names, marks an unlabelled image.
+        count: number of images, N.
+
+    Returns:
+        (int32 array [N] of 0..K-1 or -1, tuple of K names).
+
+    Raises:
+        InputError: another length or shape, or numbers that are not whole.
+    """
+    try:
+        labels = np.asarray(labels)
+    except ValueError:
+        raise InputError(
+            f"labels are lists of several lengths; accepted: one label for each of {count} images"
+        ) from None
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim != 1 or len(labels) != count:
+        raise InputError(f"labels have shape {labels.shape} for {count} images; accepted: one label an image")
+    if labels.dtype.kind in "USO":
+        known = np.array([each is not None and each == each for each in labels], bool)  # None and NaN have no name
+        texts = [
+            each.decode(errors="backslashreplace") if isinstance(each, bytes) else str(each) for each in labels[known]
+        ]
+        names, found = np.unique(np.array(texts, str), return_inverse=True)
+        codes = np.full(count, -1, np.int32)
+        codes[known] = found
+        return codes, tuple(str(name) for name in names)
+    whole = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels))))
+    if not whole or np.any(labels < -1) or np.any(labels >= 2.0**63):
+        raise InputError("labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names")
+    labels = labels.astype(np.int64)
+    found = np.unique(labels[labels >= 0])
+    if len(found) and found[-1] >= 10 * len(found) + 10:
+        names, codes = np.unique(labels[labels >= 0], return_inverse=True)
+        compact = np.full(count, -1, np.int32)
+        compact[labels >= 0] = codes
+        return compact, tuple(str(name) for name in names)
+    return labels.astype(np.int32), tuple(str(number) for number in range(found[-1] + 1 if len(found) else 0))

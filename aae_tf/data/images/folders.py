@@ -1,0 +1,212 @@
+"""A user's own folder of image files."""
+
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from aae_tf.data.dataset import split_own
+from aae_tf.data.images.checks import check_images, check_labels, fit_image
+from aae_tf.data.reading import refuse_beyond_memory
+from aae_tf.errors import InputError
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # Pillow reads more, some by running other programs
+MOST_PIXELS = 2**26  # of a file, 67 million: below it Pillow warns of nothing
+SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
+
+
+def from_folder(folder, image_size=0):
+    """Return a `Dataset` of the image files in a folder: `folder/class/*.png|jpg`, or flat.
+
+    Photographs stand as their EXIF orientation says; grey images of 16 bits are scaled to 8.
+
+    Args:
+        folder: path. With subfolders that hold images, each is a class, in alphabetical order.
+        image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
+
+    Raises:
+        InputError: no folder, no images, an unreadable file, more images than memory should hold, or images of several
+            sizes without `image_size`.
+    """
+    folder = Path(folder)
+    files, classes = _files_and_classes(folder)
+    size = f" --image-size {image_size}" if image_size else ""
+    advice = f"pack them once, and train on that: aae-tf data pack {folder} DEST{size}"
+    images = check_images(_read_whole(files, image_size, advice))
+    labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
+    return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
+
+
+def read_blocks(folder, image_size, size):
+    """Return an iterator of (images uint8 [n, H, W, C], labels int32 [n] or None) of a folder, and the classes' names.
+
+    Args:
+        folder: Path.
+        image_size: as for `from_folder`.
+        size: images a block.
+
+    Raises:
+        InputError: as `from_folder`; in the iterator, what is wrong with an image.
+    """
+    files, classes = _files_and_classes(folder)
+    labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
+
+    def blocks():
+        images, first, channels = _read_all(files, image_size), 0, 1
+        while block := list(itertools.islice(images, size)):
+            stacked = _stacked(block, channels)
+            if first and stacked.shape[-1] > channels:
+                raise InputError(
+                    f"'{folder}' holds grey images, then some in colours; make all of them one or the other"
+                )
+            yield stacked, None if labels is None else labels[first : first + len(block)]
+            first, channels = first + len(block), stacked.shape[-1]
+
+    return blocks(), names
+
+
+def _files_and_classes(folder):
+    """Return the image files in a folder, and the name of the class of each; None where it is flat."""
+    files = image_files(folder)
+    classes = [path.relative_to(folder).parts[0] if path.parent != folder else None for path in files]
+    if None not in classes:
+        return files, classes
+    if any(classes):
+        flat = classes.count(None)
+        raise InputError(
+            f"'{folder}' holds {flat} images beside class folders; put every image in a class folder, or none"
+        )
+    return files, None
+
+
+def image_files(folder):
+    """Return the paths of the image files in a folder and in those within it, in the order of their names.
+
+    Args:
+        folder: Path. Links to files are followed.
+
+    Raises:
+        InputError: there are none, a link to a folder (which may lead in a circle), or what is no file (to open a pipe
+            would wait for ever).
+    """
+    try:
+        found = sorted(folder.rglob("*"))
+    except OSError as error:  # what is in it comes and goes
+        raise InputError(f"'{folder}' cannot be looked through: {error}") from None
+    files = []
+    for path in found:
+        if path.is_dir():
+            if path.is_symlink():
+                raise InputError(f"'{path}' is a link to a folder; accepted: folders themselves, and links to files")
+        elif path.suffix.lower() in SUFFIXES:
+            if not path.is_file():
+                raise InputError(f"'{path}' is no file, or a link that leads to none; remove it")
+            files.append(path)
+    if not files:
+        raise InputError(f"'{folder}' holds no images ({', '.join(sorted(SUFFIXES))})")
+    return files
+
+
+def read_image(path, image_shape, name=None):
+    """Return an image file as a trained model takes it, uint8 [H, W, C].
+
+    Args:
+        path: of the file, or a binary file.
+        image_shape: (H, W, C), C 1 or 3. The image is cropped to these proportions and resized, as `image_size` does in
+            training; colours turn to grey and grey to colours.
+        name: what messages call it; by default its path.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    from PIL import Image
+
+    height, width, channels = image_shape
+    image = _open(path, name)
+    if image.shape[:2] != (height, width):
+        image = fit_image(image, height, width)
+    if channels == 1 and image.shape[-1] == 3:
+        image = np.asarray(Image.fromarray(image).convert("L"))[..., None]
+    return np.repeat(image, channels // image.shape[-1], -1)
+
+
+def _read(path, image_size):
+    image = _open(path)
+    return fit_image(image, image_size) if image_size else image
+
+
+def _read_all(files, image_size):
+    """Yield the images of files, several read at a time: Pillow decodes and resizes outside of Python's lock."""
+    with ThreadPoolExecutor() as pool:
+        for first in range(0, len(files), 256):
+            yield from pool.map(_read, files[first : first + 256], itertools.repeat(image_size))
+
+
+def _read_whole(files, image_size, advice):
+    """Return all images as one array, filled in one by one: beside it there are a few images in memory."""
+
+    def room(*shape):
+        refuse_beyond_memory(np.prod(shape, dtype=float), f"{len(files):,} images like '{files[0]}'", advice)
+        return np.empty(shape, np.uint8)
+
+    found, sizes = None, set()
+    for place, image in enumerate(_read_all(files, image_size)):
+        sizes.add(image.shape[:2])
+        if found is None:
+            found = room(len(files), *image.shape)
+        if len(sizes) > 1:
+            continue
+        if image.shape[-1] > found.shape[-1]:  # grey ones so far: all three channels alike
+            grey, found = found, room(len(files), *image.shape)
+            found[:place] = grey[:place]
+        found[place] = image
+    _refuse_several(sizes)
+    return found
+
+
+def _refuse_several(sizes):
+    if len(sizes) > 1:
+        some = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)[:3])
+        raise InputError(
+            f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64, or --image-size 64 "
+            "of data pack"
+        )
+
+
+def _stacked(images, channels=1):
+    """Return images [H, W, 1 or 3] as one array, grey ones in colours if any is or so many channels are asked for."""
+    _refuse_several({image.shape[:2] for image in images})
+    channels = max(channels, *(image.shape[-1] for image in images))
+    return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])
+
+
+def _open(path, name=None):
+    """Return an image file as uint8 [H, W, 1 or 3]."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path, formats=FORMATS) as file:
+            if file.width * file.height > MOST_PIXELS:
+                raise ValueError(
+                    f"it has {file.width * file.height:,} pixels; accepted: {MOST_PIXELS:,}; make it smaller"
+                )
+            pixels = _pixels(ImageOps.exif_transpose(file), file.format)
+    except UnidentifiedImageError:
+        kinds = ", ".join(sorted(SUFFIXES))
+        raise InputError(f"'{name or path}' cannot be read as an image; accepted: {kinds}") from None
+    except Exception as error:  # damaged files make decoders raise nearly anything
+        raise InputError(f"'{name or path}' cannot be read as an image: {error}") from None
+    return pixels if pixels.ndim == 3 else pixels[..., None]
+
+
+def _is_grey(image):
+    return image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
+
+
+def _pixels(image, kind):
+    if image.mode.startswith("I;16") or (image.mode == "I" and kind == "PNG"):
+        return ((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)
+    if image.mode in ("I", "F"):
+        raise ValueError("it has 32 bits a pixel; save it with 8 or 16, or pass an array in [0, 1]")
+    return np.asarray(image.convert("L" if _is_grey(image) else "RGB"))

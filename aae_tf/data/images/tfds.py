@@ -1,0 +1,177 @@
+"""Datasets by name from TensorFlow Datasets, without ever hanging on a network that is not there.
+
+`tfds.load` retries for minutes when it cannot connect, so a prepared copy is asked for first (TFDS_DATA_DIR or
+TFDS's default folder), then the network is tried for a few seconds, and only then does TFDS download.
+"""
+
+import concurrent.futures
+import os
+from pathlib import Path
+
+import numpy as np
+
+from aae_tf.data.dataset import Dataset, Split
+from aae_tf.data.images.checks import fit_image, refuse_binary
+from aae_tf.errors import InputError
+
+_CHECK_SECONDS = 5
+
+
+def load_named(name, image_size=0):
+    """Return a TFDS image dataset as a `Dataset`.
+
+    The last training images are held out for validation: 10,000 of sets with at least 50,000, else a tenth. A set
+    without a test split gives up another tenth for it.
+
+    Args:
+        name: TFDS name ('mnist', 'fashion_mnist', 'svhn_cropped', 'cifar10', ...).
+        image_size: side to which images are cropped and resized; 0 keeps them as they are.
+
+    Raises:
+        InputError: TFDS has no image dataset of that name, or it is neither prepared here nor to be downloaded.
+    """
+    builder = _builder(name)
+    if not _prepared(builder):
+        _refuse_without_network(name)
+        builder.download_and_prepare()
+    features = builder.info.features
+    if "image" not in features:
+        raise InputError(f"'{name}' has no images (its features: {', '.join(features)}); pass an image dataset")
+    splits = builder.info.splits
+    train = _read(builder, "train", image_size)
+    held_out = 10_000 if len(train) >= 50_000 else max(1, len(train) // 10)
+    if "test" in splits:
+        test, rest, note = _read(builder, "test", image_size), train, "its own test split"
+    else:
+        test, rest = train.take(slice(-held_out, None)), train.take(slice(0, -held_out))
+        note = f"its last {held_out:,} training images for test"
+    names = tuple(features["label"].names) if "label" in features else ()
+    return Dataset(
+        name,
+        train=rest.take(slice(0, -held_out)),
+        validation=rest.take(slice(-held_out, None)),
+        test=test,
+        class_names=names,
+        source=f"TFDS {builder.info.full_name}; the last {held_out:,} training images validate; {note}",
+    )
+
+
+def prepare(name, folder=None):
+    """Prepare a TFDS dataset, from original files already on disk if a folder is given; no network is needed then.
+
+    Args:
+        name: TFDS name.
+        folder: folder of the dataset's original files, as published (checked by size and sha256).
+
+    Returns:
+        Path of the prepared dataset.
+
+    Raises:
+        InputError: an unknown name, a folder that is not there, or files that are missing or not the originals.
+    """
+    tfds = _tfds()
+    builder = _builder(name)
+    if _prepared(builder):
+        return Path(builder.data_dir)
+    if folder is None:
+        _refuse_without_network(name)
+        builder.download_and_prepare()
+        return Path(builder.data_dir)
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"'{folder}' is not a folder; pass the folder of {name}'s original files")
+    missing = _missing_files(builder, folder)
+    if missing:
+        raise InputError(f"'{folder}' lacks {', '.join(missing)}: {name}'s original files, named as published")
+    config = tfds.download.DownloadConfig(manual_dir=folder)
+    try:
+        builder.download_and_prepare(download_config=config)
+    except (OSError, ValueError, AssertionError, tfds.download.DownloadError) as error:
+        raise InputError(f"{name} could not be prepared from '{folder}': {_first_line(error)}") from error
+    except Exception as error:  # TFDS's checksum error class has moved between versions
+        if "hecksum" not in f"{type(error).__name__} {error}":
+            raise
+        raise InputError(f"a file in '{folder}' is not {name}'s original: {_first_line(error)}") from error
+    return Path(builder.data_dir)
+
+
+def _tfds():
+    """Return tensorflow_datasets, imported after TensorFlow so that the latter stays quiet."""
+    from aae_tf import backend  # noqa: F401
+
+    import tensorflow_datasets as tfds  # isort: skip
+
+    return tfds
+
+
+def _builder(name):
+    tfds = _tfds()
+    try:
+        return tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR") or None)
+    except (tfds.core.DatasetNotFoundError, ValueError, ImportError, FileNotFoundError) as error:
+        known = "mnist_5k, mnist, fashion_mnist, svhn_cropped, any TFDS image dataset, or your own images"
+        raise InputError(f"unknown dataset '{name}' ({_first_line(error)}); accepted: {known}") from None
+
+
+def _prepared(builder):
+    return bool(builder.info.splits) and Path(builder.data_dir).exists()
+
+
+def _missing_files(builder, folder):
+    expected = [Path(url).name for url in builder.url_infos]
+    return [file for file in expected if not (folder / file).exists()]
+
+
+def _refuse_without_network(name):
+    """Raise InputError if a download cannot start; at most a few seconds, whatever the network does."""
+    pool = concurrent.futures.ThreadPoolExecutor(1)
+    try:
+        pool.submit(_reach).result(timeout=_CHECK_SECONDS)
+    except Exception as error:
+        raise InputError(
+            f"'{name}' is not prepared here and cannot be downloaded ({type(error).__name__}: no network). "
+            "Offline choices: dataset 'mnist_5k' (embedded); TFDS_DATA_DIR set to a prepared folder; "
+            f"'aae-tf data prepare {name} --from FOLDER' with its original files"
+        ) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _reach():
+    import requests
+
+    requests.head("https://storage.googleapis.com", timeout=_CHECK_SECONDS - 1)
+
+
+def _first_line(error):
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _read(builder, split, image_size):
+    """Read one split into arrays, a chunk at a time."""
+    count = builder.info.splits[split].num_examples
+    feature = builder.info.features["image"]
+    if feature.np_dtype != np.uint8:
+        raise InputError(
+            f"'{builder.name}' has images of {feature.np_dtype}; accepted: uint8, or pass arrays in [0, 1]"
+        )
+    shape = feature.shape
+    if None in shape and not image_size:
+        raise InputError(f"'{builder.name}' has images of several sizes; give one: --set image_size=64")
+    labelled = "label" in builder.info.features
+    if image_size:
+        shape = (image_size, image_size, shape[-1])
+    images = np.empty((count, *shape), np.uint8)
+    labels = np.empty(count, np.int32) if labelled else None
+    records = builder.as_dataset(split=split, shuffle_files=False)
+    chunks = records if image_size else records.batch(1000)
+    start = 0
+    for chunk in chunks.as_numpy_iterator():
+        pixels = fit_image(chunk["image"], image_size)[None] if image_size else chunk["image"]
+        images[start : start + len(pixels)] = pixels
+        if labelled:
+            labels[start : start + len(pixels)] = chunk["label"]
+        start += len(pixels)
+    refuse_binary(images, f"the images of '{builder.name}'")
+    return Split(images, labels)

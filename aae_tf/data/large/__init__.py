@@ -1,0 +1,1 @@
+"""Data that does not fit in memory: packed datasets and streams."""

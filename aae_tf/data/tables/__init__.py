@@ -1,0 +1,1 @@
+"""Tables: columns, files and data frames."""

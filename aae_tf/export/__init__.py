@@ -1,0 +1,1 @@
+"""SavedModels for TensorFlow Serving: signatures, model card, warm-up requests and server configuration."""

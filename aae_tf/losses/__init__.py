@@ -1,0 +1,1 @@
+"""Loss functions: reconstruction, adversarial, classification, consistency and moment matching."""

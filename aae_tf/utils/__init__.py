@@ -1,0 +1,1 @@
+"""Stateless random numbers, images as arrays, and files that are written atomically."""
