@@ -2,9 +2,9 @@
 
     python benchmarks/faults.py                  # 100 kills, 20 of each other fault: about an hour on two cores
 
-A training here is all that `aae_tf.train` does: a checkpoint after every step, measures, figures, export. It meets one
+A training here is all that `aae_tf.train` does: a checkpoint after every step, metrics, figures, export. It meets one
 fault after another, is started again after each, and has to end as one that met none: the same weights bit for bit, the
-same history and measures, every file whole. So does the packing of a folder of images. Each row says how often that was
+same history and metrics, every file whole. So does the packing of a folder of images. Each row says how often that was
 so.
 """
 
@@ -40,7 +40,7 @@ OPTIONS = {
     "discriminator_widths": (32,),
     "batch_size": 50,
     "epochs": 6,
-    "weight_average": 0.9,
+    "weight_ema": 0.9,
     "jit_compile": False,
     "checkpoint_minutes": 0,
     "progress": False,
@@ -56,7 +56,7 @@ def training(folder, largest, back):
     """
     began, clock = time.monotonic(), time.time
     time.time = lambda: clock() - (back[1] if time.monotonic() - began > back[0] else 0)
-    loop.STRETCH_SECONDS = loop.CHECKPOINT_SECONDS = 0.0
+    loop.CHUNK_SECONDS = loop.CHECKPOINT_SECONDS = 0.0
     if largest:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails, as on a full disk
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
@@ -129,14 +129,14 @@ def outcome(folder):
     weights = hashlib.sha256(b"".join(np.ascontiguousarray(weight) for weight in run.model.get_weights())).hexdigest()
     with open(folder / "history.csv", newline="") as file:
         history = [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
-    measures = json.loads((folder / "evaluation.json").read_text())["measures"]
+    metrics = json.loads((folder / "evaluation.json").read_text())["metrics"]
     pictures = sorted(path.name for path in (folder / "figures").glob("*.png"))
     for name in pictures:
         Image.open(folder / "figures" / name).verify()
     for version in (folder / "saved_model").iterdir():
         if version.name.isdigit():
             tf.saved_model.load(str(version)).signatures["serving_default"]
-    return {"weights": weights, "history": history, "measures": measures, "pictures": pictures}
+    return {"weights": weights, "history": history, "metrics": metrics, "pictures": pictures}
 
 
 def struck(process, chance, length, signal_number):

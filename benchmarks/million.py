@@ -5,7 +5,7 @@
 
 The images are blocks of colour, made on the way into the pack. Each training is a process of its own, `aae_tf.train` of
 recipe "gaussian" with its networks of section 2 (`--widths`), batch 100, stopped after some steps; then it measures the
-validation images, as at the end of an epoch. Said are its speed (from the end of an epoch's first stretch, which may
+validation images, as at the end of an epoch. Said are its speed (from the end of an epoch's first chunk, which may
 compile, to that of its last), the time from its start to its first step, and its peak memory (Linux).
 """
 

@@ -81,7 +81,7 @@ async def soak(client, url, bodies, expected, rate, minutes, folder, pid):
             under_way.add(task)
             task.add_done_callback(answered)
 
-    async def watched():
+    async def monitor():
         while time.perf_counter() < end:
             states.append((time.perf_counter() - start, *state_of(pid)))
             await asyncio.sleep(10)
@@ -95,7 +95,7 @@ async def soak(client, url, bodies, expected, rate, minutes, folder, pid):
             await asyncio.sleep(20)
             await asyncio.to_thread(shutil.rmtree, folder / str(number - 1))
 
-    await asyncio.gather(by_the_clock(), watched(), versions())
+    await asyncio.gather(by_the_clock(), monitor(), versions())
     await asyncio.gather(*under_way)
     return answers, np.array(states)
 

@@ -70,10 +70,10 @@ def profile(order, steps):
     run(steps)
     wall = (time.perf_counter() - start) * 1000 / steps
     source = trainer.source
-    rows = next(source.stretches(0, lambda: 1)).rows
+    rows = next(source.chunks(0, lambda: 1)).rows
     numbers = (tf.constant(number, tf.int32) for number in (0, 0, steps, 0))
     arguments = (source.images, source.labels, source.pool, rows, *numbers, tf.constant(np.zeros(3, "float32")))
-    known = instructions(trainer._stretch.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo"))
+    known = instructions(trainer._chunk.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo"))
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         run(steps)

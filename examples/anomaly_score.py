@@ -37,7 +37,7 @@ def anomaly_auroc(model, held_out):
     if not len(known) or new.all() or not new.any():
         return {}
     value = roc_auc_score(new, model.score(split.images)["anomaly"])
-    about = {"yardstick": 0.5, "yardstick_is": "chance", "unit": "area under the ROC curve", "n": len(split)}
+    about = {"baseline": 0.5, "baseline_is": "chance", "unit": "area under the ROC curve", "n": len(split)}
     return {"anomaly_auroc": {"value": float(value), **about}}
 
 
@@ -52,7 +52,7 @@ class AnomalyAAE(aae_tf.AdversarialAutoencoder):
         **kwargs: as for `AdversarialAutoencoder`.
     """
 
-    measures = (*aae_tf.AdversarialAutoencoder.measures, anomaly_auroc)
+    metrics = (*aae_tf.AdversarialAutoencoder.metrics, anomaly_auroc)
 
     def __init__(self, *args, prior_share: Annotated[float, Range(0.0, 1.0)] = 0.1, **kwargs):
         super().__init__(*args, **kwargs)

@@ -35,11 +35,11 @@ def distance(real, fake):
     return tf.reduce_mean(fake) - tf.reduce_mean(real)
 
 
-ADVERSARIAL.register(AdversarialLoss(hinge, encoder_side, undecided=2.0), "hinge")
+ADVERSARIAL.register(AdversarialLoss(hinge, encoder_side, equilibrium_loss=2.0), "hinge")
 ADVERSARIAL.register(AdversarialLoss(distance, encoder_side), "wasserstein")
 
 
-class PenalisedGame(aae_tf.AdversarialGame):
+class PenalisedGame(aae_tf.AdversarialObjective):
     """The game with E[(|slope| - 1)²] of the critic between codes and prior samples, times `penalty`."""
 
     def __init__(self, *args, penalty, **kwargs):
@@ -67,9 +67,9 @@ class WassersteinAAE(aae_tf.AdversarialAutoencoder):
         super().__init__(*args, **kwargs)
         self.gradient_penalty = gradient_penalty
 
-    def games(self):
+    def objectives(self):
         """Return the one game, on z."""
-        return [PenalisedGame(self.prior, self.discriminator, penalty=self.gradient_penalty, **self.game_options)]
+        return [PenalisedGame(self.prior, self.discriminator, penalty=self.gradient_penalty, **self.objective_options)]
 
 
 options = {"adversarial_loss": "wasserstein", "discriminator_steps": 5, "discriminator_widths": (500, 500)}

@@ -53,4 +53,4 @@ aae_tf.register_recipe(
 
 if __name__ == "__main__":
     run = aae_tf.train("ring")
-    print(run.model.prior.radius, run.last_report()["measures"]["mmd"])
+    print(run.model.prior.radius, run.last_report()["metrics"]["mmd"])

@@ -1,7 +1,7 @@
 """A second hidden code: w beside z, with a prior and a game of its own.
 
 z is Gaussian, w uniform on a box: two kinds of variation apart, as y and z are in Makhzani et al., 2016 (arXiv
-1511.05644, §5). A model says which priors its codes have; `sample`, `decode`, the measures (`mmd_w`, ...) and the
+1511.05644, §5). A model says which priors its codes have; `sample`, `decode`, the metrics (`mmd_w`, ...) and the
 exported signatures follow from that.
 
     aae-tf --plugin examples/second_code.py train two_codes --set w_dim=3 --set latent_dim=6
@@ -14,7 +14,7 @@ import aae_tf
 from aae_tf.backend import keras
 from aae_tf.config.schema import Range
 from aae_tf.models import MODELS
-from aae_tf.networks import DeterministicPosterior, discriminator_maker, encoder_maker
+from aae_tf.networks import DeterministicPosterior, discriminator_builder, encoder_builder
 from aae_tf.priors import Uniform
 
 
@@ -36,10 +36,10 @@ class TwoCodesAAE(aae_tf.AdversarialAutoencoder):
     """
 
     parts = (*aae_tf.AdversarialAutoencoder.parts, "discriminator_w")
-    makers = {
-        **aae_tf.AdversarialAutoencoder.makers,
-        "encoder": encoder_maker(heads={"w": make_w}),
-        "discriminator_w": discriminator_maker("discriminator_w", role=7),
+    builders = {
+        **aae_tf.AdversarialAutoencoder.builders,
+        "encoder": encoder_builder(heads={"w": make_w}),
+        "discriminator_w": discriminator_builder("discriminator_w", role=7),
     }
     figures = ("samples", "latent_plane", "reconstructions", "losses")
 
@@ -52,10 +52,10 @@ class TwoCodesAAE(aae_tf.AdversarialAutoencoder):
         """The priors of z and of w."""
         return {**super().priors, "w": Uniform(self.w_dim)}
 
-    def games(self):
+    def objectives(self):
         """Return the games on z and on w."""
-        w = aae_tf.AdversarialGame(self.priors["w"], self.discriminator_w, "w", "_w", **self.game_options)
-        return [*super().games(), w]
+        w = aae_tf.AdversarialObjective(self.priors["w"], self.discriminator_w, "w", "_w", **self.objective_options)
+        return [*super().objectives(), w]
 
 
 aae_tf.register_recipe(
@@ -71,4 +71,4 @@ aae_tf.register_recipe(
 if __name__ == "__main__":
     run = aae_tf.train("two_codes")
     codes = {name: run.model.encode(run.data.test.images[:8], code=name) for name in run.model.drawn}
-    print(run.model.decode(codes).shape, run.last_report()["measures"]["mmd_w"])
+    print(run.model.decode(codes).shape, run.last_report()["metrics"]["mmd_w"])

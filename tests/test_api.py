@@ -43,24 +43,24 @@ def test_the_history_names_every_phase(trained):
     )
 
 
-def test_evaluation_has_values_beside_yardsticks(trained):
-    measures = json.loads((trained.out_dir / "evaluation.json").read_text())["measures"]
-    assert {"reconstruction_error", "mmd", "two_sample_accuracy"} <= set(measures)
-    for measure in measures.values():
-        assert {"value", "yardstick", "yardstick_is", "unit", "n"} <= set(measure)
-    assert 0.4 < measures["two_sample_accuracy"]["yardstick"] < 0.65
+def test_evaluation_has_values_beside_baselines(trained):
+    metrics = json.loads((trained.out_dir / "evaluation.json").read_text())["metrics"]
+    assert {"reconstruction_error", "mmd", "two_sample_accuracy"} <= set(metrics)
+    for measure in metrics.values():
+        assert {"value", "baseline", "baseline_is", "unit", "n"} <= set(measure)
+    assert 0.4 < metrics["two_sample_accuracy"]["baseline"] < 0.65
 
 
 def test_reconstructions_are_better_than_the_mean_image(trained):
     as_test = dataclasses.replace(trained.data, test=trained.data.train)
-    error = reporting.measures.reconstruction_error(trained.model, reporting.HeldOut(as_test))["reconstruction_error"]
-    assert 0 < error["value"] < 0.95 * error["yardstick"]  # about 0.8 with one seed, 0.87 with another
+    error = reporting.metrics.reconstruction_error(trained.model, reporting.HeldOut(as_test))["reconstruction_error"]
+    assert 0 < error["value"] < 0.95 * error["baseline"]  # about 0.8 with one seed, 0.87 with another
 
 
 def test_training_reports_on_validation_images_and_a_report_on_others_leaves_it_there(few, tmp_path):
     run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**FEW_STEPS, "epochs": 1})
     chosen_by = run.last_report()
-    assert (chosen_by["split"], chosen_by["measures"]["reconstruction_error"]["n"]) == ("validation", 40)
+    assert (chosen_by["split"], chosen_by["metrics"]["reconstruction_error"]["n"]) == ("validation", 40)
     reported = run.evaluate(likelihood_samples=0)
     assert json.loads((run.out_dir / "evaluation.json").read_text()) == reported
     assert reported["split"] == "test"
@@ -80,8 +80,8 @@ def test_load_run_gives_the_same_model(trained, few):
     np.testing.assert_allclose(loaded.model.encode(few[0]), trained.model.encode(few[0]), atol=1e-6)
     assert loaded.recipe == trained.recipe
     assert loaded.history == trained.history
-    assert loaded.evaluate()["measures"]["mmd"]["value"] == pytest.approx(
-        trained.evaluate()["measures"]["mmd"]["value"], abs=1e-6
+    assert loaded.evaluate()["metrics"]["mmd"]["value"] == pytest.approx(
+        trained.evaluate()["metrics"]["mmd"]["value"], abs=1e-6
     )
 
 
@@ -148,7 +148,7 @@ def test_the_seed_decides_everything(few, tmp_path):
 def test_averaged_weights_are_the_ones_used_and_saved(few, tmp_path):
     options = {**FEW_STEPS, "epochs": 2}
     plain = aae_tf.train("gaussian", few, out_dir=tmp_path / "plain", **options)
-    averaged = aae_tf.train("gaussian", few, out_dir=tmp_path / "averaged", weight_average=0.9, **options)
+    averaged = aae_tf.train("gaussian", few, out_dir=tmp_path / "averaged", weight_ema=0.9, **options)
     losses = [[row["reconstruction"] for row in run.history] for run in (plain, averaged)]
     np.testing.assert_allclose(*losses, rtol=1e-6)  # the training itself is the same
     assert not np.allclose(plain.model.encode(few[0][:5]), averaged.model.encode(few[0][:5]))
@@ -217,12 +217,15 @@ def test_a_model_keeps_its_shape_errors_clear(trained):
         ({"filters": (8,)}, "unknown option of AdversarialAutoencoder 'filters'"),
         ({"classification": {"momentum": 0.5}}, "updates of reconstruction, regularization only"),
         ({"weights.kl": 0.5}, "weights: the model has no phase 'kl'; it has: reconstruction, discriminator, gen"),
-        ({"joint": "reconstruction,kl"}, "joint: the model has no phase 'kl'"),
+        ({"fused": "reconstruction,kl"}, "joint: the model has no phase 'kl'"),
         ({"prior.radius": 3}, "unknown option of prior 'gaussian' 'radius'"),
         ({"views.shift": 3}, "views were set, but nothing of AdversarialAutoencoder looks at them"),
         ({"views.turn": 3}, "unknown option of views 'turn'"),
         ({"keep": "first"}, "unknown keep 'first'"),
-        ({"watch": "val_loss", "keep": "best"}, "EarlyStopping watches 'val_loss', which there is not; accepted: rec"),
+        (
+            {"monitor": "val_loss", "keep": "best"},
+            "EarlyStopping watches 'val_loss', which there is not; accepted: rec",
+        ),
         ({"labels": 100}, "AdversarialAutoencoder trains without labels"),
         ({"epochs": 0}, "epochs=0 is out of range"),
         ({"epochs": "many"}, "epochs='many' cannot be read"),
@@ -240,7 +243,7 @@ def test_a_model_keeps_its_shape_errors_clear(trained):
         ({"prior": priors.Gaussian(5)}, "dimension 5 but the code has 2"),
         ({"name": "mine"}, "name cannot be set"),
         ({"callbacks": [keras.callbacks.BackupAndRestore("x")]}, "runs resume by themselves"),
-        ({"callbacks": [keras.callbacks.SwapEMAWeights()]}, "weight_average"),
+        ({"callbacks": [keras.callbacks.SwapEMAWeights()]}, "weight_ema"),
         ({"callbacks": [keras.callbacks.EarlyStopping("loss")]}, "watches 'loss', which there is not; accepted: rec"),
         ({"callbacks": [print]}, "is not a callback"),
     ],

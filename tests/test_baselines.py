@@ -16,7 +16,7 @@ from aae_tf import networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.losses.losses import maximum_mean_discrepancy
 from aae_tf.models import ORDERS
-from aae_tf.training.updates import arranged
+from aae_tf.training.updates import configured
 
 
 def make(recipe, **options):
@@ -101,7 +101,7 @@ def test_kl_is_closed_form_for_gaussians_and_estimated_without_bias_for_mixtures
         ("vae", {"prior": "fitted_gaussian"}, "fitted afterwards"),
         ("gaussian", {"prior": "fitted_mixture"}, "fitted afterwards"),
         ("denoising", {"input_noise": 0.0}, "corruption"),
-        ("vae", {"joint": True}, "generator"),
+        ("vae", {"fused": True}, "generator"),
         ("gan", {"labels": 100}, "without labels"),
         ("contractive", {"contraction": "none"}, "contraction"),
         ("autoencoder", {"discriminator_widths": (8,)}, "unknown option of Autoencoder 'discriminator_widths'"),
@@ -157,7 +157,7 @@ def test_phases_that_join_share_one_update(batch):
     def change(order, joint, chosen=()):
         """Return the change of encoder and decoder by one step, or by some of its updates alone."""
         model = make("style_joint", activation="tanh", batch_norm=False, decoder_batch_norm=False)
-        updates = arranged(model.updates(), recipe.weights, joint)
+        updates = configured(model.updates(), recipe.weights, joint)
         variables = model.updates()[0].variables
         start = [variable.numpy() for variable in variables]
         updates = [update for update in updates if not chosen or update.name in chosen]
@@ -168,7 +168,7 @@ def test_phases_that_join_share_one_update(batch):
 
     alone = [change("alternating", (), [name]) for name in ("reconstruction", "generator")]
     for order in ORDERS:
-        joint = change(order, recipe.joint, ["reconstruction"])
+        joint = change(order, recipe.fused, ["reconstruction"])
         for both, first, second in zip(joint, *alone, strict=True):
             assert np.abs(first).max() > 0
             np.testing.assert_allclose(both, first + second, atol=1e-5)
@@ -178,7 +178,7 @@ def test_the_second_published_recipe_of_section_4_is_a_recipe():
     recipe = aae_tf.recipes()["style_joint"]
     assert (recipe.options["widths"], recipe.options["discriminator_widths"]) == ((512, 512), (512, 256))
     assert recipe.weights == {"reconstruction": 0.995, "generator": 0.005}
-    assert (recipe.order, recipe.joint) == ("simultaneous", ("reconstruction", "generator"))
+    assert (recipe.order, recipe.fused) == ("simultaneous", ("reconstruction", "generator"))
     model = make("style_joint", widths=(512, 512))
     norms = [isinstance(layer, keras.layers.BatchNormalization) for layer in model.encoder.body.chain]
     assert norms == [False, False, False, False, True, False]  # flatten, dense, activation, dense, norm, activation
@@ -195,8 +195,8 @@ def test_gan_samples_come_to_look_like_the_images(few, tmp_path):
     before = make("gan", widths=(128,)).sample(300, 0)
     after = run.model.sample(300, 0)
     assert abs(after.mean(0) - images.mean(0)).mean() < 0.3 * abs(before.mean(0) - images.mean(0)).mean()
-    assert set(run.evaluate()["measures"]) >= {"log_likelihood", "frechet_distance", "copying"}
-    assert "reconstruction_error" not in run.evaluate()["measures"]
+    assert set(run.evaluate()["metrics"]) >= {"log_likelihood", "frechet_distance", "copying"}
+    assert "reconstruction_error" not in run.evaluate()["metrics"]
     exported = tf.saved_model.load(str(run.out_dir / "saved_model" / "1"))
     assert set(exported.signatures) == {"decode", "sample", "serving_default"}
 
@@ -223,7 +223,7 @@ def test_compare_trains_reuses_and_tabulates(few, tmp_path):
     assert rows[1][heading.index("holes")] == "-"
     kept = json.loads((tmp_path / "both" / "comparison.json").read_text())
     for name in ("gaussian", "gan"):
-        own = json.loads((tmp_path / "both" / name / "evaluation.json").read_text())["measures"]
+        own = json.loads((tmp_path / "both" / name / "evaluation.json").read_text())["metrics"]
         assert kept[name] == own
     assert (tmp_path / "both" / "comparison.md").read_text().count("\n") == 4
     trained = (tmp_path / "both" / "gan" / "model.keras").stat().st_mtime_ns
@@ -266,7 +266,7 @@ def test_a_recipe_may_start_from_another_one_of_its_comparison(few, tmp_path, tr
 
 
 def test_networks_normalise_the_stages_asked_for():
-    body = networks.MLPBody((8, 8, 8), batch_norm=(1, 3))
+    body = networks.MLPBackbone((8, 8, 8), batch_norm=(1, 3))
     kinds = [type(layer).__name__ for layer in body.chain if type(layer).__name__ in ("Dense", "BatchNormalization")]
     assert kinds == ["Dense", "BatchNormalization", "Dense", "Dense", "BatchNormalization"]
 

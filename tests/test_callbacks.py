@@ -12,7 +12,7 @@ from aae_tf.backend import keras
 from aae_tf.training import trainer as loop
 
 callbacks = keras.callbacks
-FEW = {**SMALL, **QUICK, "batch_size": 50, "weight_average": 0.9}
+FEW = {**SMALL, **QUICK, "batch_size": 50, "weight_ema": 0.9}
 WATCH = "val_reconstruction_error"
 
 pytestmark = pytest.mark.usefixtures("training_alone")
@@ -91,7 +91,7 @@ def test_keep_best_and_patience_are_fields_of_a_recipe(few, tmp_path):
     report = run.report("validation", likelihood_samples=0)
     assert report["kept"]["epoch"] == 1 + int(np.argmin(errors))
     assert report["kept"]["watched"] == WATCH
-    assert report["measures"]["reconstruction_error"]["value"] == pytest.approx(min(errors), rel=1e-6)
+    assert report["metrics"]["reconstruction_error"]["value"] == pytest.approx(min(errors), rel=1e-6)
 
 
 def test_classifiers_watch_their_classes(few):
@@ -180,7 +180,11 @@ def test_tensorboard_and_csv_loggers_work(few, tmp_path):
 def test_a_lowered_rate_keeps_its_share_of_a_schedule(few, tmp_path):
     note = Note()
     slower = callbacks.ReduceLROnPlateau(WATCH, factor=0.5, patience=1, min_delta=100.0, cooldown=9)
-    options = {**FEW, "epochs": 4, "reconstruction": {"learning_rate": 0.01, "schedule": "steps", "drops": (2,)}}
+    options = {
+        **FEW,
+        "epochs": 4,
+        "reconstruction": {"learning_rate": 0.01, "schedule": "piecewise_constant", "drops": (2,)},
+    }
     aae_tf.train("gaussian", few, out_dir=tmp_path / "run", callbacks=[note, slower], **options)
     assert [rates[0] for rates in note.rates] == pytest.approx([0.01, 0.01, 0.0005, 0.0005], rel=1e-5)
 
@@ -219,7 +223,7 @@ def test_a_run_that_diverged_goes_on_from_its_last_good_checkpoint_by_other_rate
 
 
 def test_other_rates_hold_from_the_very_step_that_a_run_goes_on_from(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "STRETCH_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
     usual = {**FEW, "out_dir": tmp_path / "run", "epochs": 2, "report": False, "progress": False}
     seen = []
 

@@ -81,11 +81,11 @@ def test_what_a_recipes_options_accept_is_listed_and_accepted(capsys):
         "gaussian",
         "deterministic, constant_variance, gaussian, universal",
     ]
-    assert "from 0.0 to 0.999999" in listed["weight_average"]
+    assert "from 0.0 to 0.999999" in listed["weight_ema"]
     assert not {"name", "model"} & set(listed)
     recipe = aae_tf.recipes()["style"].resolved()
     names = {name: each for name, each in settable(recipe).items() if each.kind in (bool, str) and each.accepts}
-    assert {"posterior", "order", "label_in_game"} <= names.keys()
+    assert {"posterior", "order", "label_conditioned"} <= names.keys()
     for name, option in names.items():
         for value in option.accepts.split(", "):
             assert str(recipe.with_options(**{name: value}).flat()[name]).lower() == value

@@ -32,7 +32,7 @@ PAGES = [
     *ROOT.glob("docs/**/*.md"),
 ]
 IN_ORDER = ROOT / "docs" / "use.md"  # pages whose blocks go on from each other
-WAYS_OUT = ROOT / "docs" / "ways_out.md"
+WAYS_OUT = ROOT / "docs" / "integrations.md"
 FACES = re.search(r"^## From a folder.*?(?=^## )", (ROOT / "README.md").read_text(), re.M | re.S)[0]  # and one section
 SERVER = "127.0.0.1:8501"
 NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}

@@ -20,7 +20,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS, Update
 from aae_tf.networks.normalization import BatchNormalization
 from aae_tf.training import make_optimizer
-from aae_tf.training.updates import arranged, phases_of
+from aae_tf.training.updates import configured, phases_of
 
 SHAPE = (28, 28, 1)
 POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
@@ -32,10 +32,10 @@ VARIANTS = {
     ),
     "swiss roll, gaussian posterior": ("labelled_swiss_roll", {"posterior": "gaussian"}),
     "clustering, balanced heads": ("clustering", {"head_batch_norm": "balanced", "clusters": 7}),
-    "reduction without labels": ("reduction", {"labels": 0, "clusters": 5, "latent_dim": 3, "head_distance": 50.0}),
+    "reduction without labels": ("reduction", {"labels": 0, "clusters": 5, "latent_dim": 3, "centroid_distance": 50.0}),
     "autoencoder, fitted mixture": ("autoencoder", {"prior": "fitted_mixture", "components": 3}),
     "contractive, stochastic": ("contractive", {"contraction": "stochastic", "activation": "tanh"}),
-    "label not in the game": ("style", {"label_in_game": False, "batch_norm": False, "head_batch_norm": "none"}),
+    "label not in the game": ("style", {"label_conditioned": False, "batch_norm": False, "head_batch_norm": "none"}),
     "convolutional, standardized": (
         "gaussian",
         {"architecture": "convolutional", "filters": (8, 8), "image_scale": "standardized"},
@@ -52,8 +52,8 @@ VARIANTS = {
 }
 CASES = {**{name: (name, {}) for name in aae_tf.recipes()}, **VARIANTS}
 NETWORKS = {
-    "MLPBody": (lambda **kw: networks.MLPBody((16, 8), batch_norm=True, **kw), SHAPE, (8,)),
-    "ConvolutionalBody": (lambda **kw: networks.ConvolutionalBody((4, 8), (8,), **kw), SHAPE, (8,)),
+    "MLPBackbone": (lambda **kw: networks.MLPBackbone((16, 8), batch_norm=True, **kw), SHAPE, (8,)),
+    "ConvolutionalBackbone": (lambda **kw: networks.ConvolutionalBackbone((4, 8), (8,), **kw), SHAPE, (8,)),
     "MLPDecoder": (lambda **kw: networks.MLPDecoder(SHAPE, (16,), **kw), (3,), SHAPE),
     "ConvolutionalDecoder": (
         lambda **kw: networks.ConvolutionalDecoder((30, 27, 3), (8, 4), (8,), batch_norm=True, **kw),
@@ -186,7 +186,7 @@ def test_every_policy_trains_with_float32_losses_and_codes(name, policy, batch):
     codes = model.codes(batch, seed=priors.as_seed(0), training=True)
     assert {values.dtype for values in codes.values()} == {tf.float32}
     settings = aae_tf.OptimizerSettings("sgd", 1e-3, 0.0)
-    updates = arranged(model.updates())
+    updates = configured(model.updates())
     optimizers = optimizers_of(updates, lambda update: make_optimizer(settings, policy))
     before = [variable.numpy() for variable in model.trainable_variables]
     losses = ORDERS["alternating"](model, updates, optimizers, batch, priors.as_seed(0))
@@ -208,7 +208,7 @@ def test_one_step_lowers_each_phases_loss(name, batch):
     """
     model, steps = make(name), ORDERS["alternating"]
     seed = priors.as_seed(7)
-    for update in arranged(model.updates()):
+    for update in configured(model.updates()):
         for phase in update.phases:
             alone = [Update(dataclasses.replace(phase, weight=1.0))]
             sharp = (name, phase.name) == ("labelled_mixture_views", "perturbation")
@@ -233,7 +233,7 @@ def test_eager_and_compiled_steps_agree(order, batch):
     for compiled in (False, True):
         model = make("gaussian", input_noise=0.0)
         model.prior = priors.SamplerPrior(fixed, 2)
-        updates = arranged(model.updates())
+        updates = configured(model.updates())
         optimizers = optimizers_of(updates, lambda update: keras.optimizers.Adam(1e-3))
         step = functools.partial(ORDERS[order], model, updates, optimizers, batch, priors.as_seed(0))
         run = compile_step(step) if compiled else step
@@ -335,7 +335,7 @@ def test_batch_normalisation_takes_kerass_arguments(options, tmp_path):
 
 def test_files_of_kerass_batch_normalisation_are_read(tmp_path):
     def make_body(seed):
-        body = networks.ConvolutionalBody((4, 8), (8,), batch_norm=True, seed=seed)
+        body = networks.ConvolutionalBackbone((4, 8), (8,), batch_norm=True, seed=seed)
         body.build((None, *SHAPE))
         return body
 
@@ -414,13 +414,13 @@ def test_any_keras_model_can_take_each_place(few, tmp_path):
 
 def test_networks_that_do_not_fit_are_refused():
     parts = {"discriminator": networks.MLPDiscriminator((8,))}
-    encoder = networks.Encoder(networks.MLPBody((8,)), {"z": networks.POSTERIORS["deterministic"](3)})
+    encoder = networks.Encoder(networks.MLPBackbone((8,)), {"z": networks.POSTERIORS["deterministic"](3)})
     model = models.AdversarialAutoencoder(
         encoder, decoder=networks.MLPDecoder(SHAPE, (8,)), prior=priors.Gaussian(2), **parts
     )
     with pytest.raises(aae_tf.InputError, match="dimension 3 but the prior has 2"):
         model.build((None, *SHAPE))
-    encoder = networks.Encoder(networks.MLPBody((8,)), {"z": networks.POSTERIORS["deterministic"](2)})
+    encoder = networks.Encoder(networks.MLPBackbone((8,)), {"z": networks.POSTERIORS["deterministic"](2)})
     model = models.AdversarialAutoencoder(
         encoder, decoder=networks.MLPDecoder((8, 8, 1), (8,)), prior=priors.Gaussian(2), **parts
     )

@@ -53,9 +53,9 @@ def test_where_many_images_all_have_labels_none_is_guessed(labels, known, epochs
     split = Split(images, np.where(np.arange(len(images)) < known, 3, -1))
     recipe = aae_tf.recipes()["semi_supervised_views"].with_options(labels=labels)
     found = for_data(recipe, Dataset("own", split, split, split), {"labels": labels})
-    guesses = {} if epochs == 60 else {"perturbation": 1.5, "information": True}
+    guesses = {} if epochs == 60 else {"perturbation": 1.5, "mutual_information": True}
     assert found.epochs == epochs
-    assert found.options == {**recipe.options, "perturbation": 0.0, "information": False, **guesses}
+    assert found.options == {**recipe.options, "perturbation": 0.0, "mutual_information": False, **guesses}
     mine = {"labels": labels, "epochs": 5, "perturbation": 1.0}
     kept = for_data(recipe.with_options(**mine), Dataset("own", split, split, split), mine)
     assert (kept.epochs, kept.options["perturbation"]) == (5, 1.0)
@@ -132,5 +132,5 @@ def test_faces_find_their_place_in_the_plane(shared, tmp_path):
         faces = arrays["images"]
     run = aae_tf.train("gaussian", faces, epochs=60, widths=(300, 300), out_dir=tmp_path / "run", **QUICK)
     assert run.model.encode(faces).std(0).min() > 2
-    error = run.evaluate(likelihood_samples=0)["measures"]["reconstruction_error"]
-    assert error["value"] < 0.9 * error["yardstick"]
+    error = run.evaluate(likelihood_samples=0)["metrics"]["reconstruction_error"]
+    assert error["value"] < 0.9 * error["baseline"]

@@ -36,7 +36,7 @@ SETUP = """
             model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.SamplerPrior(draw_nothing, 2))
             model.build((None, 28, 28, 1))
             optimizers = {update.state: keras.optimizers.SGD(0.01, 0.9) for update in model.updates()}
-            trainer = Trainer(model, digits, optimizers, batch_size=100, strategy=strategy, weight_average=0.9,
+            trainer = Trainer(model, digits, optimizers, batch_size=100, strategy=strategy, weight_ema=0.9,
                               checkpoint_folder=folder, jit_compile=jit_compile)
         trainer.fit(2)
         return trainer
@@ -93,9 +93,9 @@ EQUAL = """
                 "mixed_float16" if scaled else "float32") for update in model.updates()}
             trainer = Trainer(model, data.Split(images, labels), optimizers, batch_size=20, strategy=strategy,
                               jit_compile=False)
-        shuffled = trainer.source.stretches
-        trainer.source.stretches = lambda *args: (
-            stretch._replace(rows=tf.sort(stretch.rows, -1)) for stretch in shuffled(*args))
+        shuffled = trainer.source.chunks
+        trainer.source.chunks = lambda *args: (
+            chunk._replace(rows=tf.sort(chunk.rows, -1)) for chunk in shuffled(*args))
         before = [variable.numpy() for variable in model.variables]
         history = trainer.fit(steps)
         return model, before, [history[-1][name] for name in trainer.names]
@@ -144,7 +144,7 @@ WHOLE = """
         few = given["images"], given["labels"]
     run = aae_tf.train(
         "semi_supervised", few, labels=40, out_dir="run", strategy=two_devices,
-        widths=(32,), discriminator_widths=(32,), epochs=1, batch_size=40, weight_average=0.9, progress=False,
+        widths=(32,), discriminator_widths=(32,), epochs=1, batch_size=40, weight_ema=0.9, progress=False,
         jit_compile=False)
     np.savez("whole.npz", codes=run.model.encode(few[0][:5]), reconstruction=run.history[-1]["reconstruction"])
 """
@@ -159,7 +159,7 @@ WORKER = """
     import aae_tf
     from aae_tf.training import trainer as loop
 
-    loop.STRETCH_SECONDS = 0.0  # a step a call
+    loop.CHUNK_SECONDS = 0.0  # a step a call
     name, report, dies = sys.argv[1:]
 
     class Dying(keras.callbacks.Callback):
@@ -180,7 +180,7 @@ WORKER = """
             print(error)
     run = aae_tf.train(
         "semi_supervised", few, labels=40, out_dir=name, strategy=strategy, report=report == "report",
-        widths=(16,), discriminator_widths=(16,), epochs=2, batch_size=40, weight_average=0.9, jit_compile=False,
+        widths=(16,), discriminator_widths=(16,), epochs=2, batch_size=40, weight_ema=0.9, jit_compile=False,
         checkpoint_minutes=0, callbacks=[Dying()])
     digest = hashlib.sha256()
     for weight in run.model.get_weights():

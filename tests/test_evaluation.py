@@ -59,9 +59,9 @@ def test_one_unbiased_mmd_serves_codes_features_and_training():
 def test_prior_match_notices_what_differs_and_nothing_else(change, noticed):
     real, other, sample = (np.random.default_rng(seed).normal(size=(800, 2)) for seed in range(3))
     sample = change(sample)
-    yardstick, value = abs(mmd(other, real)), mmd(sample, real)
+    baseline, value = abs(mmd(other, real)), mmd(sample, real)
     accuracy = two_sample_accuracy(sample, real)
-    assert (value > 5 * yardstick + 0.001) == noticed
+    assert (value > 5 * baseline + 0.001) == noticed
     assert (accuracy > 0.56) == noticed
 
 

@@ -16,7 +16,7 @@ from aae_tf import models, reporting
 from aae_tf.backend import tf
 from aae_tf.cli import main as cli
 from aae_tf.training import Trainer, make_optimizer
-from aae_tf.training.updates import arranged
+from aae_tf.training.updates import configured
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -88,7 +88,7 @@ def test_what_was_set_is_recorded_and_comes_back(name, runs):
         assert recorded[part or "options"][argument] == value
         assert loaded.recipe.flat()[f"{part}.{argument}".lstrip(".")] == value
     np.testing.assert_array_equal(loaded.model.sample(5, seed=1), run.model.sample(5, seed=1))
-    assert reporting.measure(loaded.model, reporting.HeldOut(loaded.data, likelihood_samples=0)).keys()
+    assert reporting.compute_metrics(loaded.model, reporting.HeldOut(loaded.data, likelihood_samples=0)).keys()
 
 
 def test_the_command_line_sets_options_and_a_resumed_run_is_the_same(name, runs, tmp_path, monkeypatch):
@@ -181,7 +181,7 @@ def test_a_critics_optimizer_counts_five_updates_a_step():
     train = aae_tf.data.load("few").train
     optimizers = {
         update.state: make_optimizer(recipe.optimizer(update.optimizer), "float32")
-        for update in arranged(model.updates())
+        for update in configured(model.updates())
     }
     trainer = Trainer(model, train, optimizers, batch_size=40, jit_compile=False)
     trainer.fit(1)
@@ -191,8 +191,8 @@ def test_a_critics_optimizer_counts_five_updates_a_step():
 
 
 def test_a_second_code_is_measured_beside_the_first(runs):
-    measures = runs["two codes"].last_report()["measures"]
-    assert {"mmd", "mmd_w", "holes_w", "sliced_wasserstein_w", "two_sample_accuracy_w"} <= set(measures)
+    metrics = runs["two codes"].last_report()["metrics"]
+    assert {"mmd", "mmd_w", "holes_w", "sliced_wasserstein_w", "two_sample_accuracy_w"} <= set(metrics)
     assert {"discriminator", "discriminator_w"} <= set(runs["two codes"].history[-1])
     images = runs["two codes"].data.test.images
     assert runs["two codes"].model.encode(images, code="w").shape == (len(images), 3)
@@ -209,7 +209,7 @@ def test_a_view_with_a_square_erased_differs_there_alone(digits):
 
 def test_anomalies_are_measured_where_training_lacks_a_class(runs):
     run = runs["anomaly"]
-    found = json.loads((run.out_dir / "evaluation.json").read_text())["measures"]["anomaly_auroc"]
+    found = json.loads((run.out_dir / "evaluation.json").read_text())["metrics"]["anomaly_auroc"]
     assert 0 < found["value"] < 1
     assert found["n"] == len(run.data.validation)
     whole = reporting.HeldOut(aae_tf.data.load("few"))

@@ -108,7 +108,7 @@ def test_versions_count_up_and_a_failed_export_leaves_nothing(trained, tmp_path,
 
 
 def test_what_lies_beside_the_graph(trained, tmp_path):
-    measured = trained.evaluate()["measures"]["reconstruction_error"]["value"]
+    measured = trained.evaluate()["metrics"]["reconstruction_error"]["value"]
     version = trained.export(tmp_path / "digits")
     described = json.loads((version / "signatures.json").read_text())
     assert described["decode"]["inputs"] == {"codes": {"dtype": "float32", "shape": [-1, 2]}}

@@ -58,8 +58,8 @@ def legends(figure):
 
 def test_a_line_of_the_undecided_is_drawn_only_where_the_model_has_one():
     history = [{"epoch": 1, "reconstruction": 2.0, "discriminator": 0.7}]
-    assert not any("undecided" in text for text in legends(figures.losses(history)))
-    assert "0.250: discriminator undecided" in legends(figures.losses(history, undecided=0.25))
+    assert not any("equilibrium_loss" in text for text in legends(figures.losses(history)))
+    assert "0.250: discriminator equilibrium_loss" in legends(figures.losses(history, equilibrium_loss=0.25))
 
 
 def test_losses_show_what_is_measured_now_and_then_and_by_any_name():

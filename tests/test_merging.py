@@ -94,7 +94,7 @@ def test_all_that_is_seen_of_a_model_with_more_entries_are_its_clusters(run, few
         np.testing.assert_allclose(head, model.to_images({"z": tf.zeros((1, model.prior.dim)), "y": y})[0], atol=1e-6)
     with pytest.raises(aae_tf.InputError, match="of 0 to 3"):
         model.decode(np.zeros((1, model.prior.dim)), [4])
-    assert run.evaluate()["measures"]["clusters_used"]["unit"] == "clusters of 4 with images"
+    assert run.evaluate()["metrics"]["clusters_used"]["unit"] == "clusters of 4 with images"
 
 
 def test_a_model_in_training_has_the_clusters_of_validation_images(run, asking):
@@ -156,5 +156,5 @@ def test_a_map_has_the_heads_of_all_entries(few, tmp_path):
 def test_fewer_entries_than_clusters_are_as_many():
     recipe = aae_tf.recipes()["clustering_views"].with_options(**small("clustering_views", clusters=12, entries=5))
     model = model_of(recipe)
-    assert model.entries == model.classes == 12 and not model.settles
+    assert model.entries == model.classes == 12 and not model.needs_finalizing
     assert not {"clusters", "groups"} & set(model.get_config())  # so that it is the model that it was

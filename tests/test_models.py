@@ -8,8 +8,8 @@ from scipy.spatial.distance import pdist
 import aae_tf
 from aae_tf import priors
 from aae_tf.backend import tf
-from aae_tf.models.dimensionality_reduction_aae import head_distance_cost
-from aae_tf.models.games import LabelConditionedGame
+from aae_tf.models.dimensionality_reduction_aae import centroid_distance_loss
+from aae_tf.models.games import LabelConditionedObjective
 
 RECIPES = {
     "labelled_mixture": ({}, {"label_in_prior"}, {"axes", "manifold"}),
@@ -41,17 +41,17 @@ RECIPES = {
 
 @pytest.fixture(scope="module", params=RECIPES)
 def run(request, few, tmp_path_factory):
-    options, measures, figures = RECIPES[request.param]
+    options, metrics, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"
     made = aae_tf.train(request.param, few, out_dir=folder, **QUICK, batch_size=40, **small(request.param, **options))
-    return made, measures, figures
+    return made, metrics, figures
 
 
 def test_every_recipe_trains_measures_and_draws(run):
-    made, measures, figures = run
-    report = made.last_report()["measures"]
-    assert measures | {"reconstruction_error", "mmd"} <= set(report)
-    for name in measures:
+    made, metrics, figures = run
+    report = made.last_report()["metrics"]
+    assert metrics | {"reconstruction_error", "mmd"} <= set(report)
+    for name in metrics:
         assert np.isfinite(report[name]["value"]), name
     pictures = {path.stem for path in (made.out_dir / "figures").glob("*.png")}
     assert figures | {"latent_plane", "samples", "reconstructions", "losses"} <= pictures
@@ -60,7 +60,7 @@ def test_every_recipe_trains_measures_and_draws(run):
 
 def test_the_labelled_images_are_recorded(run, few):
     made, *_ = run
-    if not set(made.model.brings) & {"labels", "labelled"}:
+    if not set(made.model.required_inputs) & {"labels", "labelled"}:
         assert not (made.out_dir / "labelled.csv").exists()
         return
     rows = np.loadtxt(made.out_dir / "labelled.csv", delimiter=",", skiprows=1, dtype=int)
@@ -72,7 +72,7 @@ def test_the_labelled_images_are_recorded(run, few):
 def test_a_loaded_run_gives_the_same_report(run, few):
     made, *_ = run
     loaded = aae_tf.load_run(made.out_dir, dataset=few)
-    first, second = (each.evaluate("validation")["measures"] for each in (made, loaded))
+    first, second = (each.evaluate("validation")["metrics"] for each in (made, loaded))
     for name, measure in first.items():
         assert second[name]["value"] == pytest.approx(measure["value"], abs=1e-5), name
 
@@ -126,7 +126,7 @@ def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
         **QUICK,
     )
     assert made.history[-1]["val_classification_error"] < 0.25
-    assert made.evaluate(likelihood_samples=0)["measures"]["classification_error"]["value"] < 0.25
+    assert made.evaluate(likelihood_samples=0)["metrics"]["classification_error"]["value"] < 0.25
 
 
 @pytest.mark.usefixtures("training_alone")
@@ -136,8 +136,8 @@ def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
         "labelled_mixture", digits, labels="all", epochs=8, widths=(256, 256), discriminator_widths=(128, 128),
         out_dir=tmp_path / "run", **QUICK,
     )  # fmt: skip
-    inside = made.evaluate(likelihood_samples=0)["measures"]["label_in_prior"]
-    assert inside["value"] > 0.7 > 5 * inside["yardstick"]
+    inside = made.evaluate(likelihood_samples=0)["metrics"]["label_in_prior"]
+    assert inside["value"] > 0.7 > 5 * inside["baseline"]
 
 
 @pytest.mark.usefixtures("training_alone")
@@ -147,7 +147,7 @@ def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe,
     options = {"batch_size": 40, **QUICK, "epochs": 1, "labels": "all"}
     made = aae_tf.train(recipe, mine, out_dir=tmp_path / "run", **small(recipe, **options))
     measure = "classification_error" if recipe == "semi_supervised" else "majority_error"
-    found = made.evaluate(likelihood_samples=0)["measures"][measure]
+    found = made.evaluate(likelihood_samples=0)["metrics"][measure]
     assert found["n"] == (made.data.test.labels >= 0).sum() < len(made.data.test)
     assert 0 <= found["value"] <= 1
 
@@ -155,7 +155,7 @@ def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe,
 def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
     options = small("reduction", labels=0, clusters=4, latent_dim=10, batch_size=40)
     made = aae_tf.train("reduction", few[0], out_dir=tmp_path / "run", report=False, **QUICK, **options)
-    assert {"map_trustworthiness"} <= set(made.evaluate(likelihood_samples=0)["measures"])
+    assert {"map_trustworthiness"} <= set(made.evaluate(likelihood_samples=0)["metrics"])
     assert "classification" not in made.history[0]
     made.figures()
     assert (made.out_dir / "figures" / "map.png").exists()
@@ -165,7 +165,7 @@ def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
 
 
 def test_the_labelled_game_shows_labels_to_the_discriminator_and_samples_by_them():
-    game = LabelConditionedGame(priors.PetalMixture(10), None, classes=10)
+    game = LabelConditionedObjective(priors.PetalMixture(10), None, classes=10)
     labels = tf.constant([3, -1, 0])
     seen = game.conditioned(tf.zeros((3, 2)), {"labels": labels}).numpy()
     assert seen.shape == (3, 13)
@@ -177,9 +177,9 @@ def test_the_labelled_game_shows_labels_to_the_discriminator_and_samples_by_them
 
 def test_an_image_can_be_asked_to_lie_where_its_views_lie(few, tmp_path):
     recipe = "labelled_mixture_views"
-    options = small(recipe, information=True, weights={"information": 0.1}, batch_size=40)
+    options = small(recipe, mutual_information=True, weights={"mutual_information": 0.1}, batch_size=40)
     made = aae_tf.train(recipe, few, out_dir=tmp_path / "run", report=False, **QUICK, **options)
-    assert all(np.isfinite(made.history[-1][name]) for name in ("consistency", "perturbation", "information"))
+    assert all(np.isfinite(made.history[-1][name]) for name in ("consistency", "perturbation", "mutual_information"))
     again = aae_tf.load_run(made.out_dir, few).model
     assert again.get_config()["consistency"] is True
     np.testing.assert_array_equal(again.predict_labels(few[0][:9]), made.model.predict_labels(few[0][:9]))
@@ -188,8 +188,8 @@ def test_an_image_can_be_asked_to_lie_where_its_views_lie(few, tmp_path):
 def test_the_head_distance_cost_is_its_definition():
     heads = np.random.default_rng(0).normal(size=(7, 3)).astype("float32")
     expected = np.maximum(0, 1.5 - pdist(heads)).sum()
-    np.testing.assert_allclose(head_distance_cost(tf.constant(heads), 1.5), expected, rtol=1e-4)
-    assert head_distance_cost(tf.constant(100 * heads), 1.5) == 0
+    np.testing.assert_allclose(centroid_distance_loss(tf.constant(heads), 1.5), expected, rtol=1e-4)
+    assert centroid_distance_loss(tf.constant(100 * heads), 1.5) == 0
 
 
 def test_models_refuse_what_they_cannot_use(few):

@@ -123,7 +123,7 @@ def test_a_posterior_and_an_architecture_of_ones_own_bring_their_options(monkeyp
             self.bottleneck = bottleneck
 
         def body(self, widths, **arguments):
-            return networks.MLPBody((*widths, self.bottleneck), **arguments)
+            return networks.MLPBackbone((*widths, self.bottleneck), **arguments)
 
         def decoder(self, widths, **arguments):
             return networks.MLPDecoder(widths=(self.bottleneck, *widths), **arguments)

@@ -125,16 +125,16 @@ def packed(few, tmp_path_factory):
 def batches(source, epoch, first=0):
     """Return (images, labels) of every step of an epoch."""
     steps = []
-    for stretch in source.stretches(epoch, lambda: 4, first):
-        for step in range(stretch.first, stretch.first + stretch.count):
-            rows = stretch.rows.numpy()[step - stretch.offset]
-            steps.append((stretch.images.numpy()[rows], stretch.labels.numpy()[rows]))
+    for chunk in source.chunks(epoch, lambda: 4, first):
+        for step in range(chunk.first, chunk.first + chunk.count):
+            rows = chunk.rows.numpy()[step - chunk.offset]
+            steps.append((chunk.images.numpy()[rows], chunk.labels.numpy()[rows]))
     return steps
 
 
 def test_batches_are_those_of_memory_and_from_any_step_on(packed, monkeypatch):
     train = data.load(packed).train
-    whole, source = InMemory(train.take(slice(None)), 50, seed=3), Indexed(train, 50, 3, steps_per_stretch=2)
+    whole, source = InMemory(train.take(slice(None)), 50, seed=3), Indexed(train, 50, 3, steps_per_chunk=2)
     for epoch in (0, 1):
         for expected, found in zip(batches(whole, epoch), batches(source, epoch), strict=True):
             for one, other in zip(expected, found, strict=True):
@@ -149,7 +149,7 @@ def test_batches_are_those_of_memory_and_from_any_step_on(packed, monkeypatch):
 def test_each_of_several_workers_reads_its_own_part_of_every_batch(packed, monkeypatch):
     train, read, take = data.load(packed).train, [], data.Packed.take
     monkeypatch.setattr(data.Packed, "take", lambda train, rows: read.append([*rows]) or take(train, rows))
-    whole = batches(Indexed(train, 60, 3, steps_per_stretch=2), 0)
+    whole = batches(Indexed(train, 60, 3, steps_per_chunk=2), 0)
     everywhere = {row for rows in read for row in rows}
     shares = []
     for number in range(3):
@@ -173,13 +173,13 @@ def test_some_labels_of_a_pack(packed, monkeypatch):
     for most, size in ((20_000, 20), (20, 10)):  # all of them in memory, or as many as the sample has
         monkeypatch.setattr(held_out, "KEPT", most)
         monkeypatch.setattr(held_out, "SOME", 5)
-        source = Indexed(data.load(packed).with_labels(20, seed=1).train, 50, 0, steps_per_stretch=1)
+        source = Indexed(data.load(packed).with_labels(20, seed=1).train, 50, 0, steps_per_chunk=1)
         assert len(source.train.pool) == size
-        for stretch in source.stretches(0, None):
-            assert int(stretch.pool.count) == size  # a block has three, which one mini-batch would repeat
-            rows = stretch.pool.rows.numpy()[: int(stretch.pool.count)]
-            assert {image.tobytes() for image in stretch.pool.images.numpy()[rows]} <= taught
-            assert (stretch.pool.labels.numpy()[rows] >= 0).all()
+        for chunk in source.chunks(0, None):
+            assert int(chunk.pool.count) == size  # a block has three, which one mini-batch would repeat
+            rows = chunk.pool.rows.numpy()[: int(chunk.pool.count)]
+            assert {image.tobytes() for image in chunk.pool.images.numpy()[rows]} <= taught
+            assert (chunk.pool.labels.numpy()[rows] >= 0).all()
 
 
 def test_a_pack_is_trained_on_by_its_path(packed, tmp_path, training_alone):
@@ -293,8 +293,8 @@ def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
     del images
     tracemalloc.start()
     found = data.load(data.pack(tmp_path / "images.npy", tmp_path / "packed"))
-    source = Indexed(found.train, 20, 0, steps_per_stretch=4)
-    seen = sum(int(stretch.images[0, 0, 0, 0]) > -1 for stretch in source.stretches(0, None))
+    source = Indexed(found.train, 20, 0, steps_per_chunk=4)
+    seen = sum(int(chunk.images[0, 0, 0, 0]) > -1 for chunk in source.chunks(0, None))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert seen > 40 and peak < count * side * side / 2, peak

@@ -15,9 +15,9 @@ from aae_tf.figures import confusion_matrix
 class Watched:
     """A "model" of ten clusters, one for each digit but for their names, which keeps what it was shown."""
 
-    measures = ("clustering", "label_in_z", "log_likelihood")
+    metrics = ("clustering", "label_in_z", "log_likelihood")
     figures = ("losses",)
-    classes, undecided, random_codes = 10, None, ()
+    classes, equilibrium_loss, random_codes = 10, None, ()
 
     def __init__(self, digits):
         splits = [digits.train, digits.validation, digits.test]
@@ -53,7 +53,7 @@ def test_nothing_is_measured_on_the_images_it_was_chosen_on(digits, split, monke
 
     monkeypatch.setattr("aae_tf.evaluation.parzen_log_likelihood", likelihood)
     held_out = reporting.HeldOut(digits, split)
-    found = reporting.measure(model, held_out)
+    found = reporting.compute_metrics(model, held_out)
     assert found["clustering_error"]["value"] == 0
     named, measured = set(model.shown["classify"]), set(model.shown["predict"])
     images, validation = ({image.tobytes() for image in part} for part in seen["likelihood"])
@@ -83,7 +83,7 @@ def test_images_in_the_order_of_classes_give_the_same_numbers(digits, trained):
     for rows in (order, order[shuffled]):
         data = dataclasses.replace(digits, test=digits.train.take(rows))
         held_out = reporting.HeldOut(data)
-        match = reporting.MEASURES["prior_match"](trained.model, held_out, most=500)
+        match = reporting.METRICS["prior_match"](trained.model, held_out, most=500)
         panel = reporting.pictures._plane(trained.model, held_out, most=500)
         found.append((match["sliced_wasserstein"]["value"], len(np.unique(panel["labels"]))))
     (first, classes), (second, others) = found
@@ -116,13 +116,13 @@ def test_a_measure_and_a_figure_of_ones_own_need_no_registry(digits):
         return confusion_matrix(np.eye(2, dtype=int), "ab", f"{held_out.split} images")
 
     model = Watched(digits)
-    model.measures, model.figures = (brightness,), (nothing, two_classes, "losses")
+    model.metrics, model.figures = (brightness,), (nothing, two_classes, "losses")
     held_out = reporting.HeldOut(digits, history=[{"epoch": 1, "reconstruction": 1.0}])
-    assert set(reporting.measure(model, held_out)) == {"brightness"}
+    assert set(reporting.compute_metrics(model, held_out)) == {"brightness"}
     assert set(reporting.draw(model, held_out)) == {"two_classes", "losses"}
-    model.measures, model.figures = ("clusterin",), ("loses",)
+    model.metrics, model.figures = ("clusterin",), ("loses",)
     with pytest.raises(aae_tf.InputError, match=r"unknown measure.*Did you mean 'clustering'"):
-        reporting.measure(model, held_out)
+        reporting.compute_metrics(model, held_out)
     with pytest.raises(aae_tf.InputError, match=r"unknown figure.*Did you mean 'losses'"):
         reporting.draw(model, held_out)
     with pytest.raises(aae_tf.InputError, match="accepted: test, validation"):
@@ -133,10 +133,10 @@ def test_without_labels_there_is_nothing_to_measure_them_by(digits):
     bare = {part: Split(getattr(digits, part).images[:12]) for part in ("train", "validation", "test")}
     data = dataclasses.replace(digits, **bare, class_names=())
     for name in ("clustering", "label_in_z", "label_in_prior", "classification_error"):
-        assert reporting.MEASURES[name](Watched(digits), reporting.HeldOut(data)) == {}
+        assert reporting.METRICS[name](Watched(digits), reporting.HeldOut(data)) == {}
     assert reporting.FIGURES["confusion"](Watched(digits), reporting.HeldOut(data)) is None
     single = dataclasses.replace(digits, validation=digits.validation.take(slice(0, 1)))
-    assert reporting.measure(Watched(digits), reporting.HeldOut(single, "validation")) == {}
+    assert reporting.compute_metrics(Watched(digits), reporting.HeldOut(single, "validation")) == {}
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])

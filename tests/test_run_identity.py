@@ -18,7 +18,7 @@ from aae_tf.utils.files import write_json
 
 tfd = tfp.distributions
 ONE = {**SMALL, **QUICK, "epochs": 1, "batch_size": 50}
-SMALL_SEMI = {**ONE, "labels": 40, "weight_average": 0.0}
+SMALL_SEMI = {**ONE, "labels": 40, "weight_ema": 0.0}
 
 pytestmark = pytest.mark.usefixtures("training_alone")
 
@@ -116,7 +116,7 @@ def test_other_labels_are_another_run(few):
 
 
 def own_model(width):
-    encoder = networks.Encoder(networks.MLPBody((width,)), {"z": networks.DeterministicPosterior(2)})
+    encoder = networks.Encoder(networks.MLPBackbone((width,)), {"z": networks.DeterministicPosterior(2)})
     networks_ = (networks.MLPDecoder((28, 28, 1), (8,)), networks.MLPDiscriminator((8,)))
     return models.AdversarialAutoencoder(encoder, *networks_, priors.Gaussian(2))
 

@@ -147,7 +147,7 @@ def test_the_label_asked_for_is_looked_for_in_samples(digits):
         reporting.label_in_samples(model(wrong), uneven, most=360)["label_in_samples"]
         for wrong in (np.zeros(10, int), np.arange(10) == 3)
     )
-    assert right["value"] > 0.93 and right["yardstick"] > 0.85 and right["n"] == 360
+    assert right["value"] > 0.93 and right["baseline"] > 0.85 and right["n"] == 360
     assert one["by_class"]["3"] < 0.1 and "9" not in one["by_class"]
     assert one["value"] == pytest.approx(right["value"] - (right["by_class"]["3"] - one["by_class"]["3"]) / 9, abs=1e-3)
 
@@ -187,7 +187,7 @@ def test_a_stale_classifier_is_not_taken_in_part(digits, tmp_path, monkeypatch):
 class Memorising:
     """A "model" that samples training images, or training images of some digits only."""
 
-    measures, classes = ("log_likelihood", "sample_quality"), 0
+    metrics, classes = ("log_likelihood", "sample_quality"), 0
 
     def __init__(self, images):
         self.images = images / 255.0
@@ -200,14 +200,14 @@ class Memorising:
 def test_the_report_notices_a_model_that_memorises_and_one_that_drops_digits(digits):
     train = digits.train
     held_out = reporting.HeldOut(digits, "validation")
-    memorising = reporting.measure(Memorising(train.images), held_out)
+    memorising = reporting.compute_metrics(Memorising(train.images), held_out)
     assert memorising["copying"]["value"] < 0.01
     assert memorising["nearest_training_distance"]["value"] == 0
-    dropping = reporting.measure(Memorising(train.images[train.labels < 7]), held_out)
+    dropping = reporting.compute_metrics(Memorising(train.images[train.labels < 7]), held_out)
     assert dropping["recall"]["value"] < memorising["recall"]["value"] - 0.1
     assert dropping["coverage"]["value"] < memorising["coverage"]["value"] - 0.1
     assert dropping["frechet_distance"]["value"] > 2 * memorising["frechet_distance"]["value"]
     assert dropping["log_likelihood"]["value"] < memorising["log_likelihood"]["value"]
     for measure in memorising.values():
         assert measure["n"] > 0
-        assert {"value", "unit", "yardstick", "yardstick_is"} <= set(measure)
+        assert {"value", "unit", "baseline", "baseline_is"} <= set(measure)

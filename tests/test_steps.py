@@ -13,7 +13,7 @@ from aae_tf import data, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS, AdversarialAutoencoder, Update
 from aae_tf.training import Trainer
-from aae_tf.training.updates import arranged, phases_of
+from aae_tf.training.updates import configured, phases_of
 from aae_tf.utils.random import fold
 
 SEED = priors.as_seed(3)
@@ -49,7 +49,7 @@ def inputs_of(layers, run, monkeypatch):
     """Return what each batch-normalisation layer is given while `run()` makes one pass in training."""
     seen = {}
 
-    def watched(layer, call):
+    def monitor(layer, call):
         def record(inputs, *args, **kwargs):
             seen.setdefault(id(layer), inputs)
             return call(inputs, *args, **kwargs)
@@ -58,7 +58,7 @@ def inputs_of(layers, run, monkeypatch):
 
     with monkeypatch.context() as patch:
         for layer in layers:
-            patch.setattr(layer, "call", watched(layer, layer.call))
+            patch.setattr(layer, "call", monitor(layer, layer.call))
         run()
     return [seen[id(layer)].numpy() for layer in layers]
 
@@ -82,7 +82,7 @@ def test_batch_statistics_move_once_a_step_by_the_first_pass(recipe, order, batc
         norm.moving_mean.assign(np.full(norm.moving_mean.shape, 0.1 * (number + 1)))
         norm.moving_variance.assign(np.full(norm.moving_variance.shape, 2.0 + number))
     before = [(norm.moving_mean.numpy(), norm.moving_variance.numpy()) for norm in norms]
-    updates = arranged(model.updates())
+    updates = configured(model.updates())
 
     def first_pass():
         codes = model.codes(batch, seed=aae_tf.priors.fold(SEED, 0), training=True)
@@ -106,7 +106,7 @@ def test_batch_statistics_move_in_a_compiled_step_as_they_do_outside(batch):
     found = []
     for compiled in (False, True):
         model = make("autoencoder", batch_norm=True, decoder_batch_norm=True, posterior="deterministic")
-        updates = arranged(model.updates())
+        updates = configured(model.updates())
         optimizers = optimizers_of(updates, lambda update: keras.optimizers.SGD(1e-3))
 
         def step(model=model, updates=updates, optimizers=optimizers):
@@ -121,7 +121,7 @@ def test_batch_statistics_move_in_a_compiled_step_as_they_do_outside(batch):
 
 def test_a_repeated_update_counts_every_time_and_draws_anew(batch):
     model = make("gaussian", discriminator_steps=5)
-    updates = arranged(model.updates())
+    updates = configured(model.updates())
     (phase,) = updates[1].phases
     drawn = []
 
@@ -142,13 +142,13 @@ def test_a_repeated_update_counts_every_time_and_draws_anew(batch):
 def test_updates_of_one_state_share_an_optimizer_and_a_joined_update_counts_once(order, batch):
     model = make("gaussian")
     reconstruction, discriminator, generator = model.updates()
-    shared = arranged([reconstruction, discriminator, by(generator, "reconstruction")])
+    shared = configured([reconstruction, discriminator, by(generator, "reconstruction")])
     optimizers, _ = take(model, shared, batch, order, steps=2)
     assert {state: int(each.iterations) for state, each in optimizers.items()} == {
         "reconstruction": 4,
         "discriminator": 2,
     }
-    joined = arranged(model.updates(), joint=("reconstruction", "generator"))
+    joined = configured(model.updates(), fused=("reconstruction", "generator"))
     assert [[phase.name for phase in update.phases] for update in joined] == [
         ["reconstruction", "generator"],
         ["discriminator"],
@@ -169,7 +169,7 @@ def test_shared_momentum_is_not_a_joined_loss(batch):
         reconstruction, discriminator, generator = model.updates()
         updates = [reconstruction, discriminator, by(generator, "reconstruction")]
         start = model.encoder.trainable_variables[0].numpy()
-        take(model, arranged(updates, joint=joint), batch, "simultaneous")
+        take(model, configured(updates, fused=joint), batch, "simultaneous")
         moved.append(model.encoder.trainable_variables[0].numpy() - start)
     assert not np.allclose(*moved)
 
@@ -185,7 +185,7 @@ def test_codes_are_computed_only_for_phases_that_look_at_them(order, batch, monk
         return codes(batch, *args, **kwargs)
 
     monkeypatch.setattr(model, "codes", counted)
-    updates = arranged(model.updates())
+    updates = configured(model.updates())
     take(model, updates, batch, order)
     names = list(phases_of(updates))
     assert names == [
@@ -233,26 +233,26 @@ def test_what_was_drawn_in_a_graph_goes_with_it():
 
 def test_what_a_recipe_says_of_a_phase_that_is_switched_off_is_passed_over():
     recipe = aae_tf.recipes()["semi_supervised_views"]
-    model = make("semi_supervised_views", perturbation=0, information=False)
-    assert {"perturbation", "information"} <= {*recipe.joint, *recipe.weights}
-    updates = arranged(model.updates(), recipe.weights, recipe.joint, recipe.ramps, model.absent)
+    model = make("semi_supervised_views", perturbation=0, mutual_information=False)
+    assert {"perturbation", "mutual_information"} <= {*recipe.fused, *recipe.weights}
+    updates = configured(model.updates(), recipe.weights, recipe.fused, recipe.ramps, model.absent)
     assert [phase.name for phase in updates[0].phases] == ["reconstruction", "generator", "consistency"]
     with pytest.raises(aae_tf.InputError, match="joint: the model has no phase 'consistencyy'"):
-        arranged(model.updates(), joint=("reconstruction", "consistencyy"), absent=model.absent)
+        configured(model.updates(), fused=("reconstruction", "consistencyy"), absent=model.absent)
 
 
 def test_the_order_says_what_it_cannot_do_and_names_are_checked(batch):
     model = make("gaussian", discriminator_steps=5)
-    updates = arranged(model.updates())
+    updates = configured(model.updates())
     with pytest.raises(aae_tf.InputError, match="'discriminator' is to be repeated 5 times; use order 'alternating'"):
         take(model, updates, batch, "simultaneous")
     known = "it has: reconstruction, discriminator, generator"
     with pytest.raises(aae_tf.InputError, match=f"weights: the model has no phase 'kl'; {known}"):
-        arranged(model.updates(), weights={"kl": 2.0})
+        configured(model.updates(), weights={"kl": 2.0})
     with pytest.raises(aae_tf.InputError, match=f"joint: the model has no phase 'kl'; {known}"):
-        arranged(model.updates(), joint=("reconstruction", "kl"))
+        configured(model.updates(), fused=("reconstruction", "kl"))
     with pytest.raises(aae_tf.InputError, match="two phases are named 'generator'"):
-        arranged([*model.updates(), model.updates()[-1]])
+        configured([*model.updates(), model.updates()[-1]])
     with pytest.raises(aae_tf.InputError, match="unknown order 'parallel'"):
         ORDERS["parallel"]
 
@@ -262,7 +262,7 @@ def test_the_order_says_what_it_cannot_do_and_names_are_checked(batch):
     ("options", "words"),
     [
         ({"weights.kl": 2.0}, "no phase 'kl'; it has: reconstruction, discriminator, generator"),
-        ({"joint": ("reconstruction", "kl")}, "no phase 'kl'"),
+        ({"fused": ("reconstruction", "kl")}, "no phase 'kl'"),
         ({"order": "simultaneous", "discriminator_steps": 5}, "order 'alternating'"),
     ],
 )
@@ -276,7 +276,7 @@ def test_weights_are_factors_on_what_moves_not_on_what_is_reported(batch):
     found = []
     for weight in (1.0, 3.0):
         model = make("autoencoder", input_noise=0.0)
-        updates = arranged(model.updates(), {"reconstruction": weight})
+        updates = configured(model.updates(), {"reconstruction": weight})
         start = [variable.numpy() for variable in model.trainable_variables]
         _, losses = take(model, updates, batch, make=lambda update: keras.optimizers.SGD(1e-4))
         moved = [new.numpy() - old for new, old in zip(model.trainable_variables, start, strict=True)]

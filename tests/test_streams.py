@@ -53,9 +53,9 @@ class Source:
 def trained_on(train, epoch):
     """Return every image of an epoch, as bytes, in the order of training."""
     seen = []
-    for stretch in Streamed(train, 40, seed=0, steps_per_stretch=3).stretches(epoch, None):
-        rows = stretch.rows.numpy()[: stretch.count].ravel()
-        seen += [image.tobytes() for image in stretch.images.numpy()[rows]]
+    for chunk in Streamed(train, 40, seed=0, steps_per_chunk=3).chunks(epoch, None):
+        rows = chunk.rows.numpy()[: chunk.count].ravel()
+        seen += [image.tobytes() for image in chunk.images.numpy()[rows]]
     return seen
 
 
@@ -99,7 +99,7 @@ def trainer_on(train, folder):
     model = model_of(recipe, (4, 4, 1))
     optimizers = {update.state: keras.optimizers.SGD(0.01, momentum=0.9) for update in model.updates()}
     trainer = Trainer(model, train, optimizers, batch_size=40, jit_compile=False, checkpoint_folder=folder)
-    trainer.source = Streamed(train, 40, 0, steps_per_stretch=3)
+    trainer.source = Streamed(train, 40, 0, steps_per_chunk=3)
     return trainer
 
 

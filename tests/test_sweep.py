@@ -46,11 +46,11 @@ def test_its_table_has_means_and_deviations_and_its_files_are_written(swept):
     cell = fast[heading.index("val_reconstruction_error")]
     assert cell == f"{errors.mean():.4f} ± {errors.std(ddof=1):.4f}"
     measured = [json.loads((run.out_dir / "evaluation.json").read_text()) for run in swept.settings[1].runs.values()]
-    values = [report["measures"]["two_sample_accuracy"]["value"] for report in measured]
+    values = [report["metrics"]["two_sample_accuracy"]["value"] for report in measured]
     assert fast[heading.index("two-sample accuracy")] == spread(values, 3)
     assert slow[heading.index("chosen")] == "" and fast[heading.index("chosen")] == "yes"
     kept = json.loads((swept.out_dir / "sweep.json").read_text())
-    assert kept["settings"][1]["measures"]["two_sample_accuracy"] == values
+    assert kept["settings"][1]["metrics"]["two_sample_accuracy"] == values
     assert (swept.out_dir / "sweep.md").read_text().count("\n") == 4
     assert np.asarray(Image.open(swept.out_dir / "sweep.png")).std() > 5
 

@@ -21,7 +21,7 @@ from aae_tf.losses.losses import USUAL, losses_of
 from aae_tf.models import ORDERS
 from aae_tf.recipes.data_defaults import for_data
 from aae_tf.serving.server.app import make_app
-from aae_tf.training.updates import arranged
+from aae_tf.training.updates import configured
 
 TINY = {"widths": (24,), "discriminator_widths": (24,)}
 
@@ -210,13 +210,13 @@ def test_digits_as_vectors_equal_digits_as_images_bit_for_bit(tmp_path):
 
 
 def test_a_run_is_measured_and_drawn_as_rows(run):
-    measures = run.last_report()["measures"]
-    error = measures["reconstruction_error"]
-    assert error["value"] < error["yardstick"]
+    metrics = run.last_report()["metrics"]
+    error = metrics["reconstruction_error"]
+    assert error["value"] < error["baseline"]
     assert set(error["explained"]) == set(run.data.columns.entries)
-    assert {"two_sample_accuracy", "log_likelihood", "copying", "coverage", "classification_error"} <= set(measures)
-    assert measures["classification_error"]["value"] < measures["classification_error"]["yardstick"]
-    said = [text for each in measures.values() for text in (each.get("unit"), each.get("yardstick_is")) if text]
+    assert {"two_sample_accuracy", "log_likelihood", "copying", "coverage", "classification_error"} <= set(metrics)
+    assert metrics["classification_error"]["value"] < metrics["classification_error"]["baseline"]
+    said = [text for each in metrics.values() for text in (each.get("unit"), each.get("baseline_is")) if text]
     assert not [text for text in said if "image" in text]
     drawn = {path.stem for path in (run.out_dir / "figures").glob("*.png")}
     assert drawn == {"samples", "latent_plane", "reconstructions", "losses", "confusion"}
@@ -326,8 +326,8 @@ def test_a_small_table_is_trained_measured_and_mapped(tmp_path):
     labelled = (np.repeat(rows, 8, 0), np.arange(120) % 2)
     for recipe, given, more in (("gaussian", rows, {}), ("reduction", labelled, {"labels": "all", "clusters": 2})):
         run = aae_tf.train(recipe, given, out_dir=tmp_path / recipe, report=False, **options, **more)
-        measures = run.evaluate(likelihood_samples=0)["measures"]
-        assert np.isfinite([measure["value"] for measure in measures.values()]).all()
+        metrics = run.evaluate(likelihood_samples=0)["metrics"]
+        assert np.isfinite([measure["value"] for measure in metrics.values()]).all()
 
 
 def test_columns_of_a_loaded_dataset_cannot_be_set_anew(wine, tmp_path):
@@ -367,7 +367,7 @@ def test_models_take_steps_on_mixed_rows(recipe, wine):
     rows, labels = tf.constant(found.train.images[:50]), tf.constant(found.train.labels[:50])
     batch = {"images": rows, "labels": labels, "labelled_images": rows[:9], "labelled_labels": labels[:9]}
     batch["epoch"] = tf.constant(100.0)
-    updates = arranged(model.updates())
+    updates = configured(model.updates())
     optimizers = optimizers_of(updates, lambda update: keras.optimizers.Adam(1e-3))
     step = tf.function(lambda seed: ORDERS["alternating"](model, updates, optimizers, batch, seed), autograph=False)
     losses = [{name: float(loss) for name, loss in step(priors.as_seed(n)).items()} for n in range(12)]

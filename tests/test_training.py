@@ -20,7 +20,7 @@ from aae_tf.runs import run as runs
 from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training import trainer as loop
 from aae_tf.training.data_source import Indexed, InMemory, Streamed
-from aae_tf.training.updates import arranged
+from aae_tf.training.updates import configured
 
 
 def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):
@@ -44,8 +44,7 @@ def test_an_epoch_visits_every_image_once_and_epochs_differ(few):
     epochs = []
     for epoch in (0, 1, 0):
         rows = [
-            stretch.rows.numpy()[stretch.first : stretch.first + stretch.count]
-            for stretch in source.stretches(epoch, lambda: 3)
+            chunk.rows.numpy()[chunk.first : chunk.first + chunk.count] for chunk in source.chunks(epoch, lambda: 3)
         ]
         epochs.append(np.concatenate(rows).ravel())
         assert sorted(epochs[-1]) == list(range(400))
@@ -56,7 +55,7 @@ def test_an_epoch_visits_every_image_once_and_epochs_differ(few):
 def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
     results = []
     for seconds in (1e-9, 100.0):  # one step a call, or a whole epoch in a few
-        monkeypatch.setattr(loop, "STRETCH_SECONDS", seconds)
+        monkeypatch.setattr(loop, "CHUNK_SECONDS", seconds)
         trainer = make_trainer(few, jit_compile=True)
         history = trainer.fit(2)
         losses = [row[name] for row in history for name in trainer.names]
@@ -81,7 +80,7 @@ ONE_EACH = {recipe.model: name for name, recipe in reversed(aae_tf.recipes().ite
 def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, recipe, request, tmp_path):
     if recipe != "reduction":  # the one that is traced, where a number of Python's stays what it was
         request.getfixturevalue("eagerly")
-    options = {"recipe": recipe, "weight_average": 0.9, "count": 100}
+    options = {"recipe": recipe, "weight_ema": 0.9, "count": 100}
     whole = make_trainer(few, tmp_path, **options)
     whole.fit(1)
     resumed = make_trainer(few, tmp_path, **options)
@@ -113,20 +112,20 @@ class Asking(keras.callbacks.Callback):
         (signal.SIGINT, KeyboardInterrupt, InMemory, 4),
         (signal.SIGTERM, SystemExit, Streamed, 4),
         (signal.SIGINT, KeyboardInterrupt, Indexed, 4),
-        (RuntimeError("killed"), RuntimeError, InMemory, 3),  # nothing is kept at the end, but after every stretch
+        (RuntimeError("killed"), RuntimeError, InMemory, 3),  # nothing is kept at the end, but after every chunk
         (RuntimeError("killed"), RuntimeError, Streamed, 2),  # which is two steps here
         (RuntimeError("killed"), RuntimeError, Indexed, 2),
     ],
 )
 def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, source, kept, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "STRETCH_SECONDS", 0.0)  # one step a stretch
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # one step a chunk
 
     def trainer(folder):
         minutes = 0.0 if ends is RuntimeError else 10.0
-        made = make_trainer(few, folder, weight_average=0.9, checkpoint_minutes=minutes)
+        made = make_trainer(few, folder, weight_ema=0.9, checkpoint_minutes=minutes)
         if source is Streamed:
             train = streams.from_tf_data(tf.data.Dataset.from_tensor_slices(few), memory_bytes=100).train
-            made.source = Streamed(train, 50, 0, steps_per_stretch=2)
+            made.source = Streamed(train, 50, 0, steps_per_chunk=2)
         if source is Indexed:
             packed = tmp_path / "packed"
             made.source = Indexed(data.load(packed if packed.exists() else data.pack(few, packed)).train, 50, 0, 2)
@@ -152,7 +151,7 @@ def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, source, 
 
 
 def test_a_checkpoint_in_an_epoch_is_of_weights_that_are_finite(few, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "STRETCH_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
     trainer = make_trainer(few, tmp_path, checkpoint_minutes=0.0)
 
     class Breaking(keras.callbacks.Callback):
@@ -174,7 +173,7 @@ def test_joined_phases_take_one_step_by_the_sum_of_their_losses(few, batch):
     for joint in (("reconstruction", "generator"), ()):
         trainer = make_trainer(few)
         sgd = {name: keras.optimizers.SGD(0.01) for name in trainer.names}
-        trainer = Trainer(trainer.model, data.Split(*few), sgd, batch_size=50, order="simultaneous", joint=joint)
+        trainer = Trainer(trainer.model, data.Split(*few), sgd, batch_size=50, order="simultaneous", fused=joint)
         trainer.step(trainer.model, trainer.updates, sgd, batch, priors.as_seed(1))
         assert int(sgd["reconstruction"].iterations) == 1
         results.append([variable.numpy() for variable in trainer.model.trainable_variables])
@@ -183,7 +182,7 @@ def test_joined_phases_take_one_step_by_the_sum_of_their_losses(few, batch):
 
 
 def test_the_weight_average_is_its_definition_and_leaves_the_weights_alone(few):
-    trainer = make_trainer(few, weight_average=0.9)
+    trainer = make_trainer(few, weight_ema=0.9)
     expected = [weight.numpy().astype(float) for weight in trainer.average.weights]
     for step in range(5):
         for weight in trainer.average.weights:
@@ -325,11 +324,11 @@ def test_batch_normalisation_of_one_image_is_refused(few):
             Trainer(normalised.model, data.Split(*few), normalised.optimizers, batch_size, strategy=strategy)
     of_places = {"architecture": "convolutional", "filters": (4, 8), "widths": (16,), "batch_norm": (1, 2)}
     model = model_of(aae_tf.recipes()["gaussian"].with_options(**of_places))  # height and width have statistics too
-    optimizers = optimizers_of(arranged(model.updates()), lambda update: keras.optimizers.SGD(0.1))
+    optimizers = optimizers_of(configured(model.updates()), lambda update: keras.optimizers.SGD(0.1))
     Trainer(model, data.Split(*few), optimizers, batch_size=1)
     for layer in normalised.model._flatten_layers():
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)  # by its moving statistics then
-    optimizers = optimizers_of(arranged(normalised.model.updates()), lambda update: keras.optimizers.SGD(0.1))
+    optimizers = optimizers_of(configured(normalised.model.updates()), lambda update: keras.optimizers.SGD(0.1))
     Trainer(normalised.model, data.Split(*few), optimizers, batch_size=1)
 
 
@@ -362,11 +361,11 @@ def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
     trainer = make_trainer(few, count=50, recipe="semi_supervised", views=aae_tf.Views(shift=2))
     step, seen = trainer.step, []
 
-    def watched(model, updates, optimizers, batch, seed):
+    def monitor(model, updates, optimizers, batch, seed):
         seen.append({name: value.numpy() for name, value in batch.items()})
         return step(model, updates, optimizers, batch, seed)
 
-    trainer.step = watched
+    trainer.step = monitor
     tf.config.run_functions_eagerly(True)
     try:
         trainer.fit(2)
@@ -392,7 +391,7 @@ def test_views_train_compiled(few):
 
 
 def test_learning_rate_schedules():
-    steps = aae_tf.OptimizerSettings("sgd", 0.1, schedule="steps", drops=(50, 1000))
+    steps = aae_tf.OptimizerSettings("sgd", 0.1, schedule="piecewise_constant", boundaries=(50, 1000))
     np.testing.assert_allclose(
         [learning_rate(steps, epoch, 5000) for epoch in (0, 49, 50, 999, 1000)], [0.1, 0.1, 0.01, 0.01, 0.001]
     )
@@ -423,7 +422,7 @@ def test_hidden_layers_compute_in_the_policy_and_what_comes_out_is_float32(batch
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
     codes = model.codes(batch, seed=priors.as_seed(0), training=True)
     logits = model.discriminator(codes["z"], training=True)
-    phases = [phase for update in arranged(model.updates()) for phase in update.phases]
+    phases = [phase for update in configured(model.updates()) for phase in update.phases]
     losses = [phase.loss(batch, codes, priors.as_seed(1)) for phase in phases]
     assert {value.dtype for value in (*codes.values(), logits, *losses, model.to_images(codes))} == {tf.float32}
 
@@ -453,10 +452,10 @@ def test_mixed_precision_trains_and_resumes_exactly(few, policy, tmp_path, monke
 
 def victim(folder):
     """Train, in a process of its own."""
-    loop.CHECKPOINT_SECONDS, loop.STRETCH_SECONDS = 0.0, 0.05
+    loop.CHECKPOINT_SECONDS, loop.CHUNK_SECONDS = 0.0, 0.05
     aae_tf.train(
         "likelihood", "mnist_5k", out_dir=folder, epochs=8, widths=(64, 64), discriminator_widths=(64, 64),
-        posterior="universal", batch_norm=True, input_noise=0.3, input_dropout=0.1, weight_average=0.99, seed=5,
+        posterior="universal", batch_norm=True, input_noise=0.3, input_dropout=0.1, weight_ema=0.99, seed=5,
         regularization={"name": "adam", "learning_rate": 1e-4}, progress=False, jit_compile=False, report=False,
         checkpoint_minutes=0.005,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from aae_tf import models, networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS
 from aae_tf.serving import export
-from aae_tf.training.updates import arranged
+from aae_tf.training.updates import configured
 
 SIZE = 12
 KINDS = ("gaussian", "vae", "style", "reduction", "contractive", "gan")
@@ -43,7 +43,7 @@ def batch():
 @pytest.mark.parametrize(("recipe", "order"), zip(KINDS, itertools.cycle(ORDERS)))
 def test_a_model_of_vectors_takes_steps(recipe, order, batch):
     model = make(recipe)
-    updates = arranged(model.updates())
+    updates = configured(model.updates())
     optimizers = optimizers_of(updates, lambda update: keras.optimizers.Adam(2e-3))
     step = tf.function(lambda seed: ORDERS[order](model, updates, optimizers, batch, seed), autograph=False)
     losses = [{name: float(loss) for name, loss in step(priors.as_seed(number)).items()} for number in range(40)]

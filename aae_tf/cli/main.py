@@ -189,10 +189,10 @@ def evaluate(
     loaded = _load(run, dataset)
     with sample_progress(likelihood_samples) as progress:
         report = loaded.evaluate(split, likelihood_samples=likelihood_samples, progress=progress)
-    table = Table("measure", "value", "yardstick", "unit", "n", box=None)
-    for name, measure in report["measures"].items():
-        yardstick = f"{measure['yardstick']:.4g} ({measure['yardstick_is']})" if "yardstick" in measure else ""
-        table.add_row(name, f"{measure['value']:.4g}", yardstick, measure["unit"], f"{measure['n']:,}")
+    table = Table("measure", "value", "baseline", "unit", "n", box=None)
+    for name, measure in report["metrics"].items():
+        baseline = f"{measure['baseline']:.4g} ({measure['baseline_is']})" if "baseline" in measure else ""
+        table.add_row(name, f"{measure['value']:.4g}", baseline, measure["unit"], f"{measure['n']:,}")
     _print(table)
 
 

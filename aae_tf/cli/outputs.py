@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aae_tf.errors import InputError
-from aae_tf.utils.files import write_beside
+from aae_tf.utils.files import atomic_write
 from aae_tf.utils.images import as_picture, save_animation
 
 GRID, FRAMES = 400, 2000  # images in one PNG, in one GIF
@@ -37,7 +37,7 @@ def write_results(out, answers, count):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix:
-            write_beside(path, lambda file: WRITERS[path.suffix.lower()](file, answers, count))
+            atomic_write(path, lambda file: WRITERS[path.suffix.lower()](file, answers, count))
         else:
             write_folder(path, answers)
     except OSError as error:

@@ -122,9 +122,9 @@ def arguments_of(thing):
         dict of name to `inspect.Parameter`.
     """
     bases = [each for each in getattr(thing, "__mro__", ()) if each.__module__.partition(".")[0] != "keras"]
-    makers = [vars(each).get("__init__") for each in bases] if inspect.isclass(thing) else [thing]
+    builders = [vars(each).get("__init__") for each in bases] if inspect.isclass(thing) else [thing]
     found = {}
-    for maker in filter(inspect.isroutine, makers):
+    for maker in filter(inspect.isroutine, builders):
         arguments = inspect.signature(maker).parameters.values()
         found = {
             each.name: each for each in arguments if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)

@@ -1,6 +1,6 @@
 """How well the aggregated posterior q(z) matches the prior p(z): two-sample statistics on codes.
 
-Each number needs a yardstick: the same statistic between two independent samples of the prior.
+Each number needs a baseline: the same statistic between two independent samples of the prior.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aae_tf.utils.images import white
+from aae_tf.utils.images import max_pixel_value
 
 
 def reconstruction_error(images, outputs):
@@ -18,6 +18,6 @@ def reconstruction_error(images, outputs):
     errors = np.empty(len(images))
     for start in range(0, len(images), 1000):
         part = slice(start, start + 1000)
-        target = np.asarray(images[part], "float64") / white(images.dtype)
+        target = np.asarray(images[part], "float64") / max_pixel_value(images.dtype)
         errors[part] = ((target - outputs[part]) ** 2).reshape(len(target), -1).mean(1)
     return errors

@@ -1,6 +1,6 @@
 """How good samples are: distances and coverage between features of samples and of real images.
 
-Each number needs a yardstick, the same statistic between two sets of real images, and depends on the number of images.
+Each number needs a baseline, the same statistic between two sets of real images, and depends on the number of images.
 """
 
 import numpy as np

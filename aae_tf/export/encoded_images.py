@@ -10,8 +10,8 @@ def decode_files(files, image_shape):
     """Return images, float32 [N, H, W, C] in [0, 1], of PNG, JPEG, GIF (the first frame) or true-colour BMP files.
 
     What is done to them is what `aae_tf.data.images.folders.read_image` does, so that what is served answers as the
-    command line does: but for an EXIF orientation, which TensorFlow does not read, and for rounding and clipping, which Pillow
-    does after each of two passes.
+    command line does: but for an EXIF orientation, which TensorFlow does not read, and for rounding and clipping, which
+    Pillow does after each of two passes.
 
     Args:
         files: string [N].

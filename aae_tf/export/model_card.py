@@ -54,7 +54,7 @@ def model_card(model, table, precision, changes, about=None):
         table: what `signature_table` returned.
         precision: how weights are stored.
         changes: dict of 'signature.output' to the greatest change that storing them so made; empty for float32.
-        about: dict with 'recipe', 'data', 'epochs' and 'measures' of the run, where the model comes from one, and
+        about: dict with 'recipe', 'data', 'epochs' and 'metrics' of the run, where the model comes from one, and
             'class_names' where its labels have names.
     """
     shape, columns = model.get_build_config()["input_shape"][1:], model.image_scale.columns
@@ -70,11 +70,11 @@ def model_card(model, table, precision, changes, about=None):
         lines += ["## Training", "", f"Recipe `{about['recipe']}`, {about['epochs']} epochs, on {about['data']}.", ""]
     if about and about.get("class_names"):
         lines += [f"Labels, from 0: {', '.join(about['class_names'])}.", ""]
-    if about and about["measures"]:
-        lines += ["## Measured on held-out images", "", "| measure | value | yardstick | unit |", "|---|---|---|---|"]
-        for name, measure in about["measures"].items():
-            yardstick = f"{measure['yardstick']:.4g}" if "yardstick" in measure else ""
-            lines.append(f"| {name} | {measure['value']:.4g} | {yardstick} | {measure['unit']} |")
+    if about and about["metrics"]:
+        lines += ["## Measured on held-out images", "", "| measure | value | baseline | unit |", "|---|---|---|---|"]
+        for name, measure in about["metrics"].items():
+            baseline = f"{measure['baseline']:.4g}" if "baseline" in measure else ""
+            lines.append(f"| {name} | {measure['value']:.4g} | {baseline} | {measure['unit']} |")
         lines.append("")
     lines += [] if columns is None else _column_table(model.image_scale)
     lines += ["## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]

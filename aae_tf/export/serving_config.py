@@ -1,6 +1,6 @@
 """Files beside the versions: how TensorFlow Serving is to run them. None of them is overwritten once it is there."""
 
-from aae_tf.utils.files import write_beside
+from aae_tf.utils.files import atomic_write
 
 IMAGE = "tensorflow/serving:2.19.1"
 
@@ -66,4 +66,4 @@ def write_configuration(dest):
     }
     for file_name, text in texts.items():
         if not (dest / file_name).exists():
-            write_beside(dest / file_name, lambda file, text=text: file.write(text.encode()))
+            atomic_write(dest / file_name, lambda file, text=text: file.write(text.encode()))

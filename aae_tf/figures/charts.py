@@ -69,13 +69,13 @@ def curves(panels, title):
     return figure
 
 
-def losses(history, title="losses", undecided=None):
+def losses(history, title="losses", equilibrium_loss=None):
     """Losses and validation errors over epochs: the adversarial losses in one panel, every other in its own.
 
     Args:
         history: list of dicts, one an epoch: 'epoch' and losses by name; names of validation begin with 'val_'.
         title: title of the figure.
-        undecided: loss of a discriminator that cannot tell codes from prior samples, drawn as a line; None for none.
+        equilibrium_loss: loss of a discriminator that cannot tell codes from prior samples, a line; None for none.
 
     Returns:
         `matplotlib.figure.Figure`.
@@ -93,9 +93,9 @@ def losses(history, title="losses", undecided=None):
             points = [(row["epoch"], row[name]) for row in history if name in row]
             marker = "." if len(points) == 1 else None
             axes.plot(*np.reshape(points, (-1, 2)).T, marker=marker, color=colour(number), label=name.replace("_", " "))
-        if panel is games and undecided is not None:
-            label = f"{undecided:.3f}: discriminator undecided"
-            axes.axhline(undecided, color="#888888", linewidth=0.8, linestyle="--", label=label)
+        if panel is games and equilibrium_loss is not None:
+            label = f"{equilibrium_loss:.3f}: discriminator equilibrium_loss"
+            axes.axhline(equilibrium_loss, color="#888888", linewidth=0.8, linestyle="--", label=label)
         plain = panel[0].removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=_UNITS.get(panel[0], "loss" if plain == panel[0] else plain.replace("_", " ")))
         axes.legend(frameon=False, fontsize=8)

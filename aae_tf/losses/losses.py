@@ -117,12 +117,12 @@ class AdversarialLoss:
     Attributes:
         discriminator: function (logits of real [N], logits of fake [M]) to a scalar.
         generator: function (logits of fake [M]) to a scalar.
-        undecided: the discriminator's loss where it cannot tell, for figures; None where there is no such number.
+        equilibrium_loss: the discriminator's loss at equilibrium, for figures; None where it is unknown.
     """
 
     discriminator: Callable[[Any, Any], Any]
     generator: Callable[[Any], Any]
-    undecided: float | None = None
+    equilibrium_loss: float | None = None
 
 
 def non_saturating_discriminator(real, fake):

@@ -26,12 +26,12 @@ MODELS = Registry("model", modules={name: f"{__name__}.{file}" for name, file in
 
 _PARTS = {
     "ADVERSARIAL": "aae_tf.losses.losses",
-    "AdversarialGame": "games",
+    "AdversarialObjective": "games",
     "AdversarialLoss": "aae_tf.losses.losses",
     "CategoricalAAE": "semi_supervised_aae",
-    "ClusterHeads": "dimensionality_reduction_aae",
-    "ImageGame": "baselines.gan",
-    "LabelConditionedGame": "games",
+    "ClusterCentroids": "dimensionality_reduction_aae",
+    "ImageObjective": "baselines.gan",
+    "LabelConditionedObjective": "games",
     "LatentModel": "base",
     "Likelihood": "aae_tf.losses.losses",
     "ORDERS": "aae_tf.training.updates",

@@ -5,7 +5,7 @@ from typing import Annotated
 from aae_tf.config.schema import Range
 from aae_tf.losses.losses import ADVERSARIAL
 from aae_tf.models.base import LatentModel
-from aae_tf.networks import discriminator_maker
+from aae_tf.networks import discriminator_builder
 
 
 class AdversarialModel(LatentModel):
@@ -24,7 +24,7 @@ class AdversarialModel(LatentModel):
     """
 
     parts = (*LatentModel.parts, "discriminator")
-    makers = {**LatentModel.makers, "discriminator": discriminator_maker()}
+    builders = {**LatentModel.builders, "discriminator": discriminator_builder()}
 
     def __init__(
         self,
@@ -41,11 +41,11 @@ class AdversarialModel(LatentModel):
         self.discriminator_noise, self.discriminator_steps = discriminator_noise, discriminator_steps
 
     @property
-    def game_options(self):
+    def objective_options(self):
         """The loss and the noise that every game of this model is played with."""
         return {"loss": self.adversarial_loss, "noise": self.discriminator_noise, "steps": self.discriminator_steps}
 
     @property
-    def undecided(self):
+    def equilibrium_loss(self):
         """Loss of a discriminator that cannot tell, float or None."""
-        return ADVERSARIAL[self.adversarial_loss].undecided
+        return ADVERSARIAL[self.adversarial_loss].equilibrium_loss

@@ -7,7 +7,7 @@ learns to fool it. Decoding prior samples then gives new images.
 
 from aae_tf.backend import keras, tf
 from aae_tf.models.adversarial import AdversarialModel
-from aae_tf.models.games import AdversarialGame, regularization
+from aae_tf.models.games import AdversarialObjective, regularization
 from aae_tf.training.updates import Update
 
 
@@ -33,14 +33,14 @@ class AdversarialAutoencoder(AdversarialModel):
     def __init__(self, encoder, decoder, discriminator, prior, **kwargs):
         super().__init__(encoder, decoder, prior, discriminator=discriminator, **kwargs)
 
-    def games(self):
+    def objectives(self):
         """Return the adversarial games: here one, on z."""
-        return [AdversarialGame(self.prior, self.discriminator, **self.game_options)]
+        return [AdversarialObjective(self.prior, self.discriminator, **self.objective_options)]
 
     def build(self, input_shape):
         """Build every network for images of shape (N, H, W, C); see `LatentModel.build`."""
         if not self.built:
-            for game in self.games():
+            for game in self.objectives():
                 codes = tf.zeros((2, game.prior.dim))
                 game.discriminator(game.conditioned(codes, {"labels": tf.zeros(2, tf.int32)}))
             super().build(input_shape)
@@ -49,7 +49,7 @@ class AdversarialAutoencoder(AdversarialModel):
         """Return reconstruction, each game's discriminator, and the generator."""
         return [
             Update(self.reconstruction_phase()),
-            *regularization(self.games(), self.encoder.trainable_variables),
+            *regularization(self.objectives(), self.encoder.trainable_variables),
         ]
 
     def scores(self, batch):
@@ -64,5 +64,5 @@ class AdversarialAutoencoder(AdversarialModel):
             labels: int32 [N], for games that show the discriminator labels; -1, or None for all, without one.
         """
         labels = tf.fill([tf.shape(codes["z"])[0]], -1) if labels is None else labels
-        seen = self.games()[0].conditioned(codes["z"], {"labels": labels})
+        seen = self.objectives()[0].conditioned(codes["z"], {"labels": labels})
         return tf.reshape(tf.cast(self.discriminator(seen, training=False), tf.float32), [-1])

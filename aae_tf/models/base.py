@@ -1,7 +1,7 @@
 """What every model shares: networks in, updates out, and what it says of itself.
 
 A model says in its own file what it can do: which codes it has and what they should look like (`priors`), how a step
-trains it (`updates`), what a mini-batch must bring (`brings`), what is measured and drawn of it (`measures`,
+trains it (`updates`), what a mini-batch must bring (`required_inputs`), what is measured and drawn of it (`metrics`,
 `figures`), what is watched (`errors`) and what is served (`signatures`). Nobody else decides by its class.
 """
 
@@ -14,18 +14,18 @@ from aae_tf.config.schema import arguments_of
 from aae_tf.errors import InputError
 from aae_tf.losses.losses import RECONSTRUCTION, losses_of
 from aae_tf.models.batches import Batches
-from aae_tf.models.predictor import Inference
-from aae_tf.networks import ImageScale, Plan, accepted_by, as_encoder, encoder_maker, make, make_decoder
+from aae_tf.models.predictor import Predictor
+from aae_tf.networks import ImageScale, Plan, accepted_by, as_encoder, encoder_builder, make, make_decoder
 from aae_tf.networks.layers import SCALES
 from aae_tf.training.updates import Phase
 
 
-class LatentModel(Inference, keras.Model):
+class LatentModel(Predictor, keras.Model):
     """An encoder, a decoder and a prior, trained by updates; the base of every model here.
 
     A subclass adds networks (named in `parts` so that they are saved, and made from a recipe by the functions in
-    `makers`), and defines `updates`. What can be set of it in a recipe are the arguments of its constructor that have
-    defaults, and those of its makers.
+    `builders`), and defines `updates`. What can be set of it in a recipe are the arguments of its constructor that have
+    defaults, and those of its builders.
 
     Args:
         encoder: `Encoder`, or a Keras model from images [N, H, W, C] to codes [N, D].
@@ -41,15 +41,15 @@ class LatentModel(Inference, keras.Model):
 
     Attributes:
         parts: names of the constructor's arguments that are Keras objects.
-        makers: dict of part to the function (plan, options) that makes it.
-        brings: what a mini-batch must bring beside images: 'labels' (every image's own, which the decoder reads),
+        builders: dict of part to the function (plan, options) that makes it.
+        required_inputs: what a mini-batch must hold besides images: 'labels' (one an image, for the decoder),
             'labelled' (a mini-batch of labelled images) or 'views' (random views of the images).
         least_batch: how many images of a mini-batch its losses need to be defined, on each replica.
-        measures: names in `aae_tf.reporting.MEASURES`, or functions (model, held_out).
+        metrics: names in `aae_tf.reporting.METRICS`, or functions (model, held_out).
         figures: names in `aae_tf.reporting.FIGURES`, or functions (model, held_out).
         absent: names of phases that its options leave out, for recipes that weigh or join them.
         watched: the number of `validate` that `keep` and `patience` watch.
-        undecided: loss of a discriminator that cannot tell, None without a game.
+        equilibrium_loss: loss of a discriminator that cannot tell, None without a game.
 
     Call arguments:
         inputs: images, float [N, H, W, C] in [0, 1] or uint8, or (images, labels int [N]); training: bool.
@@ -61,17 +61,17 @@ class LatentModel(Inference, keras.Model):
     """
 
     parts = ("encoder", "decoder", "prior", "image_scale")
-    makers = {"encoder": encoder_maker(), "decoder": make_decoder}
+    builders = {"encoder": encoder_builder(), "decoder": make_decoder}
     given = ()  # arguments with defaults that are no options of a recipe
     found = ()  # arguments of which training makes others, so that they do not tell one model from another
     fits_prior = False  # whether the prior may be one that is fitted to the codes of the trained model
-    brings = ()
+    required_inputs = ()
     least_batch = 1
     absent = ()
-    measures = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality")
+    metrics = ("reconstruction_error", "prior_match", "log_likelihood", "sample_quality")
     figures = ("samples", "latent_plane", "reconstructions", "manifold", "losses", "views")
-    watched = "val_reconstruction_error"
-    undecided = None
+    monitor = "val_reconstruction_error"
+    equilibrium_loss = None
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class LatentModel(Inference, keras.Model):
             dtype=dtype,
             columns=columns,
         )
-        networks = {part: make(maker, options, plan) for part, maker in cls.makers.items()}
+        networks = {part: make(maker, options, plan) for part, maker in cls.builders.items()}
         scale = plan.scale(options.get("image_scale", "unit"))
         return make(cls, options, **networks, prior=prior, image_scale=scale, **more)
 
@@ -154,7 +154,7 @@ class LatentModel(Inference, keras.Model):
             options: dict of what is set, which names further things that take options (an architecture).
             every: whether the options of every architecture and posterior count.
         """
-        return accepted_by([cls, cls.from_data, *cls.makers.values()], options, every)
+        return accepted_by([cls, cls.from_data, *cls.builders.values()], options, every)
 
     # What it is ---------------------------------------------------------------------------------------------
 
@@ -192,11 +192,11 @@ class LatentModel(Inference, keras.Model):
     # Training ---------------------------------------------------------------------------------------------
 
     @property
-    def settles(self):
-        """Whether something of it is fitted once training has ended (`settle`)."""
+    def needs_finalizing(self):
+        """Whether something of it is fitted once training has ended (`finalize`)."""
         return self.prior.fitted_after
 
-    def settle(self, images, seed):
+    def finalize(self, images, seed):
         """Fit what follows from the trained weights, where something does: here the prior.
 
         Args:
@@ -223,7 +223,7 @@ class LatentModel(Inference, keras.Model):
         """Return the encoder's codes, a dict of float32 [N, D], of a batch. Everything that encodes comes here.
 
         Args:
-            batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and, in training, what `brings` names.
+            batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and, in training, what `required_inputs` names.
             seed: int32 [2] for noise and sampling, None for representatives.
             training: whether layers act as in training.
         """

@@ -11,9 +11,9 @@ from aae_tf.models.semi_supervised_aae import CategoricalAAE
 class ClusteringAAE(CategoricalAAE):
     """The model of §6 (arXiv 1511.05644, figure 9); arguments as for `CategoricalAAE`."""
 
-    measures = (*CategoricalAAE.measures, "clustering")
+    metrics = (*CategoricalAAE.metrics, "clustering")
     figures = (*CategoricalAAE.figures, "clusters")
-    watched = "val_clustering_error"
+    monitor = "val_clustering_error"
 
     @classmethod
     def from_data(

@@ -15,7 +15,7 @@ from aae_tf.training.updates import Phase, Update
 from aae_tf.utils.random import fold
 
 HARDLY = 2.5e-4  # nats for a step of length 1: where the class hardly changes there is no direction to go
-CONSISTENCY = ("consistency", "perturbation", "information")  # phases, each by the option that asks for it
+CONSISTENCY = ("consistency", "perturbation", "mutual_information")  # phases, each by the option that asks for it
 
 
 def divergence(logits, others):
@@ -87,9 +87,9 @@ class Consistent:
         consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
         perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
             'perturbation'), in pixels of [0, 1], see `adversarial_perturbation`; 0 for none.
-        information: whether y is to tell the most of the image: sure of each, and every class used (a phase
-            'information').
-        information_spread: how much the second of these counts beside the first, see `negative_information`; less where
+        mutual_information: whether y is to tell the most of the image: sure of each, and every class used (a phase
+            'mutual_information').
+        marginal_entropy_weight: weight of the second of these against the first, see `negative_information`; less where
             clusters need not be of one size.
         **kwargs: as for the model.
     """
@@ -99,18 +99,18 @@ class Consistent:
         *args,
         consistency: bool = False,
         perturbation: Annotated[float, Range(0.0)] = 0.0,
-        information: bool = False,
-        information_spread: Annotated[float, Range(1.0)] = 4.0,
+        mutual_information: bool = False,
+        marginal_entropy_weight: Annotated[float, Range(1.0)] = 4.0,
         **kwargs,
     ):
         super().__init__(*args, **kwargs)
-        self.consistency, self.perturbation, self.information = consistency, perturbation, information
-        self.information_spread = information_spread
+        self.consistency, self.perturbation, self.mutual_information = consistency, perturbation, mutual_information
+        self.marginal_entropy_weight = marginal_entropy_weight
 
     @property
-    def brings(self):
+    def required_inputs(self):
         """Views, where an image is to be consistent with them, beside what the model brings."""
-        return (*super().brings, *(["views"] if self.consistency else []))
+        return (*super().required_inputs, *(["views"] if self.consistency else []))
 
     @property
     def asked(self):
@@ -149,7 +149,7 @@ class Consistent:
 
         def information(batch, codes, seed):
             y = codes["y"] if "y" in codes else tf.nn.softmax(codes["y_logits"])
-            return negative_information(y, self.information_spread)
+            return negative_information(y, self.marginal_entropy_weight)
 
         return [
             Update(Phase(name, loss, variables), optimizer=optimizer)

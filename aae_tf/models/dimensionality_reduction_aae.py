@@ -15,7 +15,7 @@ from aae_tf.training.updates import Phase, Update
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class ClusterHeads(keras.layers.Layer):
+class ClusterCentroids(keras.layers.Layer):
     """W_C: from y, float [N, K], to W_C y, float32 [N, n].
 
     Args:
@@ -47,7 +47,7 @@ class ClusterHeads(keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def head_distance_cost(heads, threshold):
+def centroid_distance_loss(heads, threshold):
     """Return the sum over pairs of heads of how much nearer than `threshold` they are (Euclidean); linear, at least 0.
 
     Args:
@@ -62,8 +62,8 @@ def head_distance_cost(heads, threshold):
 
 
 def make_heads(plan):
-    """Return the `ClusterHeads` of a plan."""
-    return ClusterHeads(plan.classes, plan.latent_dim, seed=plan.seed_of(6), name="heads")
+    """Return the `ClusterCentroids` of a plan."""
+    return ClusterCentroids(plan.classes, plan.latent_dim, seed=plan.seed_of(6), name="heads")
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -72,19 +72,19 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
     Args:
         *args: as for `CategoricalAAE`, but the decoder has D inputs.
-        heads: a `ClusterHeads` layer of K heads in D dimensions.
-        head_distance: distance below which cluster heads repel each other.
+        heads: a `ClusterCentroids` layer of K heads in D dimensions.
+        centroid_distance: distance below which cluster heads repel each other.
         uses_labels: whether there is a classification phase.
         **kwargs: as for `CategoricalAAE`.
     """
 
     parts = (*CategoricalAAE.parts, "heads")
-    makers = {**CategoricalAAE.makers, "heads": make_heads}
+    builders = {**CategoricalAAE.builders, "heads": make_heads}
     given = (*CategoricalAAE.given, "uses_labels")
 
-    def __init__(self, *args, heads, head_distance: Annotated[float, Range(0.0)] = 5.0, uses_labels=True, **kwargs):
+    def __init__(self, *args, heads, centroid_distance: Annotated[float, Range(0.0)] = 5.0, uses_labels=True, **kwargs):
         super().__init__(*args, **kwargs)
-        self.heads, self.head_distance, self.uses_labels = heads, head_distance, uses_labels
+        self.heads, self.centroid_distance, self.uses_labels = heads, centroid_distance, uses_labels
 
     @classmethod
     def from_data(
@@ -109,14 +109,14 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return {"classes": classes, "uses_labels": True}
 
     @property
-    def brings(self):
+    def required_inputs(self):
         """Labelled images, where it learns from labels, and what `CategoricalAAE` brings."""
-        return (*(["labelled"] if self.uses_labels else []), *super().brings)
+        return (*(["labelled"] if self.uses_labels else []), *super().required_inputs)
 
     @property
-    def measures(self):
+    def metrics(self):
         """How well y is the class, or the clusters agree with the classes; and how good a map it is."""
-        return (*super().measures, "classification_error" if self.uses_labels else "clustering", "map")
+        return (*super().metrics, "classification_error" if self.uses_labels else "clustering", "map")
 
     @property
     def figures(self):
@@ -124,7 +124,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return (*super().figures, *(["confusion"] if self.uses_labels else []), "map")
 
     @property
-    def watched(self):
+    def monitor(self):
         """The error of classes or of clusters."""
         return "val_classification_error" if self.uses_labels else "val_clustering_error"
 
@@ -168,7 +168,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
         heads = self.heads.trainable_variables
 
         def apart(batch, codes, seed):
-            return head_distance_cost(tf.convert_to_tensor(self.heads.heads), self.head_distance)
+            return centroid_distance_loss(tf.convert_to_tensor(self.heads.heads), self.centroid_distance)
 
         return [
             Update(self.reconstruction_phase(heads)),

@@ -6,7 +6,7 @@ from aae_tf.training.updates import Phase, Update
 from aae_tf.utils.random import fold
 
 
-class AdversarialGame:
+class AdversarialObjective:
     """Makes q(code) match a prior: a discriminator tells the two apart, the encoder learns to fool it.
 
     Args:
@@ -97,7 +97,7 @@ class AdversarialGame:
         return Update(phase, optimizer="regularization", repeat=self.steps)
 
 
-class LabelConditionedGame(AdversarialGame):
+class LabelConditionedObjective(AdversarialObjective):
     """The game of §2.3: the discriminator also sees a one-hot label of K+1 entries, the last for "no label".
 
     Real samples of class k come from the prior's k-th part, those without label from the whole prior; the fake is the
@@ -113,7 +113,7 @@ class LabelConditionedGame(AdversarialGame):
         parts: whether a class is a part of the prior, which then must have K classes, or has the whole of it.
         labelled: whether the labelled images that each batch brings play too (their codes are 'labelled_z'), so that
             labels are heard in every step, however few they are.
-        **kwargs: as for `AdversarialGame`.
+        **kwargs: as for `AdversarialObjective`.
     """
 
     def __init__(self, *args, classes, label_scale=5.0, parts=True, labelled=False, **kwargs):
@@ -132,7 +132,7 @@ class LabelConditionedGame(AdversarialGame):
         return self.prior.sample(count, seed, self.labels(batch) if self.parts else None)
 
     def fake(self, codes):
-        """Return the codes of the batch's images, and of the labelled ones that it brings: float32 [N, D]."""
+        """Return the codes of the batch's images, and of the labelled ones that it required_inputs: float32 [N, D]."""
         return tf.concat([codes["z"], codes["labelled_z"]], 0) if self.labelled else codes["z"]
 
     def labels(self, batch):
@@ -149,7 +149,7 @@ def regularization(games, generator_variables):
     """Return the updates of one or more games over one encoder: each discriminator, then the encoder against all.
 
     Args:
-        games: list of `AdversarialGame`.
+        games: list of `AdversarialObjective`.
         generator_variables: the encoder's variables.
     """
 

@@ -1,7 +1,7 @@
 """What models make of the images they are given."""
 
 from aae_tf.backend import tf
-from aae_tf.utils.images import white
+from aae_tf.utils.images import max_pixel_value
 
 
 def as_images(images):
@@ -11,5 +11,5 @@ def as_images(images):
         images: whole numbers [N, H, W(, C)] in 0..255, or booleans, or floats in [0, 1]; array or tensor.
     """
     images = tf.convert_to_tensor(images)
-    images = tf.cast(images, tf.float32) / white(images.dtype.as_numpy_dtype)
+    images = tf.cast(images, tf.float32) / max_pixel_value(images.dtype.as_numpy_dtype)
     return images[..., None] if images.shape.rank == 3 else images

@@ -15,7 +15,7 @@ from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.consistency import Consistent
-from aae_tf.models.games import LabelConditionedGame
+from aae_tf.models.games import LabelConditionedObjective
 from aae_tf.utils.random import fold
 
 
@@ -32,7 +32,7 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         InputError: the prior has no classes.
     """
 
-    measures = (*AdversarialAutoencoder.measures, "label_in_prior")
+    metrics = (*AdversarialAutoencoder.metrics, "label_in_prior")
     figures = (*AdversarialAutoencoder.figures, "axes")
 
     @classmethod
@@ -55,9 +55,9 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
             )
 
     @property
-    def brings(self):
+    def required_inputs(self):
         """Labelled images, and views where an image is to be consistent with them."""
-        return ("labelled", *super().brings)
+        return ("labelled", *super().required_inputs)
 
     def updates(self):
         """Return reconstruction, the game's updates, and what asks for a consistent part of the prior.
@@ -67,10 +67,10 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         consistent = self.consistency_updates(self.encoder.trainable_variables, optimizer="reconstruction")
         return [*super().updates(), *consistent]
 
-    def games(self):
+    def objectives(self):
         """Return the game on z with its label."""
-        options = {"classes": self.prior.classes, "labelled": True, **self.game_options}
-        return [LabelConditionedGame(self.prior, self.discriminator, **options)]
+        options = {"classes": self.prior.classes, "labelled": True, **self.objective_options}
+        return [LabelConditionedObjective(self.prior, self.discriminator, **options)]
 
     def codes(self, batch, seed=None, training=False):
         """Return the code z and, in training, 'labelled_z', that of the labelled images that the batch brings, and

@@ -15,8 +15,8 @@ class ReadsLabels:
         **kwargs: as for the model.
     """
 
-    brings = ("labels",)
-    measures = (*LatentModel.measures, "label_in_samples", "label_in_z")
+    required_inputs = ("labels",)
+    metrics = (*LatentModel.metrics, "label_in_samples", "label_in_z")
     figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses", "views")
 
     def __init__(self, *args, classes, **kwargs):

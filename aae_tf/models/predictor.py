@@ -14,7 +14,7 @@ from aae_tf.priors.base import choose_labels, known_labels
 from aae_tf.utils.random import fold
 
 
-class Inference(Signatures):
+class Predictor(Signatures):
     """What a `LatentModel` is used for once it is trained."""
 
     default_signature = "encode"
@@ -27,7 +27,7 @@ class Inference(Signatures):
     @property
     def reads_labels(self):
         """Whether an image comes with its label, which the decoder sees."""
-        return "labels" in self.brings
+        return "labels" in self.required_inputs
 
     def call(self, inputs, training=False):
         """Return reconstructions of images, or of (images, labels) for models that read labels."""

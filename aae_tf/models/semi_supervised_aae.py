@@ -16,8 +16,8 @@ from aae_tf.losses.losses import cross_entropy
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.cluster_merging import merge_entries, merging_matrix
 from aae_tf.models.consistency import Consistent
-from aae_tf.models.games import AdversarialGame
-from aae_tf.networks import discriminator_maker, encoder_maker
+from aae_tf.models.games import AdversarialObjective
+from aae_tf.networks import discriminator_builder, encoder_builder
 from aae_tf.priors import Categorical
 from aae_tf.training.updates import Phase, Update
 
@@ -33,7 +33,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         clusters: how many the entries are merged into (`aae_tf.models.cluster_merging`); 0: each is one. A cluster is
             decoded, and sampled, by its most used entry.
         groups: the entries of each cluster, a list of lists of ints, the most used one first; set anew by validation
-            images after each epoch, and in the end by training images (`settle`).
+            images after each epoch, and in the end by training images (`finalize`).
         **kwargs: as for `Consistent` and `AdversarialAutoencoder`.
 
     Call arguments:
@@ -46,10 +46,10 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
     parts = (*AdversarialAutoencoder.parts, "discriminator_y")
     given = ("clusters", "groups")
     found = ("groups",)
-    makers = {
-        **AdversarialAutoencoder.makers,
-        "encoder": encoder_maker(labels=True),
-        "discriminator_y": discriminator_maker("discriminator_y", role=5),
+    builders = {
+        **AdversarialAutoencoder.builders,
+        "encoder": encoder_builder(labels=True),
+        "discriminator_y": discriminator_builder("discriminator_y", role=5),
     }
     figures = ("samples", "latent_plane", "reconstructions", "losses", "views")
 
@@ -76,11 +76,11 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         return self.clusters
 
     @property
-    def settles(self):
+    def needs_finalizing(self):
         """Whether entries of y are merged; its prior is matched in training."""
         return self.clusters < self.entries
 
-    def settle(self, images, seed):
+    def finalize(self, images, seed):
         """Merge the entries of y, as their probabilities of training images tell."""
         self.groups = merge_entries(self.encode(images, code="y"), self.clusters)
 
@@ -90,7 +90,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         Args:
             y: float32 tensor or array [N, K].
         """
-        return y @ merging_matrix(self.groups) if self.settles else y
+        return y @ merging_matrix(self.groups) if self.needs_finalizing else y
 
     def y_of(self, labels):
         """Return the code y of classes or clusters: of several entries the most used one's, float32 tensor [N, K]."""
@@ -100,7 +100,11 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
     def get_config(self):
         """Return the arguments that make this model again."""
         config = {**super().get_config(), "classes": self.entries, "groups": [[*group] for group in self.groups]}
-        return config if self.settles else {name: config[name] for name in config if name not in ("clusters", "groups")}
+        return (
+            config
+            if self.needs_finalizing
+            else {name: config[name] for name in config if name not in ("clusters", "groups")}
+        )
 
     def updates(self):
         """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""
@@ -111,12 +115,12 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         """The priors of z and of y."""
         return {**super().priors, "y": Categorical(self.entries)}
 
-    def games(self):
+    def objectives(self):
         """Return the games on z and on y."""
-        options = self.game_options
+        options = self.objective_options
         return [
-            AdversarialGame(self.prior, self.discriminator, suffix="_z", **options),
-            AdversarialGame(self.priors["y"], self.discriminator_y, "y", "_y", **options),
+            AdversarialObjective(self.prior, self.discriminator, suffix="_z", **options),
+            AdversarialObjective(self.priors["y"], self.discriminator_y, "y", "_y", **options),
         ]
 
     def codes(self, batch, seed=None, training=False):
@@ -175,7 +179,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
             split: an `aae_tf.data.Split`.
             y: q(y|x) of its images, float [N, K].
         """
-        if self.settles:
+        if self.needs_finalizing:
             self.groups = merge_entries(y, self.clusters)
         known = labelled_rows(split.labels)
         if len(known) < 2:
@@ -205,14 +209,14 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
 class SemiSupervisedAAE(CategoricalAAE):
     """The model of §5 (arXiv 1511.05644, figure 8): y is the class; arguments as for `CategoricalAAE`."""
 
-    measures = (*CategoricalAAE.measures, "label_in_samples", "classification_error")
+    metrics = (*CategoricalAAE.metrics, "label_in_samples", "classification_error")
     figures = (*CategoricalAAE.figures, "style_grid", "confusion")
-    watched = "val_classification_error"
+    monitor = "val_classification_error"
 
     @property
-    def brings(self):
+    def required_inputs(self):
         """Labelled images, and views where an image is to be consistent with them."""
-        return ("labelled", *super().brings)
+        return ("labelled", *super().required_inputs)
 
     @classmethod
     def from_data(cls, recipe, classes, prior):

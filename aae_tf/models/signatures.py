@@ -1,4 +1,4 @@
-"""What a model serves: the functions of `Inference` on tensors, every row of an answer made of its own row alone.
+"""What a model serves: the functions of `Predictor` on tensors, every row of an answer made of its own row alone.
 
 A model server puts the rows of several requests into one batch and takes the answer apart again, so each input and each
 output has rows, and as many.

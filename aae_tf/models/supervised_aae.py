@@ -9,7 +9,7 @@ class may still keep to its own region of it. With the label in the game (as in 
 
 from aae_tf.backend import keras
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.games import LabelConditionedGame
+from aae_tf.models.games import LabelConditionedObjective
 from aae_tf.models.label_reading import ReadsLabels
 
 
@@ -20,7 +20,7 @@ class SupervisedAAE(ReadsLabels, AdversarialAutoencoder):
     Args:
         *args: `encoder`, `decoder` (of K + D inputs, label first), `discriminator` and `prior`, as for
             `AdversarialAutoencoder`.
-        label_in_game: whether the discriminator sees the label beside z (it then has D + K + 1 inputs), so that z tells
+        label_conditioned: whether the discriminator sees the label besides z (D + K + 1 inputs), so that z tells
             nothing of it (the paper's sees z alone).
         **kwargs: `classes`, K; and as for `AdversarialAutoencoder`.
 
@@ -28,13 +28,13 @@ class SupervisedAAE(ReadsLabels, AdversarialAutoencoder):
         inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
     """
 
-    def __init__(self, *args, label_in_game=False, **kwargs):
+    def __init__(self, *args, label_conditioned=False, **kwargs):
         super().__init__(*args, **kwargs)
-        self.label_in_game = label_in_game
+        self.label_conditioned = label_conditioned
 
-    def games(self):
+    def objectives(self):
         """Return the game on z, with its label where that is in the game."""
-        if not self.label_in_game:
-            return super().games()
-        options = {"classes": self.entries, "parts": False, **self.game_options}
-        return [LabelConditionedGame(self.prior, self.discriminator, **options)]
+        if not self.label_conditioned:
+            return super().objectives()
+        options = {"classes": self.entries, "parts": False, **self.objective_options}
+        return [LabelConditionedObjective(self.prior, self.discriminator, **options)]

@@ -8,15 +8,15 @@ from aae_tf.networks.build import (
     ARCHITECTURES,
     Plan,
     accepted_by,
-    discriminator_maker,
-    encoder_maker,
+    discriminator_builder,
+    encoder_builder,
     make,
     make_decoder,
 )
 from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
-from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody, as_encoder
+from aae_tf.networks.encoders import ConvolutionalBackbone, Encoder, MLPBackbone, as_encoder
 from aae_tf.networks.layers import ImageScale
 from aae_tf.networks.posteriors import (
     POSTERIORS,
@@ -31,21 +31,21 @@ __all__ = [
     "POSTERIORS",
     "ColumnScale",
     "ConstantVariancePosterior",
-    "ConvolutionalBody",
+    "ConvolutionalBackbone",
     "ConvolutionalDecoder",
     "DeterministicPosterior",
     "Encoder",
     "GaussianPosterior",
     "ImageScale",
-    "MLPBody",
+    "MLPBackbone",
     "MLPDecoder",
     "MLPDiscriminator",
     "Plan",
     "UniversalPosterior",
     "accepted_by",
     "as_encoder",
-    "discriminator_maker",
-    "encoder_maker",
+    "discriminator_builder",
+    "encoder_builder",
     "make",
     "make_decoder",
 ]

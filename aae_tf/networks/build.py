@@ -8,7 +8,7 @@ from aae_tf.config.schema import Choices, Range, options_of
 from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
-from aae_tf.networks.encoders import ConvolutionalBody, Encoder, MLPBody
+from aae_tf.networks.encoders import ConvolutionalBackbone, Encoder, MLPBackbone
 from aae_tf.networks.layers import SCALES, ImageScale
 from aae_tf.networks.posteriors import POSTERIORS, DeterministicPosterior
 from aae_tf.utils.random import seeds
@@ -67,7 +67,7 @@ class Dense:
 
     def body(self, **arguments):
         """Return the encoder's body."""
-        return MLPBody(**arguments)
+        return MLPBackbone(**arguments)
 
     def decoder(self, **arguments):
         """Return the decoder."""
@@ -87,19 +87,19 @@ class Convolutional:
 
     def body(self, **arguments):
         """Return the encoder's body."""
-        return ConvolutionalBody(filters=self.filters, **arguments)
+        return ConvolutionalBackbone(filters=self.filters, **arguments)
 
     def decoder(self, **arguments):
         """Return the decoder."""
         return ConvolutionalDecoder(filters=self.filters[::-1], **arguments)
 
 
-def encoder_maker(labels=False, heads=None):
+def encoder_builder(labels=False, heads=None):
     """Return a function (plan, options) that makes an `Encoder`, with its posterior as the head 'z'.
 
     Args:
         labels: whether it has a second head, the logits of q(y|x), float32 [N, K], under 'y_logits'.
-        heads: makers of further heads, codes [N, D]: dict of code name to a function (plan, options) to a posterior.
+        heads: builders of further heads, codes [N, D]: dict of code name to a function (plan, options) to a posterior.
     """
     further = heads or {}
 
@@ -149,7 +149,7 @@ def encoder_maker(labels=False, heads=None):
         heads |= {name: make(maker, more, plan) for name, maker in further.items()}
         return Encoder(body, heads, input_noise, input_dropout, name="encoder")
 
-    make_encoder.makers = tuple(further.values())
+    make_encoder.builders = tuple(further.values())
     return make_encoder
 
 
@@ -186,7 +186,7 @@ def make_decoder(
     )
 
 
-def discriminator_maker(name="discriminator", role=4):
+def discriminator_builder(name="discriminator", role=4):
     """Return a function (plan, options) that makes a discriminator.
 
     Args:
@@ -220,7 +220,7 @@ def accepted_by(takers, given, every=False):
     """Return what several takers of options take together: their own, and those of the things that they name.
 
     Args:
-        takers: classes and functions; a function's `makers`, which it calls, are asked too.
+        takers: classes and functions; a function's `builders`, which it calls, are asked too.
         given: dict of option name to value: which things are named.
         every: whether the options of everything that could be named count.
 
@@ -228,7 +228,7 @@ def accepted_by(takers, given, every=False):
         dict of name to `aae_tf.config.schema.Option`.
     """
     found = {}
-    called = [maker for taker in takers if not isinstance(taker, type) for maker in getattr(taker, "makers", ())]
+    called = [maker for taker in takers if not isinstance(taker, type) for maker in getattr(taker, "builders", ())]
     for taker in (*takers, *called):
         found = options_of(taker, getattr(taker, "given", ())) | found
     for name, option in list(found.items()):

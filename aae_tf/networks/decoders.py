@@ -5,12 +5,12 @@ import math
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.networks.layers import initializer
-from aae_tf.networks.sequential import Chain
+from aae_tf.networks.sequential import SequentialNetwork
 from aae_tf.utils.random import seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class MLPDecoder(Chain):
+class MLPDecoder(SequentialNetwork):
     """Codes to images by dense layers (the paper's: two of 1000 ReLU, then sigmoid or linear).
 
     Args:
@@ -55,7 +55,7 @@ class MLPDecoder(Chain):
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class ConvolutionalDecoder(Chain):
+class ConvolutionalDecoder(SequentialNetwork):
     """Codes to images by dense layers, then transposed convolutions of stride 2, cropped to the image.
 
     Args:

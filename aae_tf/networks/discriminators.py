@@ -2,12 +2,12 @@
 
 from aae_tf.backend import keras
 from aae_tf.networks.layers import initializer
-from aae_tf.networks.sequential import Chain
+from aae_tf.networks.sequential import SequentialNetwork
 from aae_tf.utils.random import seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class MLPDiscriminator(Chain):
+class MLPDiscriminator(SequentialNetwork):
     """Codes to logits by dense layers (the paper's: two of 1000 ReLU); never batch-normalised.
 
     Args:

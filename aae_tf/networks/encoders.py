@@ -6,12 +6,12 @@ encoder of a model (it is wrapped as a body whose output is the code z).
 
 from aae_tf.backend import keras, tf
 from aae_tf.networks.layers import initializer
-from aae_tf.networks.sequential import Chain
+from aae_tf.networks.sequential import SequentialNetwork
 from aae_tf.utils.random import fold, normal, seeds, uniform
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class MLPBody(Chain):
+class MLPBackbone(SequentialNetwork):
     """Images to features by dense layers (the paper's networks: two of 1000 ReLU).
 
     Args:
@@ -39,7 +39,7 @@ class MLPBody(Chain):
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class ConvolutionalBody(Chain):
+class ConvolutionalBackbone(SequentialNetwork):
     """Images to features by convolutions of stride 2, then dense layers.
 
     Args:

@@ -6,7 +6,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Choices
 from aae_tf.errors import InputError
 from aae_tf.networks.normalization import BatchNormalization
-from aae_tf.utils.images import white
+from aae_tf.utils.images import max_pixel_value
 
 IMAGE_SCALES = Choices(("unit", "signed", "centred", "standardized"))
 SCALES = Choices((*IMAGE_SCALES.names, "robust", "none"))  # those of columns too, see `ColumnScale`
@@ -92,7 +92,7 @@ class ImageScale(keras.layers.Layer):
         """
         if self.kind not in ("centred", "standardized"):
             return
-        scale = white(images.dtype)
+        scale = max_pixel_value(images.dtype)
         mean = images.mean(0, dtype=np.float64) / scale
         self.shift.assign(mean)
         if self.kind == "centred":

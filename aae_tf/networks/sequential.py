@@ -5,7 +5,7 @@ from aae_tf.networks.layers import hidden, initializer
 from aae_tf.utils.random import seeds
 
 
-class Chain(keras.Model):
+class SequentialNetwork(keras.Model):
     """A chain of layers with the arguments that the project's own networks share.
 
     `batch_norm` is True, False, or the numbers of the hidden stages (from 1, convolutions first in encoders) to

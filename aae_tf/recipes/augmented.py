@@ -25,17 +25,17 @@ _COLOUR = {
 }
 _MANY = {"epochs": 12}  # on 50,000 images, as many updates as 170 epochs of 3,500
 # where every image has its label; chosen on MNIST's validation images (docs/results.md)
-_MANY_LABELLED = {"epochs": 60, "perturbation": 0.0, "information": False}
+_MANY_LABELLED = {"epochs": 60, "perturbation": 0.0, "mutual_information": False}
 _CONSISTENT = {
     "prior": NORMAL,
     "batch_size": 250,
     "order": "simultaneous",
-    "joint": ("reconstruction", "generator", "consistency", "perturbation", "information"),
-    "weights": {"reconstruction": 0.01, "generator": 0.02, "information": 0.1},
+    "fused": ("reconstruction", "generator", "consistency", "perturbation", "mutual_information"),
+    "weights": {"reconstruction": 0.01, "generator": 0.02, "mutual_information": 0.1},
     "views": DIGITS,
     "variants": {"colour": _COLOUR, "many": _MANY},
 }
-_OPTIONS = {"batch_norm": True, "consistency": True, "perturbation": 1.5, "information": True}
+_OPTIONS = {"batch_norm": True, "consistency": True, "perturbation": 1.5, "mutual_information": True}
 _ADAM = {
     "reconstruction": OptimizerSettings("adam", 0.002, 0.9, "cosine"),
     "regularization": OptimizerSettings("sgd", 0.1, 0.1),
@@ -55,10 +55,10 @@ _PARTS = {
         "consistency": True,
         "perturbation": 1.5,
     },
-    "joint": ("reconstruction", "consistency", "perturbation"),
+    "fused": ("reconstruction", "consistency", "perturbation"),
     "weights": {"reconstruction": 0.2, "consistency": 3.0, "perturbation": 2.0},
     "views": ELASTIC_DIGITS,
-    "weight_average": 0.999,
+    "weight_ema": 0.999,
     "variants": {"colour": {**_COLOUR, "latent_dim": 2}, "many": {"epochs": 16}},
 }
 

@@ -83,7 +83,7 @@ BASELINES = (
         epochs=60,
         options={"discriminator_noise": 0.6, "decoder_batch_norm": True},
         optimizers={"regularization": OptimizerSettings("adam", 4e-4, 0.5, "cosine")},
-        weight_average=0.999,
+        weight_ema=0.999,
         variants={"many": {"epochs": 30}, "mostly mean": _GAN_OF_FACES},
     ),
     Recipe(

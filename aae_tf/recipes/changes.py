@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from aae_tf.config.schema import Choices, Option, Range, options_of, read
 from aae_tf.errors import InputError, check_choice
-from aae_tf.recipes.recipe import JOINT, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, fields_of
+from aae_tf.recipes.recipe import FUSED, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, fields_of
 
 SHORT = {
     "label": "columns.label",
@@ -167,12 +167,12 @@ def _numbers(field, current, part, value):
 def _field(name, value):
     if name == "labels":
         return int(value) if str(value).isdecimal() else value
-    if name == "joint":
+    if name == "fused":
         text = str(value).lower()
         if text in ("true", "yes", "1"):
-            return JOINT
-        names = () if text in ("false", "no", "0", "") else read("joint", tuple[str, ...], value)
+            return FUSED
+        names = () if text in ("false", "no", "0", "") else read("fused", tuple[str, ...], value)
         if len(names) == 1:
-            raise InputError(f"joint={value!r} joins nothing; accepted: two or more phases, true or false")
+            raise InputError(f"fused={value!r} joins nothing; accepted: two or more phases, true or false")
         return names
     return OWN[name].read(value)

@@ -3,7 +3,7 @@
 Numbers follow Makhzani et al., 2016 (arXiv 1511.05644), appendix A; where they do not, the recipe says so.
 """
 
-from aae_tf.recipes.recipe import JOINT, OptimizerSettings, Recipe
+from aae_tf.recipes.recipe import FUSED, OptimizerSettings, Recipe
 
 NORMAL = {"name": "gaussian", "std": 1.0}
 
@@ -36,13 +36,13 @@ SECTION_2_3 = {
 # recipes add batch normalisation in the encoder and on the head of y, chosen on MNIST's validation images: 10.2 % wrong
 # after 3 epochs with 100 labels, against 14.8 % with it on both heads and 15.5 % without.
 _GAMES = {
-    "reconstruction": OptimizerSettings("sgd", 0.01, 0.9, "steps"),
-    "regularization": OptimizerSettings("sgd", 0.1, 0.1, "steps"),
+    "reconstruction": OptimizerSettings("sgd", 0.01, 0.9, "piecewise_constant"),
+    "regularization": OptimizerSettings("sgd", 0.1, 0.1, "piecewise_constant"),
 }
 _SECTION_5 = {
     "prior": NORMAL,
-    "weight_average": 0.999,
-    "optimizers": {**_GAMES, "classification": OptimizerSettings("sgd", 0.1, 0.9, "steps")},
+    "weight_ema": 0.999,
+    "optimizers": {**_GAMES, "classification": OptimizerSettings("sgd", 0.1, 0.9, "piecewise_constant")},
 }
 _WITH_LABELS = {"input_noise": 0.3, "batch_norm": True, "head_batch_norm": "y"}
 
@@ -64,7 +64,7 @@ _PHOTOGRAPHS = {
 _UNLABELLED_MAP = {
     "head_batch_norm": "balanced",
     "decoder_batch_norm": True,
-    "head_distance": 2.0,
+    "centroid_distance": 2.0,
     "input_noise": 0.0,
     "input_dropout": 0.2,
 }
@@ -73,20 +73,20 @@ _UNLABELLED_MAP = {
 # the steps): codes lie on a surface of fewer dimensions, whose place would, unless noise fills the rest.
 _STYLE = {
     "options": {
-        "label_in_game": True,
+        "label_conditioned": True,
         "posterior": "gaussian",
         "discriminator_steps": 2,
         "batch_norm": True,
         "decoder_batch_norm": True,
     },
-    "joint": JOINT,
+    "fused": FUSED,
     "batch_size": 250,
     "weights": {"generator": 8.0},
     "optimizers": {
         "reconstruction": OptimizerSettings("adam", 2e-3, 0.9, "cosine"),
         "regularization": OptimizerSettings("adam", 2e-3, 0.5, "cosine"),
     },
-    "weight_average": 0.999,
+    "weight_ema": 0.999,
     "epochs": 80,
     "variants": {"many": {"epochs": 30}},
 }
@@ -125,14 +125,14 @@ PAPER = (
             "decoder_batch_norm": True,
             "input_noise": 0.3,
         },
-        joint=JOINT,
+        fused=FUSED,
         batch_size=250,
         weights={"generator": 2.0},
         optimizers={
             "reconstruction": OptimizerSettings("adam", 2e-3, 0.9, "cosine"),
             "regularization": OptimizerSettings("adam", 2e-3, 0.5, "cosine"),
         },
-        weight_average=0.999,
+        weight_ema=0.999,
         epochs=80,
         variants={"many": {"epochs": 60}},
     ),
@@ -175,7 +175,7 @@ PAPER = (
             "reconstruction_loss": "mean_squared_error",
         },
         order="simultaneous",
-        joint=JOINT,
+        fused=FUSED,
         weights={"reconstruction": 0.995, "generator": 0.005},
         optimizers={
             "reconstruction": OptimizerSettings("adam", 2e-4, 0.5),

@@ -13,7 +13,7 @@ from typing import Annotated
 from aae_tf.config.schema import Choices, Option, Range, options_of
 from aae_tf.errors import InputError, check_choice
 
-JOINT = ("reconstruction", "generator")  # what `joint=true` joins: the second published recipe of §4
+FUSED = ("reconstruction", "generator")  # what `fused=true` joins: the second published recipe of §4
 
 
 class _Checked:
@@ -44,15 +44,15 @@ class OptimizerSettings(_Checked):
         learning_rate: rate of the first epoch.
         momentum: SGD momentum, or Adam's beta_1.
         schedule: 'constant', 'cosine' (to zero over the run's epochs) or 'steps' (divided by 10 after each epoch
-            in `drops`).
-        drops: epochs after which 'steps' divides the rate by 10.
+            in `boundaries`).
+        boundaries: epochs after which 'steps' divides the rate by 10.
     """
 
     name: Annotated[str, Choices(("sgd", "adam", "adamw"))] = "sgd"
     learning_rate: Annotated[float, Range(0.0)] = 0.01
     momentum: Annotated[float, Range(0.0, 0.999999)] = 0.9
-    schedule: Annotated[str, Choices(("constant", "cosine", "steps"))] = "constant"
-    drops: Annotated[tuple[int, ...], Range(1)] = (50, 1000)
+    schedule: Annotated[str, Choices(("constant", "cosine", "piecewise_constant"))] = "constant"
+    boundaries: Annotated[tuple[int, ...], Range(1)] = (50, 1000)
 
 
 # of the kinds of update that the paper's models have; a recipe of another kind of update says its own
@@ -92,11 +92,11 @@ class Recipe(_Checked):
         joint: names of phases whose losses are summed into one update, by the first one's optimizer.
         order: 'alternating' (the paper's: codes recomputed before each update) or 'simultaneous'.
         precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
-        weight_average: decay of the exponential moving average of the weights (0 = off), used for evaluation,
+        weight_ema: decay of the exponential moving average of the weights (0 = off), used for evaluation,
             figures and export when on.
         keep: weights that are kept, 'last' or 'best' (of all epochs, by the watched validation measure).
         patience: epochs without a better watched validation measure after which training stops; 0: never.
-        watch: the validation measure that `keep` and `patience` watch, least is best; '': the model's own.
+        monitor: the validation measure that `keep` and `patience` watch, least is best; '': the model's own.
         warm_start: run directory whose weights training starts from, where they fit (`aae_tf.runs.warm_start`);
             '': none.
         variants: what changes by itself under a condition of `aae_tf.recipes.data_defaults` ('colour', 'unlabelled'),
@@ -120,13 +120,13 @@ class Recipe(_Checked):
     optimizers: dict = field(default_factory=dict)
     views: dict = field(default_factory=dict)
     columns: dict = field(default_factory=dict)
-    joint: tuple[str, ...] = ()
+    fused: tuple[str, ...] = ()
     order: str = "alternating"
     precision: str = "auto"
-    weight_average: Annotated[float, Range(0.0, 0.999999)] = 0.0
+    weight_ema: Annotated[float, Range(0.0, 0.999999)] = 0.0
     keep: Annotated[str, Choices(("last", "best"))] = "last"
     patience: Annotated[int, Range(0)] = 0
-    watch: str = ""
+    monitor: str = ""
     warm_start: str = ""
     variants: dict = field(default_factory=dict, compare=False, repr=False)
 

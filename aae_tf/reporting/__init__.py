@@ -1,22 +1,22 @@
-"""Reports of a trained model: what is measured of it (`measures`, `samples`) and what is drawn (`pictures`).
+"""Reports of a trained model: what is measured of it (`metrics`, `samples`) and what is drawn (`pictures`).
 
-A model declares the names of its measures and figures; `MEASURES` and `FIGURES` know the functions, all of
+A model declares the names of its metrics and figures; `METRICS` and `FIGURES` know the functions, all of
 (model, `HeldOut`), and take a user's own.
 """
 
 from aae_tf.reporting.held_out import HeldOut
-from aae_tf.reporting.metrics import MEASURES, measure
+from aae_tf.reporting.metrics import METRICS, compute_metrics
 from aae_tf.reporting.plots import FIGURES, draw, plane_panel
 from aae_tf.reporting.samples import label_in_samples, log_likelihood, sample_quality
 
 __all__ = [
     "FIGURES",
-    "MEASURES",
+    "METRICS",
     "HeldOut",
+    "compute_metrics",
     "draw",
     "label_in_samples",
     "log_likelihood",
-    "measure",
     "plane_panel",
     "sample_quality",
 ]

@@ -16,7 +16,7 @@ from aae_tf.data.images.embedded import cache_folder
 from aae_tf.losses.losses import cross_entropy
 from aae_tf.models import Phase, Update, as_images
 from aae_tf.training import Trainer
-from aae_tf.utils.files import write_beside
+from aae_tf.utils.files import atomic_write
 from aae_tf.utils.random import seeds
 
 VERSION = 1
@@ -36,7 +36,7 @@ class FeatureClassifier(keras.Model):
         images: float32 [N, H, W, C] in [0, 1]. Returns logits, float32 [N, classes].
     """
 
-    brings = ()
+    required_inputs = ()
     absent = ()
 
     def __init__(self, classes, image_shape):
@@ -176,7 +176,7 @@ def _keep(path, classifier):
     arrays = {f"v{number}": variable.numpy() for number, variable in enumerate(classifier.variables)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_beside(path, lambda file: np.savez(file, version=json.dumps(VERSION), **arrays))
+        atomic_write(path, lambda file: np.savez(file, version=json.dumps(VERSION), **arrays))
     except OSError as error:
         import logging
 

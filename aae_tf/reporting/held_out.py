@@ -11,7 +11,7 @@ from aae_tf.errors import check_choice
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What measures and figures of a trained model are given.
+    """What metrics and figures of a trained model are given.
 
     Attributes:
         data: `aae_tf.data.Dataset`.

@@ -10,43 +10,43 @@ import numpy as np
 from aae_tf import evaluation
 from aae_tf.config.registry import Registry
 from aae_tf.reporting.held_out import declared, some
-from aae_tf.utils.images import white
+from aae_tf.utils.images import max_pixel_value
 
-MEASURES = Registry("measure")
+METRICS = Registry("measure")
 
 
-def measure(model, held_out):
-    """Return everything that a model declares as its measures.
+def compute_metrics(model, held_out):
+    """Return everything that a model declares as its metrics.
 
     Args:
-        model: a trained `LatentModel`; its `measures` are names of `MEASURES`, or functions.
+        model: a trained `LatentModel`; its `metrics` are names of `METRICS`, or functions.
         held_out: `HeldOut`.
 
     Returns:
-        dict of measure name to {'value', 'yardstick' where there is one, 'unit', 'n', ...}.
+        dict of measure name to {'value', 'baseline' where there is one, 'unit', 'n', ...}.
 
     Raises:
-        InputError: a measure that `MEASURES` does not know.
+        InputError: a measure that `METRICS` does not know.
     """
     found = {}
-    for _, function in declared(model.measures, MEASURES):
+    for _, function in declared(model.metrics, METRICS):
         found |= function(model, held_out)
     return found if held_out.data.columns is None else _of_rows(found)
 
 
-def _of_rows(measures):
-    """Return measures with their units said of rows, not of images."""
+def _of_rows(metrics):
+    """Return metrics with their units said of rows, not of images."""
 
     def said(value):
         return value.replace("image", "row") if isinstance(value, str) else value
 
     return {
-        name: {key: said(value) if key in ("unit", "yardstick_is") else value for key, value in about.items()}
-        for name, about in measures.items()
+        name: {key: said(value) if key in ("unit", "baseline_is") else value for key, value in about.items()}
+        for name, about in metrics.items()
     }
 
 
-@MEASURES.register
+@METRICS.register
 def reconstruction_error(model, held_out):
     """Return how well images come back from their codes.
 
@@ -58,12 +58,12 @@ def reconstruction_error(model, held_out):
     outputs = held_out.comparable(model, model.reconstruct(split.images, split.labels))
     images = held_out.comparable(model, split.images)
     errors = evaluation.reconstruction_error(images, outputs)
-    mean = np.broadcast_to(images.mean(0, keepdims=True) / white(images.dtype), images.shape)
+    mean = np.broadcast_to(images.mean(0, keepdims=True) / max_pixel_value(images.dtype), images.shape)
     return {
         "reconstruction_error": {
             "value": float(errors.mean()),
             "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
-            "yardstick": float(evaluation.reconstruction_error(images, mean).mean()),
+            "baseline": float(evaluation.reconstruction_error(images, mean).mean()),
             **_about_error(held_out.data.columns, images, outputs),
             "n": len(errors),
         }
@@ -74,21 +74,21 @@ def _about_error(columns, images, outputs):
     """Return what an error is of; of rows also the share of each column's variance that comes back."""
     if columns is None:
         unit = "mean squared error per pixel, images in [0, 1]"
-        return {"yardstick_is": "the mean image for every image", "unit": unit}
+        return {"baseline_is": "the mean image for every image", "unit": unit}
     left = np.square(images - outputs).mean(0) / np.maximum(images.var(0), 1e-12)
     return {
-        "yardstick_is": "the mean row for every row",
+        "baseline_is": "the mean row for every row",
         "unit": "mean squared error per column, columns scaled as the networks see them",
         "explained": dict(zip(columns.entries, (1 - left).round(4).tolist(), strict=True)),
     }
 
 
-@MEASURES.register
+@METRICS.register
 def prior_match(model, held_out, most=5_000):
     """Return how well codes match their priors, each number beside that of prior against prior.
 
     Args:
-        model: a model that encodes; of a further code w the measures are 'mmd_w' and so on.
+        model: a model that encodes; of a further code w the metrics are 'mmd_w' and so on.
         held_out: `HeldOut`.
         most: largest sample.
     """
@@ -118,8 +118,8 @@ def _match(codes, prior, seed):
     return {
         name: {
             "value": statistic(codes, real),
-            "yardstick": statistic(other, real),
-            "yardstick_is": "prior against prior",
+            "baseline": statistic(other, real),
+            "baseline_is": "prior against prior",
             "unit": unit,
             "n": count,
         }
@@ -127,7 +127,7 @@ def _match(codes, prior, seed):
     }
 
 
-@MEASURES.register
+@METRICS.register
 def label_in_prior(model, held_out):
     """Return how many codes lie nearest to their own label's part of the prior (§2.3).
 
@@ -141,15 +141,15 @@ def label_in_prior(model, held_out):
     return {
         "label_in_prior": {
             "value": float(np.mean(model.predict_labels(split.images) == split.labels)),
-            "yardstick": _commonest(split),
-            "yardstick_is": "every code in the part of the commonest class",
+            "baseline": _commonest(split),
+            "baseline_is": "every code in the part of the commonest class",
             "unit": "share of codes nearest to their own label's part of the prior",
             "n": len(split),
         }
     }
 
 
-@MEASURES.register
+@METRICS.register
 def classification_error(model, held_out):
     """Return how often the predicted class is wrong, with the confusion matrix.
 
@@ -166,8 +166,8 @@ def classification_error(model, held_out):
         "classification_error": {
             "value": error,
             "standard_error": spread,
-            "yardstick": 1 - _commonest(split),
-            "yardstick_is": "the commonest class for every image",
+            "baseline": 1 - _commonest(split),
+            "baseline_is": "the commonest class for every image",
             "unit": "share of images",
             "n": len(split),
             "confusion": evaluation.confusion(split.labels, predicted, held_out.data.classes).tolist(),
@@ -175,7 +175,7 @@ def classification_error(model, held_out):
     }
 
 
-@MEASURES.register
+@METRICS.register
 def clustering(model, held_out):
     """Return how well clusters agree with labels that training never saw (§6).
 
@@ -207,7 +207,7 @@ def clustering(model, held_out):
     return {name: {"value": value, "unit": units[name], "n": len(split)} for name, value in values.items()}
 
 
-@MEASURES.register
+@METRICS.register
 def label_in_z(model, held_out):
     """Return how well the class can be read from z, by probes that are taught on other images (§4).
 
@@ -227,7 +227,7 @@ def label_in_z(model, held_out):
 
 
 def _read_off(model, choosing, split, name, seed=None):
-    """Return the measures of probes taught on one split's codes and asked of another's."""
+    """Return the metrics of probes taught on one split's codes and asked of another's."""
     seeds = (None, None) if seed is None else (seed, seed + 1)
     codes = (model.encode(each.images, seed=own) for each, own in zip((choosing, split), seeds, strict=True))
     taught, measured = zip(codes, (choosing.labels, split.labels), strict=True)
@@ -236,8 +236,8 @@ def _read_off(model, choosing, split, name, seed=None):
     return {
         f"label_in_{name}_{probe}": {
             "value": found[probe],
-            "yardstick": found["chance"],
-            "yardstick_is": "chance",
+            "baseline": found["chance"],
+            "baseline_is": "chance",
             "unit": f"accuracy of a {probe} probe of the class on {of}; low: z holds style alone",
             "n": len(split),
         }
@@ -245,7 +245,7 @@ def _read_off(model, choosing, split, name, seed=None):
     }
 
 
-@MEASURES.register("map")
+@METRICS.register("map")
 def map_quality(model, held_out, most=2_000):
     """Return how well the map keeps neighbourhoods and classes, beside other methods' maps of the same images (§7).
 
@@ -259,7 +259,7 @@ def map_quality(model, held_out, most=2_000):
     if len(part) < 12:
         return {}
     images = held_out.comparable(model, part.images)
-    images = images.reshape(len(part), -1) / white(images.dtype)
+    images = images.reshape(len(part), -1) / max_pixel_value(images.dtype)
     others = evaluation.other_maps(images, model.prior.dim, held_out.seed)
     places = {"aae": model.represent(part.images), **others}
     qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in places.items()}

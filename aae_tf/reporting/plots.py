@@ -237,7 +237,7 @@ def losses(model, held_out):
     """Draw losses and validation errors over epochs.
 
     Args:
-        model: any model; its `undecided` is the loss of a discriminator that cannot tell, or None.
+        model: any model; its `equilibrium_loss` is the loss of a discriminator that cannot tell, or None.
         held_out: `HeldOut`, with a history.
     """
-    return figures.losses(held_out.history, undecided=model.undecided) if held_out.history else None
+    return figures.losses(held_out.history, equilibrium_loss=model.equilibrium_loss) if held_out.history else None

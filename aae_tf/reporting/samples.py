@@ -6,13 +6,13 @@ import numpy as np
 
 from aae_tf import evaluation
 from aae_tf.reporting.held_out import some
-from aae_tf.reporting.metrics import MEASURES
+from aae_tf.reporting.metrics import METRICS
 
 CHUNK = 10_000  # samples decoded at a time; a chunk's seed depends on its number alone
 TRAINING = 60_000  # training images among which copies are looked for
 
 
-@MEASURES.register
+@METRICS.register
 def log_likelihood(model, held_out, most=1_000):
     """Return the log-likelihood of held-out images under a Parzen window on samples (§3, table 1).
 
@@ -37,8 +37,8 @@ def log_likelihood(model, held_out, most=1_000):
         "log_likelihood": {
             "value": found["mean"],
             "standard_error": found["standard_error"],
-            "yardstick": true["mean"],
-            "yardstick_is": f"{true['samples']:,} training images for samples",
+            "baseline": true["mean"],
+            "baseline_is": f"{true['samples']:,} training images for samples",
             "unit": f"nats; Parzen window on {found['samples']:,} samples, bandwidth chosen on {chosen}",
             "bandwidth": found["bandwidth"],
             "samples": found["samples"],
@@ -60,7 +60,7 @@ def sample_chunks(model, count, seed):
         yield model.sample(min(CHUNK, count - start), [seed, number])
 
 
-@MEASURES.register
+@METRICS.register
 def sample_quality(model, held_out, most=5_000):
     """Return how near samples are to training images and, where a classifier can be taught, how good they are.
 
@@ -75,13 +75,13 @@ def sample_quality(model, held_out, most=5_000):
         return {}
     part, train = (replace(split, images=held_out.comparable(model, split.images)) for split in (part, train))
     samples = held_out.comparable(model, model.sample(len(part), seed + 1))
-    measures = _memorising(samples[:1000], train, part.images[:1000], seed)
+    metrics = _memorising(samples[:1000], train, part.images[:1000], seed)
     if held_out.features is not None and len(train) > 5:
-        measures |= _quality(held_out.features, samples, train, part, seed)
-    return measures
+        metrics |= _quality(held_out.features, samples, train, part, seed)
+    return metrics
 
 
-@MEASURES.register
+@METRICS.register
 def label_in_samples(model, held_out, most=10_000):
     """Return how often a classifier of images sees in a sample the label that it was decoded with (§4).
 
@@ -106,8 +106,8 @@ def label_in_samples(model, held_out, most=10_000):
         "label_in_samples": {
             "value": float(np.mean(right)),
             "by_class": dict(zip(map(str, classes), np.round(right, 4).tolist(), strict=True)),
-            "yardstick": float(np.mean([usual[split.labels == label].mean() for label in classes])),
-            "yardstick_is": "held-out images, each class counting alike",
+            "baseline": float(np.mean([usual[split.labels == label].mean() for label in classes])),
+            "baseline_is": "held-out images, each class counting alike",
             "unit": "share of samples in which a classifier of this dataset's images sees the label asked for",
             "features": held_out.features.name,
             "n": each * len(classes),
@@ -118,43 +118,43 @@ def label_in_samples(model, held_out, most=10_000):
 def _memorising(samples, train, images, seed):
     near, usual = (np.median(evaluation.nearest(each, train.images)[1]) for each in (samples, images))
     about = {"n": len(samples), "training_images": len(train)}
-    measures = {
+    metrics = {
         "nearest_training_distance": {
             "value": float(near),
-            "yardstick": float(usual),
-            "yardstick_is": "held-out images",
+            "baseline": float(usual),
+            "baseline_is": "held-out images",
             "unit": "median Euclidean distance of samples to their nearest training image",
             **about,
         },
     }
     copying = evaluation.copying(samples, train.images, images, seed)
     if np.isfinite(copying):  # not where held-out images are repeated among the training images
-        measures["copying"] = {
+        metrics["copying"] = {
             "value": copying,
-            "yardstick": 1.0,
-            "yardstick_is": "held-out images for samples",
+            "baseline": 1.0,
+            "baseline_is": "held-out images for samples",
             "unit": "distance to training over distance to held-out images, over theirs; 0 for copies",
             **about,
         }
-    return measures
+    return metrics
 
 
 def _quality(features, samples, train, part, seed):
     seen = some(train, len(part), seed).images
     real, fake, seen = features(part.images), features(samples), features(seen)
-    about = {"yardstick_is": "training images for samples", "features": features.name, "n": len(fake), "seed": seed}
+    about = {"baseline_is": "training images for samples", "features": features.name, "n": len(fake), "seed": seed}
     kernel, spread = evaluation.kernel_distance(real, fake)
-    measures = {
+    metrics = {
         "frechet_distance": {
             "value": evaluation.frechet_distance(real, fake),
-            "yardstick": evaluation.frechet_distance(real, seen),
+            "baseline": evaluation.frechet_distance(real, seen),
             "unit": "squared distance of features' Gaussians; low is good",
             **about,
         },
         "kernel_distance": {
             "value": kernel,
             "standard_error": spread,
-            "yardstick": evaluation.kernel_distance(real, seen)[0],
+            "baseline": evaluation.kernel_distance(real, seen)[0],
             "unit": "squared MMD of features, cubic kernel; low is good",
             **about,
         },
@@ -167,5 +167,5 @@ def _quality(features, samples, train, part, seed):
     }
     found, usual = (evaluation.precision_recall(real, each) for each in (fake, seen))
     for name, unit in units.items():
-        measures[name] = {"value": found[name], "yardstick": usual[name], "unit": unit, **about}
-    return measures
+        metrics[name] = {"value": found[name], "baseline": usual[name], "unit": unit, **about}
+    return metrics

@@ -8,9 +8,9 @@ from aae_tf.recipes import get_recipe
 from aae_tf.reporting import HeldOut, plane_panel
 from aae_tf.runs.plan import prepare
 from aae_tf.runs.train import carry_out
-from aae_tf.utils.files import write_beside, write_json
+from aae_tf.utils.files import atomic_write, write_json
 
-# the measures of a comparison, in its order: (name, heading, decimals)
+# the metrics of a comparison, in its order: (name, heading, decimals)
 COLUMNS = (
     ("classification_error", "classification error", 4),
     ("clustering_error", "clustering error", 4),
@@ -44,7 +44,7 @@ class Comparison:
 
     Attributes:
         runs: dict of recipe name to `Run`.
-        reports: dict of recipe name to its evaluation's measures.
+        reports: dict of recipe name to its evaluation's metrics.
         figure: `matplotlib.figure.Figure` of codes over the prior and of samples, side by side (figure 2).
         out_dir: Path of the folder that holds the runs, comparison.json, comparison.md and comparison.png.
         split: held-out images that all of it is of, 'validation' or 'test'.
@@ -52,7 +52,7 @@ class Comparison:
 
     def __init__(self, runs, out_dir, split="validation"):
         self.runs, self.out_dir, self.split = runs, Path(out_dir), split
-        self.reports = {name: run.last_report(split)["measures"] for name, run in runs.items()}
+        self.reports = {name: run.last_report(split)["metrics"] for name, run in runs.items()}
         self.figure = figures.side_by_side([self._panel(name) for name in runs])
 
     def _panel(self, name):
@@ -82,8 +82,8 @@ class Comparison:
     def save(self):
         """Write comparison.json, comparison.md and comparison.png, each whole or not at all."""
         write_json(self.out_dir / "comparison.json", self.reports)
-        write_beside(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
-        write_beside(self.out_dir / "comparison.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
+        atomic_write(self.out_dir / "comparison.md", lambda file: file.write(self.markdown().encode()))
+        atomic_write(self.out_dir / "comparison.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
 
 
 def markdown_table(rows):

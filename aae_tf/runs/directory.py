@@ -17,7 +17,7 @@ from aae_tf.errors import InputError
 from aae_tf.recipes import Recipe
 from aae_tf.runs.lock import LOCK
 from aae_tf.training import checkpoints
-from aae_tf.utils.files import write_beside, write_json
+from aae_tf.utils.files import atomic_write, write_json
 
 
 def identity(recipe, model, dataset, policy, compiled, started_from=None):
@@ -308,4 +308,4 @@ def write_labelled(out_dir, train):
     """Write labelled.csv: the rows of the training images whose labels the run used, and those labels."""
     rows = np.flatnonzero(train.labels >= 0) if train.labels is not None else ()
     lines = ["row,label", *(f"{row},{train.labels[row]}" for row in rows)]
-    write_beside(Path(out_dir) / "labelled.csv", lambda file: file.write(("\n".join(lines) + "\n").encode()))
+    atomic_write(Path(out_dir) / "labelled.csv", lambda file: file.write(("\n".join(lines) + "\n").encode()))

@@ -22,7 +22,7 @@ class Setting:
         runs: dict of seed to its finished `Run`; a seed whose training failed is missing.
         failed: dict of such a seed to what went wrong.
         chosen: whether it is the best of its recipe, by the number that the model watches on validation images.
-        reports: list of the measures of the runs, one dict a seed, on the images that the sweep reports on.
+        reports: list of the metrics of the runs, one dict a seed, on the images that the sweep reports on.
     """
 
     recipe: str
@@ -39,9 +39,9 @@ class Setting:
         return " ".join([self.recipe, *(f"{name}={shown(value)}" for name, value in self.changed.items())])
 
     @property
-    def watched(self):
+    def monitor(self):
         """The name of the validation number that settings are chosen by; None where the model watches none."""
-        return next((run.recipe.watch or run.model.watched for run in self.runs.values()), None)
+        return next((run.recipe.monitor or run.model.monitor for run in self.runs.values()), None)
 
     def folder(self, seed):
         """Return the run directory of a seed, a relative Path.
@@ -53,21 +53,21 @@ class Setting:
         return Path(*(part.replace("/", "_") for part in parts if part), f"seed-{seed}")
 
     def validated(self):
-        """Return the watched number of each run whose weights were kept, a float array [seeds]."""
+        """Return the monitor number of each run whose weights were kept, a float array [seeds]."""
         found = []
         for run in self.runs.values():
             kept = run.outcome.get("kept")
-            found.append(kept["value"] if kept else run.history[-1].get(self.watched, np.nan))
+            found.append(kept["value"] if kept else run.history[-1].get(self.monitor, np.nan))
         return np.array(found, float)
 
     def unit(self):
-        """Return what the watched number is measured in: errors of differently scaled columns do not compare."""
+        """Return what the monitor number is measured in: errors of differently scaled columns do not compare."""
         run = next(iter(self.runs.values()))
-        of_rows = run.data.columns is not None and self.watched == "val_reconstruction_error"
+        of_rows = run.data.columns is not None and self.monitor == "val_reconstruction_error"
         return str((run.recipe.options.get("image_scale"), run.data.columns.get_config())) if of_rows else None
 
     def order(self):
-        """Return what settings are compared by: how many seeds failed, then the mean of the watched number."""
+        """Return what settings are compared by: how many seeds failed, then the mean of the monitor number."""
         return len(self.failed), np.nan_to_num(self.validated(), nan=np.inf).mean()
 
 

@@ -23,7 +23,7 @@ from aae_tf.runs.directory import read_record
 from aae_tf.runs.experiment_settings import Setting, settings_of, shown
 from aae_tf.runs.run import load_run
 from aae_tf.runs.train import train
-from aae_tf.utils.files import write_beside, write_json
+from aae_tf.utils.files import atomic_write, write_json
 
 
 class Sweep:
@@ -32,7 +32,7 @@ class Sweep:
     Attributes:
         settings: list of `Setting`.
         seeds: tuple of int.
-        split: held-out images that the measures are of: 'validation', or 'test' for the chosen settings.
+        split: held-out images that the metrics are of: 'validation', or 'test' for the chosen settings.
         out_dir: Path of the folder that holds the runs, sweep.json, sweep.md and sweep.png.
     """
 
@@ -43,14 +43,14 @@ class Sweep:
         """Return the table: a heading row, then one a setting, all texts: mean ± standard deviation over seeds."""
         measured = [report for setting in self.settings for report in setting.reports]
         known = [column for column in COLUMNS if any(column[0] in report for report in measured)]
-        watched = list(dict.fromkeys(setting.watched for setting in self.settings if setting.watched))
-        rows = [["setting", "chosen", "seeds", "epochs", "seconds", *watched, *(heading for _, heading, _ in known)]]
+        monitor = list(dict.fromkeys(setting.monitor for setting in self.settings if setting.monitor))
+        rows = [["setting", "chosen", "seeds", "epochs", "seconds", *monitor, *(heading for _, heading, _ in known)]]
         for setting in self.settings:
             lengths = [len(run.history) for run in setting.runs.values()]
             seconds = [sum(row["seconds"] for row in run.history) for run in setting.runs.values()]
             found = setting.validated()
             found = found[np.isfinite(found)]
-            cells = [spread(found if name == setting.watched else [], 4) for name in watched]
+            cells = [spread(found if name == setting.monitor else [], 4) for name in monitor]
             for measure, _, decimals in known:
                 values = [report[measure]["value"] for report in setting.reports if measure in report]
                 cells.append(spread(values, decimals))
@@ -61,13 +61,13 @@ class Sweep:
 
     @property
     def figure(self):
-        """The watched number over epochs, mean and standard deviation over seeds: a `matplotlib.figure.Figure`."""
-        names = dict.fromkeys(setting.watched for setting in self.settings if setting.watched)
+        """The monitor number over epochs, mean and standard deviation over seeds: a `matplotlib.figure.Figure`."""
+        names = dict.fromkeys(setting.monitor for setting in self.settings if setting.monitor)
         panels = {
             name: {
                 setting.name: [[row[name] for row in run.history if name in row] for run in setting.runs.values()]
                 for setting in self.settings
-                if setting.watched == name
+                if setting.monitor == name
             }
             for name in names
         }
@@ -81,22 +81,22 @@ class Sweep:
                 "recipe": setting.recipe,
                 "changed": {name: shown(value) for name, value in setting.changed.items()},
                 "chosen": setting.chosen,
-                "watched": setting.watched,
+                "monitor": setting.monitor,
                 "validation": {
                     str(seed): float(value) if np.isfinite(value) else None
                     for seed, value in zip(setting.runs, setting.validated(), strict=True)
                 },
                 "failed": {str(seed): text for seed, text in setting.failed.items()},
                 "runs": [str(setting.folder(seed)) for seed in setting.runs],
-                "measures": {
+                "metrics": {
                     name: [report[name]["value"] for report in setting.reports] for name in _common(setting.reports)
                 },
             }
             for setting in self.settings
         ]
         write_json(self.out_dir / "sweep.json", {"split": self.split, "seeds": list(self.seeds), "settings": kept})
-        write_beside(self.out_dir / "sweep.md", lambda file: file.write(markdown_table(self.rows()).encode()))
-        write_beside(self.out_dir / "sweep.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
+        atomic_write(self.out_dir / "sweep.md", lambda file: file.write(markdown_table(self.rows()).encode()))
+        atomic_write(self.out_dir / "sweep.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
 
 
 def _common(reports):
@@ -246,13 +246,13 @@ def _finished(folder, dataset, loaded):
 
 
 def _chosen(settings, split):
-    """Return the settings with the best of each recipe marked, and their measures read or made."""
+    """Return the settings with the best of each recipe marked, and their metrics read or made."""
     for name in dict.fromkeys(setting.recipe for setting in settings):
-        judged = [each for each in settings if each.recipe == name and each.watched and np.isfinite(each.order()[1])]
+        judged = [each for each in settings if each.recipe == name and each.monitor and np.isfinite(each.order()[1])]
         if judged and len({each.unit() for each in judged}) == 1:
             min(judged, key=Setting.order).chosen = True
     for setting in settings:
         for run in setting.runs.values() if split == "validation" or setting.chosen else ():
             report = run.last_report(split) or run.evaluate(split)
-            setting.reports.append(report["measures"])
+            setting.reports.append(report["metrics"])
     return settings

@@ -20,9 +20,9 @@ from aae_tf.runs import directory as run_directory
 from aae_tf.runs.warm_start import start_warm
 from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
 from aae_tf.training.callbacks import check_callbacks
-from aae_tf.training.distribution import as_strategy, is_chief, told
+from aae_tf.training.distribution import as_strategy, broadcast, is_chief
 from aae_tf.training.trainer import CHECKPOINT_MINUTES
-from aae_tf.training.updates import arranged
+from aae_tf.training.updates import configured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,10 +88,10 @@ def prepare(
         recipe = _with_used_optimizers(recipe, model, options)
         images = _training_images(recipe, model, dataset)
         if jit_compile is None and out_dir is not None:
-            jit_compile = told(strategy, lambda: (run_directory.read_record(out_dir) or {}).get("jit_compile"))
+            jit_compile = broadcast(strategy, lambda: (run_directory.read_record(out_dir) or {}).get("jit_compile"))
         compiled = _compiles_well(model) if jit_compile is None else jit_compile
         trainer = _make_trainer(recipe, model, images, policy, strategy=strategy, jit_compile=compiled)
-    if recipe.views and not {"views", "labelled"} & set(model.brings):
+    if recipe.views and not {"views", "labelled"} & set(model.required_inputs):
         raise InputError(
             f"views were set, but nothing of {type(model).__name__} looks at them; set consistency=true, or no views"
         )
@@ -99,7 +99,9 @@ def prepare(
     check_callbacks(callbacks, lambda: [*trainer.names, *model.validate(dataset.validation)])
     identity = run_directory.identity(recipe, model, dataset, policy, compiled, started_from)
     out_dir = Path(
-        told(strategy, lambda: str(run_directory.choose_directory(out_dir, recipe, dataset, identity, from_last_good)))
+        broadcast(
+            strategy, lambda: str(run_directory.choose_directory(out_dir, recipe, dataset, identity, from_last_good))
+        )
     )
     trainer.checkpoint_folder, trainer.checkpoint_minutes = out_dir / "checkpoints", checkpoint_minutes
     return Training(recipe, dataset, images, trainer, callbacks, out_dir, identity, split, from_last_good, console)
@@ -172,7 +174,7 @@ def _compiles_well(model):
 
 def _with_used_optimizers(recipe, model, given):
     """Return the recipe with the optimizers that the model's updates take, and no others."""
-    updates = arranged(model.updates(), joint=recipe.joint, absent=model.absent)
+    updates = configured(model.updates(), fused=recipe.fused, absent=model.absent)
     used = {update.optimizer: recipe.optimizer(update.optimizer) for update in updates}
     for name in given:
         kind = name.partition(".")[0]
@@ -183,7 +185,7 @@ def _with_used_optimizers(recipe, model, given):
 
 def _make_trainer(recipe, model, training, policy, **how):
     """Return the `Trainer` of a built model by a recipe's numbers."""
-    updates = arranged(model.updates(), joint=recipe.joint, absent=model.absent)
+    updates = configured(model.updates(), fused=recipe.fused, absent=model.absent)
     settings = {update.state: recipe.optimizer(update.optimizer) for update in updates}
     return Trainer(
         model,
@@ -193,10 +195,10 @@ def _make_trainer(recipe, model, training, policy, **how):
         batch_size=recipe.batch_size,
         seed=recipe.seed,
         order=recipe.order,
-        joint=recipe.joint,
+        fused=recipe.fused,
         ramps=recipe.ramps,
         views=Views(**recipe.views) if recipe.views else None,
-        weight_average=recipe.weight_average,
+        weight_ema=recipe.weight_ema,
         rates=lambda epoch: {state: learning_rate(each, epoch, recipe.epochs) for state, each in settings.items()},
         **how,
     )
@@ -206,7 +208,7 @@ def _watching(recipe, model):
     """Return the callback that keeps the best weights or stops early, where the recipe asks for either."""
     if recipe.keep == "last" and not recipe.patience:
         return []
-    watch = recipe.watch or model.watched
+    watch = recipe.monitor or model.monitor
     if not watch:
         raise InputError(f"{type(model).__name__} has no validation measure to watch; use keep='last' and patience=0")
     patience = recipe.patience or recipe.epochs + 1
@@ -218,14 +220,14 @@ def _watching(recipe, model):
 def _training_images(recipe, model, dataset):
     """Return the training images with the labels the recipe grants, checked against what the model needs."""
     name = type(model).__name__
-    if not set(model.brings) & {"labels", "labelled"}:
+    if not set(model.required_inputs) & {"labels", "labelled"}:
         if recipe.labels not in ("all", 0):
             raise InputError(f"labels={recipe.labels!r} was asked for, but {name} trains without labels")
         return dataset.train
     train = dataset.with_labels(recipe.labels, recipe.seed).train
-    if "labels" in model.brings and train.known < len(train):
+    if "labels" in model.required_inputs and train.known < len(train):
         missing = len(train) - train.known
         raise InputError(f"{name} decodes with every image's label; {missing} training images have none")
-    if "labelled" in model.brings and not train.known:
+    if "labelled" in model.required_inputs and not train.known:
         raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
     return train

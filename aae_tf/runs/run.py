@@ -18,7 +18,7 @@ from aae_tf.recipes import Recipe
 from aae_tf.reporting import HeldOut
 from aae_tf.runs.directory import data_difference, read_record
 from aae_tf.training import checkpoints
-from aae_tf.utils.files import write_beside, write_json
+from aae_tf.utils.files import atomic_write, write_json
 
 
 class Run:
@@ -50,7 +50,7 @@ class Run:
             progress: function (what for, samples seen), called on the way of the likelihood.
 
         Returns:
-            dict with 'split', 'seed', 'source' and 'measures': name to {'value', 'yardstick', 'unit', 'n', ...}.
+            dict with 'split', 'seed', 'source' and 'metrics': name to {'value', 'baseline', 'unit', 'n', ...}.
 
         Raises:
             InputError: an unknown split, or no data (see `load_run`).
@@ -81,7 +81,7 @@ class Run:
             "seed": self.recipe.seed,
             "epochs": len(self.history),
             **self.outcome,
-            "measures": reporting.measure(self.model, held_out),
+            "metrics": reporting.compute_metrics(self.model, held_out),
         }
 
     def write_report(self, report):
@@ -135,14 +135,14 @@ class Run:
         folder = self.out_dir / "figures"
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():
-            write_beside(
+            atomic_write(
                 folder / f"{name}.png",
                 lambda file, figure=figure: figure.savefig(file, format="png", dpi=150),
             )
         return drawn
 
     def held_out(self, split, **more):
-        """Return the held-out images of a split, as measures and figures are given them.
+        """Return the held-out images of a split, as metrics and figures are given them.
 
         Args:
             split: 'test' or 'validation'.
@@ -220,7 +220,7 @@ class Run:
             "recipe": self.recipe.name,
             "data": read_record(self.out_dir)["data"]["source"],
             "epochs": len(self.history),
-            "measures": report["measures"] if report else {},
+            "metrics": report["metrics"] if report else {},
             "class_names": class_names(self.out_dir, self.model),
         }
         detector = self.detector() if (self.out_dir / "detector.json").exists() else None
@@ -296,7 +296,7 @@ def class_names(out_dir, model):
         out_dir: the run directory.
         model: its model.
     """
-    labelled = {"labels", "labelled"} & set(model.brings)
+    labelled = {"labels", "labelled"} & set(model.required_inputs)
     return read_record(out_dir)["data"].get("class_names", []) if labelled else []
 
 

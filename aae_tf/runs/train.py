@@ -8,7 +8,7 @@ from aae_tf.runs import directory as run_directory
 from aae_tf.runs import run as runs
 from aae_tf.runs.lock import held
 from aae_tf.runs.plan import prepare
-from aae_tf.training.distribution import is_chief, read_by_chief, told
+from aae_tf.training.distribution import broadcast, is_chief, read_by_chief
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
 from aae_tf.training.trainer import CHECKPOINT_MINUTES
@@ -110,11 +110,13 @@ def carry_out(training, report=True):
             other_rates = run_directory.write_record(
                 out_dir, recipe, training.dataset, training.identity, training.from_last_good
             )
-            if set(trainer.model.brings) & {"labels", "labelled"} and not isinstance(training.images, data.Stream):
+            if set(trainer.model.required_inputs) & {"labels", "labelled"} and not isinstance(
+                training.images, data.Stream
+            ):
                 run_directory.write_labelled(out_dir, training.images)
             return other_rates
 
-        trainer.other_rates = told(trainer.strategy, begin)
+        trainer.other_rates = broadcast(trainer.strategy, begin)
         run = _train_into(out_dir, recipe, training.dataset, trainer, training.callbacks, training.console)
 
         def finish():
@@ -123,14 +125,14 @@ def carry_out(training, report=True):
             elif not (out_dir / "model.keras").exists():
                 run.save_model()
 
-        told(trainer.strategy, finish)  # the other workers wait for it
+        broadcast(trainer.strategy, finish)  # the other workers wait for it
     return run
 
 
 def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
     done, chief = trainer.restore(), is_chief(trainer.strategy)
     finished = done >= recipe.epochs or trainer.stopped
-    finished = finished and told(trainer.strategy, (out_dir / "model.keras").exists)
+    finished = finished and broadcast(trainer.strategy, (out_dir / "model.keras").exists)
     run = runs.Run(recipe, trainer.model, out_dir, trainer.history, dataset)
     if finished:
         early = f" (stopped early, of {recipe.epochs})" if trainer.stopped and done < recipe.epochs else ""
@@ -147,8 +149,8 @@ def _train_into(out_dir, recipe, dataset, trainer, callbacks, console):
         _fit(out_dir, recipe, dataset, trainer, callbacks, console)
         if chief:
             run_directory.write_outcome(out_dir, _outcome(trainer, callbacks))
-    if trainer.model.settles:
-        trainer.model.settle(dataset.training_images(10**9, recipe.seed).images, recipe.seed)
+    if trainer.model.needs_finalizing:
+        trainer.model.finalize(dataset.training_images(10**9, recipe.seed).images, recipe.seed)
     return run
 
 
@@ -199,6 +201,6 @@ def _finish(run, split, console):
     report = run.report(split)
     exported = run.export(report=report)
     run.write_report(report)  # last: it says that everything is done
-    values = {name: measure["value"] for name, measure in report["measures"].items()}
+    values = {name: measure["value"] for name, measure in report["metrics"].items()}
     console.print(show(values), highlight=False, soft_wrap=True)
     console.print(f"figures in {out_dir / 'figures'}, SavedModel in {exported}", highlight=False, soft_wrap=True)

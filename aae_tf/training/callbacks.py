@@ -9,7 +9,7 @@ from aae_tf.errors import InputError
 
 REFUSED = {
     keras.callbacks.BackupAndRestore: "runs resume by themselves: train into the same directory again",
-    keras.callbacks.SwapEMAWeights: "averages of the weights are a recipe's: weight_average=0.999",
+    keras.callbacks.SwapEMAWeights: "averages of the weights are a recipe's: weight_ema=0.999",
 }
 
 

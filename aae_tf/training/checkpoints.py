@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from aae_tf.errors import InputError
-from aae_tf.utils.files import write_beside
+from aae_tf.utils.files import atomic_write
 
 KEEP = 2
 # What reading a damaged archive raises; a flipped bit may ask for a compression that there is not (NotImplementedError)
@@ -64,7 +64,7 @@ def write(folder, epoch, step, arrays):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     name = f"epoch-{epoch:06d}.npz" if step == 0 else f"epoch-{epoch:06d}-step-{step:09d}.npz"
-    write_beside(folder / name, lambda file: np.savez(file, **arrays))
+    atomic_write(folder / name, lambda file: np.savez(file, **arrays))
     for old in _found(folder)[:-KEEP]:
         old.unlink(missing_ok=True)
 

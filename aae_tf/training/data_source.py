@@ -1,6 +1,6 @@
 """Where a training step's images come from: memory, a pack read by index, or a stream.
 
-All give the loop the same thing: *stretches*, each a block of uint8 images on the device and, for every step, the
+All give the loop the same thing: *chunks*, each a block of uint8 images on the device and, for every step, the
 rows of that block which make its batch. In memory the block is the whole training set, else a part of the
 epoch. Every shuffle is a function of (seed, epoch).
 """
@@ -34,7 +34,7 @@ class Pool(NamedTuple):
     count: Any
 
 
-class Stretch(NamedTuple):
+class Chunk(NamedTuple):
     """Some steps of an epoch, ready for one compiled call.
 
     Attributes:
@@ -75,8 +75,8 @@ class InMemory:
         self.images, self.labels = tf.constant(split.images), tf.constant(labels)
         self.pool = _pool(self.images, self.labels)
 
-    def stretches(self, epoch, length, first=0):
-        """Yield the stretches of an epoch.
+    def chunks(self, epoch, length, first=0):
+        """Yield the chunks of an epoch.
 
         Args:
             epoch: counted from 0.
@@ -88,7 +88,7 @@ class InMemory:
         rows = tf.constant(rows, tf.int32)
         while first < self.steps:
             count = min(length(), self.steps - first)
-            yield Stretch(self.images, self.labels, self.pool, rows, 0, first, count)
+            yield Chunk(self.images, self.labels, self.pool, rows, 0, first, count)
             first += count
 
 
@@ -99,25 +99,25 @@ class _InBlocks:
         train: `aae_tf.data.Packed` or `Stream`.
         batch_size: images a step.
         seed: seed of the shuffles.
-        steps_per_stretch: steps of a block, of large images fewer.
+        steps_per_chunk: steps of a block, of large images fewer.
 
     Raises:
         InputError: fewer images than a batch.
     """
 
-    def __init__(self, train, batch_size, seed, steps_per_stretch=20):
+    def __init__(self, train, batch_size, seed, steps_per_chunk=20):
         self.steps = _steps(len(train), batch_size)
         self.train, self.batch_size, self.seed = train, batch_size, seed
         most = BLOCK_BYTES // (batch_size * train.sample.images[0].nbytes)
-        self.block = max(1, min(steps_per_stretch, self.steps, most))
+        self.block = max(1, min(steps_per_chunk, self.steps, most))
         self.size = self.block * batch_size
         self.pool, self.pool_is_all, self.readers = None, False, 1  # of a block
         if train.known:
             self.pool_is_all = train.known == len(train.pool)
             self.pool = _pool(tf.constant(train.pool.images), tf.constant(train.pool.labels))
 
-    def stretches(self, epoch, length, first=0):
-        """Yield the stretches of an epoch; their length is the block's.
+    def chunks(self, epoch, length, first=0):
+        """Yield the chunks of an epoch; their length is the block's.
 
         Args:
             epoch: counted from 0.
@@ -130,7 +130,7 @@ class _InBlocks:
             labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
             images = tf.constant(_padded(split.images, missing, 0))
             labels = tf.constant(_padded(labels, missing, -1))
-            yield Stretch(images, labels, self._pool_of(images, labels, len(split)), rows, first, first, count)
+            yield Chunk(images, labels, self._pool_of(images, labels, len(split)), rows, first, first, count)
             first += count
 
     def _pool_of(self, images, labels, size):
@@ -149,13 +149,13 @@ class Indexed(_InBlocks):
         train: `aae_tf.data.Packed`.
         batch_size: images a step.
         seed: seed of the shuffles.
-        steps_per_stretch: steps of a block, of large images fewer.
+        steps_per_chunk: steps of a block, of large images fewer.
         share: (which of several workers this is, how many there are). Of each batch a worker reads its own part; the
             rest of its block is black and without labels.
     """
 
-    def __init__(self, train, batch_size, seed, steps_per_stretch=20, share=(0, 1)):
-        super().__init__(train, batch_size, seed, steps_per_stretch)
+    def __init__(self, train, batch_size, seed, steps_per_chunk=20, share=(0, 1)):
+        super().__init__(train, batch_size, seed, steps_per_chunk)
         number, self.readers = share
         self.own = np.arange(self.size) % batch_size * self.readers // batch_size == number
 

@@ -85,7 +85,7 @@ def _cluster(strategy):
 
 
 @contextlib.contextmanager
-def losing_none(strategy):
+def raising_worker_lost(strategy):
     """A context in which the end of another worker is said as such.
 
     Args:
@@ -107,7 +107,7 @@ def losing_none(strategy):
         ) from error
 
 
-def told(strategy, say):
+def broadcast(strategy, say):
     """Return what the chief says, on every worker; all of them have to call it, at the same place.
 
     Args:
@@ -129,7 +129,7 @@ def told(strategy, say):
             message, error = b"e" + str(raised).encode(), raised
         except Exception as raised:  # the others would wait for it until this process has ended
             message, error = b"x" + repr(raised).encode(), raised
-    with losing_none(strategy):
+    with raising_worker_lost(strategy):
         size = int(_summed(strategy, np.array([len(message)], np.int32))[0])
         words = np.zeros(-(-size // 4), np.int32)
         words.view(np.uint8)[: len(message)] = np.frombuffer(message, np.uint8)
@@ -163,7 +163,7 @@ def read_by_chief(strategy, variables, read):
         epoch, history, state = read()
         return checkpoints.packed(epoch, variables, history, state)
 
-    return checkpoints.unpacked(told(strategy, packed), variables)
+    return checkpoints.unpacked(broadcast(strategy, packed), variables)
 
 
 def _summed(strategy, words):

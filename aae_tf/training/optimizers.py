@@ -31,6 +31,6 @@ def learning_rate(settings, epoch, epochs):
     """
     if settings.schedule == "cosine":
         return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
-    if settings.schedule == "steps":
-        return settings.learning_rate * 0.1 ** sum(epoch >= drop for drop in settings.drops)
+    if settings.schedule == "piecewise_constant":
+        return settings.learning_rate * 0.1 ** sum(epoch >= drop for drop in settings.boundaries)
     return settings.learning_rate

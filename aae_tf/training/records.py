@@ -4,7 +4,7 @@ import csv
 import io
 
 from aae_tf.backend import keras, tf
-from aae_tf.utils.files import write_beside
+from aae_tf.utils.files import atomic_write
 
 
 class HistoryFile(keras.callbacks.Callback):
@@ -26,7 +26,7 @@ class HistoryFile(keras.callbacks.Callback):
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.history)
-        write_beside(self.path, lambda file: file.write(text.getvalue().encode()))
+        atomic_write(self.path, lambda file: file.write(text.getvalue().encode()))
 
 
 class TensorBoardEvents(keras.callbacks.Callback):

@@ -18,13 +18,13 @@ from aae_tf.training import checkpoints
 from aae_tf.training.averaging import WeightAverage
 from aae_tf.training.callbacks import Rates, restore_states, states_of
 from aae_tf.training.data_source import source_of
-from aae_tf.training.distribution import is_chief, losing_none, read_by_chief, share_of, told
+from aae_tf.training.distribution import broadcast, is_chief, raising_worker_lost, read_by_chief, share_of
 from aae_tf.training.interruption import interruptible
-from aae_tf.training.updates import ORDERS, arranged, check_order, phases_of, unique
-from aae_tf.utils.images import white
+from aae_tf.training.updates import ORDERS, check_order, configured, phases_of, unique
+from aae_tf.utils.images import max_pixel_value
 from aae_tf.utils.random import as_seed, fold
 
-STRETCH_SECONDS = 1.0
+CHUNK_SECONDS = 1.0
 CHECKPOINT_SECONDS = 10.0  # from one checkpoint at the end of an epoch to the next
 CHECKPOINT_MINUTES = 10.0  # from one in the middle of an epoch to the next
 
@@ -45,7 +45,7 @@ class Trainer:
     """Trains a model by its updates on a dataset.
 
     Args:
-        model: a built model with `updates()`, `codes(batch, seed, training)`, `brings` and `absent`, and with
+        model: a built model with `updates()`, `codes(batch, seed, training)`, `required_inputs` and `absent`, and with
             `least_batch` where its losses need more than one image on each replica.
         train: `aae_tf.data.Split`, `Packed` or `Stream`.
         optimizers: dict of an update's `state` (by default its first phase's name) to a Keras optimizer.
@@ -53,11 +53,11 @@ class Trainer:
         seed: seed of shuffles and draws.
         order: a name in `ORDERS`: 'alternating' or 'simultaneous'.
         weights: dict of phase name to a factor on its loss, over the phase's own.
-        joint: names of phases that are joined in one update.
+        fused: names of phases that are joined in one update.
         ramps: dict of phase name to the epochs in which its weight rises from 0.
         views: function (images float32 [N, H, W, C] in [0, 1], seed int32 [2]) to random views of them; None for none.
             With views a batch has 'views', and its labelled images are seen through them.
-        weight_average: decay of the moving average of the weights, 0 for none.
+        weight_ema: decay of the moving average of the weights, 0 for none.
         rates: function from an epoch (from 0) to a dict of an update's `state` to learning rate; those it leaves out
             keep theirs. None: no schedules.
         jit_compile: whether XLA compiles the steps.
@@ -79,10 +79,10 @@ class Trainer:
         seed=0,
         order="alternating",
         weights=None,
-        joint=(),
+        fused=(),
         ramps=None,
         views=None,
-        weight_average=0.0,
+        weight_ema=0.0,
         rates=None,
         jit_compile=True,
         strategy=None,
@@ -93,13 +93,13 @@ class Trainer:
         self.step = ORDERS[order]
         updates = model.updates()
         self.names = list(phases_of(updates))
-        self.updates = arranged(updates, weights, joint, ramps, model.absent)
+        self.updates = configured(updates, weights, fused, ramps, model.absent)
         check_order(order, self.updates)
         for update in self.updates:
             if update.state not in optimizers:
                 given = ", ".join(optimizers) or "none"
                 raise InputError(f"update '{update.name}' has no optimizer '{update.state}'; given: {given}")
-        if "views" in model.brings and views is None:
+        if "views" in model.required_inputs and views is None:
             raise InputError(f"{type(model).__name__} is trained on views of the images; set some: views.shift=2")
         self.strategy = strategy or tf.distribute.get_strategy()
         self.replicas = self.strategy.num_replicas_in_sync
@@ -124,11 +124,11 @@ class Trainer:
         self._callback_states, self.other_rates = [], False  # whether rates are others than those of the checkpoint
         with self.strategy.scope():
             self._build_optimizers()
-            self.average = WeightAverage(model, weight_average) if weight_average else None
+            self.average = WeightAverage(model, weight_ema) if weight_ema else None
         self.jit_compile = jit_compile
         # No Python here branches on tensors, so AutoGraph has nothing to convert, and converting takes seconds.
         compiled = jit_compile and self.replicas == 1
-        self._stretch = tf.function(self._run_stretch, jit_compile=compiled, autograph=False)
+        self._chunk = tf.function(self._run_chunk, jit_compile=compiled, autograph=False)
 
     # State --------------------------------------------------------------------------------------------------
 
@@ -204,7 +204,7 @@ class Trainer:
 
         Args:
             epochs: the total, epochs of earlier runs included.
-            callbacks: `keras.callbacks.Callback` objects; a batch, for them, is a stretch of steps. What they have
+            callbacks: `keras.callbacks.Callback` objects; a batch, for them, is a chunk of steps. What they have
                 noted is kept in checkpoints.
             validate: function to a dict of numbers, called after each epoch.
             displays: callbacks of which nothing is kept.
@@ -222,7 +222,7 @@ class Trainer:
             self.average.undo()
         self.model.stop_training, self.model.optimizer = self._under_way is not None and self._to_stop, self._rates
         try:
-            with interruptible() as interruption, losing_none(self.strategy):
+            with interruptible() as interruption, raising_worker_lost(self.strategy):
                 return self._fit(epochs, callbacks, validate, displays, interruption)
         finally:
             self.model.optimizer = None
@@ -262,13 +262,13 @@ class Trainer:
             row = {"epoch": self.epoch + 1, **self._run_epoch(listeners, between, callbacks)}
             with self.averaged():
                 validated = validate or dict
-                row.update(told(self.strategy, validated))  # by one processor's rounding on every worker
+                row.update(broadcast(self.strategy, validated))  # by one processor's rounding on every worker
                 self._check_sane(row)
-                row["seconds"] = told(self.strategy, lambda started=started: round(time.monotonic() - started, 3))
+                row["seconds"] = broadcast(self.strategy, lambda started=started: round(time.monotonic() - started, 3))
                 self.history.append(row)
                 self.epoch += 1
                 listeners.on_epoch_end(self.epoch - 1, {name: row[name] for name in row if name != "epoch"})
-            self.stopped = told(self.strategy, lambda: bool(self.model.stop_training))
+            self.stopped = broadcast(self.strategy, lambda: bool(self.model.stop_training))
             late = time.monotonic() - self._saved > min(CHECKPOINT_SECONDS, 60 * self.checkpoint_minutes)
             if late or interruption or self.epoch >= epochs or self.stopped:
                 self.save(callbacks)
@@ -279,48 +279,48 @@ class Trainer:
         listeners.on_train_end(self.history[-1] if self.history else {})
         return self.history
 
-    def _stretches(self, done, callbacks):
-        """Yield the stretches of what is left of an epoch; where one cannot be read, what is done is kept first."""
+    def _chunks(self, done, callbacks):
+        """Yield the chunks of what is left of an epoch; where one cannot be read, what is done is kept first."""
         try:
-            yield from self.source.stretches(self.epoch, lambda: self.length, done)
+            yield from self.source.chunks(self.epoch, lambda: self.length, done)
         except InputError:
             self._check_sane({})
             self.save(callbacks)
             raise
 
     def _run_epoch(self, listeners, between, callbacks):
-        """Run what is left of an epoch, `between` after each stretch but the last; returns each phase's mean loss."""
+        """Run what is left of an epoch, `between` after each chunk but the last; returns each phase's mean loss."""
         totals, done = self._under_way or UnderWay(np.zeros(len(self.names), "float32"), 0)
-        for stretch in self._stretches(done, callbacks):
-            listeners.on_train_batch_begin(stretch.first)
+        for chunk in self._chunks(done, callbacks):
+            listeners.on_train_batch_begin(chunk.first)
             started = time.monotonic()
-            totals, bad = self.run_stretch(stretch, totals)
+            totals, bad = self.run_chunk(chunk, totals)
             self._check_finite(bad)
-            done += stretch.count
+            done += chunk.count
             logs = dict(zip(self.names, totals / done, strict=True))
-            listeners.on_train_batch_end(stretch.first + stretch.count - 1, logs)
-            rate = stretch.count / max(time.monotonic() - started, 1e-6)
-            self.length = max(1, int(min(rate * STRETCH_SECONDS, 10 * stretch.count)))
+            listeners.on_train_batch_end(chunk.first + chunk.count - 1, logs)
+            rate = chunk.count / max(time.monotonic() - started, 1e-6)
+            self.length = max(1, int(min(rate * CHUNK_SECONDS, 10 * chunk.count)))
             if done < self.source.steps:
                 self._under_way = UnderWay(totals, done)
                 between()
         self._under_way = None
         return {name: float(total / done) for name, total in zip(self.names, totals, strict=True)}
 
-    def run_stretch(self, stretch, totals):
-        """Run the steps of a `Stretch` in one compiled call.
+    def run_chunk(self, chunk, totals):
+        """Run the steps of a `Chunk` in one compiled call.
 
         Args:
-            stretch: from `self.source`.
+            chunk: from `self.source`.
             totals: float32 array [P], each phase's summed losses so far in the epoch.
 
         Returns:
             (float32 array [P], int32 array [P]): the sums with these steps', and each phase's first step whose loss is
             not finite (-1: none).
         """
-        scalars = (stretch.offset, stretch.first, stretch.count, self.epoch)
-        arrays = (stretch.images, stretch.labels, stretch.pool, stretch.rows)
-        totals, bad = self._stretch(*arrays, *(tf.constant(value, tf.int32) for value in scalars), tf.constant(totals))
+        scalars = (chunk.offset, chunk.first, chunk.count, self.epoch)
+        arrays = (chunk.images, chunk.labels, chunk.pool, chunk.rows)
+        totals, bad = self._chunk(*arrays, *(tf.constant(value, tf.int32) for value in scalars), tf.constant(totals))
         return totals.numpy(), bad.numpy()
 
     def _check_finite(self, bad):
@@ -342,7 +342,7 @@ class Trainer:
 
     # Steps, in the graph ------------------------------------------------------------------------------------
 
-    def _run_stretch(self, images, labels, pool, rows, offset, first, count, epoch, totals):
+    def _run_chunk(self, images, labels, pool, rows, offset, first, count, epoch, totals):
         """Run steps first .. first + count; returns the epoch's summed losses and each phase's first non-finite step.
 
         The sums go from call to call (float32 [P], -1 for "all finite" in the second), so that they do not depend on
@@ -393,7 +393,7 @@ class Trainer:
         batch = {"images": _scaled(tf.gather(images, rows)), "labels": tf.gather(labels, rows), "epoch": done}
         if self.views is not None:
             batch["views"] = self.views(batch["images"], fold(seed, 102))
-        if "labelled" in self.model.brings:
+        if "labelled" in self.model.required_inputs:
             drawn = tf.random.stateless_uniform(tf.shape(rows), fold(seed, 101), 0, pool.count, tf.int32)
             chosen = tf.gather(pool.rows, drawn)
             labelled = _scaled(tf.gather(pool.images, chosen))
@@ -403,7 +403,7 @@ class Trainer:
 
 
 def _scaled(images):
-    return tf.cast(images, tf.float32) / white(images.dtype.as_numpy_dtype)
+    return tf.cast(images, tf.float32) / max_pixel_value(images.dtype.as_numpy_dtype)
 
 
 def _needs_several(layer):

@@ -31,7 +31,7 @@ class Phase:
         variables: the trainable variables it moves.
         weight: factor on the loss in training (the reported loss is without it).
         ramp: epochs in which the weight rises from 0; 0: it is full from the first step.
-        number: its place in the model's step, from which its draws' seed is made; `arranged` sets it.
+        number: its place in the model's step, from which its draws' seed is made; `configured` sets it.
     """
 
     name: str
@@ -109,13 +109,13 @@ def phases_of(updates):
     return found
 
 
-def arranged(updates, weights=None, joint=(), ramps=None, absent=()):
+def configured(updates, weights=None, fused=(), ramps=None, absent=()):
     """Return a model's updates as a recipe wants them: phases numbered, weighted, and some of them joined.
 
     Args:
         updates: list of `Update`, as a model gives them.
         weights: dict of phase name to a factor on its loss, over the phase's own.
-        joint: names of phases that are joined in one update, at the place and by the optimizer of the first of them.
+        fused: names of phases that are joined in one update, at the place and by the optimizer of the first of them.
         ramps: dict of phase name to the epochs in which its weight rises from 0.
         absent: names of phases that the model's options leave out; what is said of them is passed over.
 
@@ -123,7 +123,7 @@ def arranged(updates, weights=None, joint=(), ramps=None, absent=()):
         InputError: a name that no phase has.
     """
     weights, ramps, known = weights or {}, ramps or {}, phases_of(updates)
-    for what, names in (("weights", weights), ("joint", joint), ("ramps", ramps)):
+    for what, names in (("weights", weights), ("fused", fused), ("ramps", ramps)):
         for name in names:
             if name not in (*known, *absent):
                 raise InputError(f"{what}: the model has no phase '{name}'; it has: {', '.join(known)}")
@@ -133,13 +133,13 @@ def arranged(updates, weights=None, joint=(), ramps=None, absent=()):
         )
         for number, (name, phase) in enumerate(known.items())
     }
-    together = [phase for name, phase in phases.items() if name in joint]
+    together = [phase for name, phase in phases.items() if name in fused]
     done = []
     for update in updates:
         names = [phase.name for phase in update.phases]
         if together and together[0].name in names:
             done.append(update.of(*together))
-        left = [phases[name] for name in names if name not in joint]
+        left = [phases[name] for name in names if name not in fused]
         if left:
             done.append(update.of(*left))
     return done
@@ -295,7 +295,7 @@ def alternating(model, updates, optimizers, batch, seed, **how):
 
     Args:
         model: has `codes(batch, seed, training)`.
-        updates: list of `Update`, from `arranged`.
+        updates: list of `Update`, from `configured`.
         optimizers: dict of an update's `state` to a built Keras optimizer.
         batch: dict of tensors.
         seed: int32 [2], the step's.

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 
-def write_beside(path, write):
+def atomic_write(path, write):
     """Write a file by `write(open binary file)` under another name, then rename it to `path`: whole or not at all."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
@@ -22,4 +22,4 @@ def write_beside(path, write):
 def write_json(path, values):
     """Write values as indented JSON, whole or not at all."""
     text = json.dumps(values, indent=2, allow_nan=False) + "\n"
-    write_beside(path, lambda file: file.write(text.encode()))
+    atomic_write(path, lambda file: file.write(text.encode()))

@@ -6,7 +6,7 @@ The type alone decides, never the values, so that an image means the same by its
 import numpy as np
 
 
-def white(dtype):
+def max_pixel_value(dtype):
     """Return the number that white is in images of a NumPy dtype: 255.0 for whole numbers, 1.0 for the others."""
     return 255.0 if np.issubdtype(dtype, np.integer) else 1.0
 
@@ -18,7 +18,7 @@ def to_unit(images):
         images: whole numbers (uint8 and others) in 0..255, booleans, or floats in [0, 1]; array [N, ...] of any shape.
     """
     images = np.asarray(images)
-    return images.astype("float32") / np.float32(white(images.dtype))
+    return images.astype("float32") / np.float32(max_pixel_value(images.dtype))
 
 
 def to_bytes(images):

@@ -7,7 +7,7 @@ import aae_tf
 from aae_tf import data, models, priors
 from aae_tf.backend import tf
 from aae_tf.training import Trainer, make_optimizer
-from aae_tf.training.data_source import Stretch
+from aae_tf.training.data_source import Chunk
 
 asked = arguments()
 if asked.device == "cpu":
@@ -30,8 +30,8 @@ trainer = Trainer(model, data.Split(digits()), optimizers, asked.batch, order=as
 
 def run_steps(count):
     source = trainer.source
-    rows = next(source.stretches(0, lambda: 1)).rows
-    trainer.run_stretch(Stretch(source.images, source.labels, source.pool, rows, 0, 0, count), np.zeros(3, "float32"))
+    rows = next(source.chunks(0, lambda: 1)).rows
+    trainer.run_chunk(Chunk(source.images, source.labels, source.pool, rows, 0, 0, count), np.zeros(3, "float32"))
 
 
 def device_bytes():

@@ -1,4 +1,4 @@
-"""The protocol of a worker: build once, then train a stretch for each line read from stdin, and say what it took.
+"""The protocol of a worker: build once, then train a chunk for each line read from stdin, and say what it took.
 
 A worker calls `serve(run_steps)` (for `step_speed.py`) or `serve_epochs(errors)` (for `time_to_error.py`); the driver
 asks the workers in turn, so that a drift of the machine's speed meets them all alike. A worker that waits for its turn

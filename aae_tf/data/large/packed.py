@@ -22,7 +22,7 @@ from aae_tf.data.images.checks import as_uint8, check_labels, fit_images, refuse
 from aae_tf.data.large import held_out
 from aae_tf.data.reading import open_npy, refuse_no_path
 from aae_tf.errors import InputError
-from aae_tf.utils.files import write_beside, write_json
+from aae_tf.utils.files import atomic_write, write_json
 
 BLOCK = 256  # images that are packed at a time
 
@@ -208,7 +208,7 @@ def _write(folder, opened, progress):
         parts = np.repeat(np.arange(3, dtype=np.uint8), opened.sizes)
     for name, array in {"parts": parts, "labels": labels}.items():
         if array is not None:
-            write_beside(folder / f"{name}.npy", lambda file, array=array: np.save(file, array))
+            atomic_write(folder / f"{name}.npy", lambda file, array=array: np.save(file, array))
             digest.update(array)
     about = {"images": shape, "labelled": labels is not None, "class_names": names, "source": source}
     write_json(folder / "pack.json", about | {"digest": digest.hexdigest()})

@@ -8,17 +8,17 @@ import math
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
 from aae_tf.models.adversarial import AdversarialModel
-from aae_tf.models.games import AdversarialGame, regularization
+from aae_tf.models.games import AdversarialObjective, regularization
 from aae_tf.utils.random import as_seed
 
 
-class ImageGame(AdversarialGame):
+class ImageObjective(AdversarialObjective):
     """The game between images and decoded prior samples, both flat and in the networks' scale.
 
     Args:
         image_scale: the model's `ImageScale`.
         discriminator: Keras model from flat images [N, H W C] to one logit a row.
-        **kwargs: as for `AdversarialGame`.
+        **kwargs: as for `AdversarialObjective`.
     """
 
     def __init__(self, image_scale, discriminator, **kwargs):
@@ -53,11 +53,11 @@ class GAN(AdversarialModel):
     """
 
     parts = ("decoder", "prior", "image_scale", "discriminator")
-    makers = {part: AdversarialModel.makers[part] for part in ("decoder", "discriminator")}
+    builders = {part: AdversarialModel.builders[part] for part in ("decoder", "discriminator")}
     given = ("reconstruction_loss",)  # there is no reconstruction
-    measures = ("log_likelihood", "sample_quality")
+    metrics = ("log_likelihood", "sample_quality")
     figures = ("samples", "manifold", "losses", "views")
-    watched = ""
+    monitor = ""
     default_signature = "sample"
 
     def __init__(self, decoder, discriminator, prior, **kwargs):
@@ -76,7 +76,7 @@ class GAN(AdversarialModel):
 
     def updates(self):
         """Return the discriminator's update and the generator's."""
-        game = ImageGame(self.image_scale, self.discriminator, **self.game_options)
+        game = ImageObjective(self.image_scale, self.discriminator, **self.objective_options)
         return regularization([game], self.decoder.trainable_variables)
 
     def validate(self, split):
