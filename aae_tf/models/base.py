@@ -15,7 +15,7 @@ from aae_tf.errors import InputError
 from aae_tf.losses.losses import RECONSTRUCTION, losses_of
 from aae_tf.models.batches import Batches
 from aae_tf.models.predictor import Predictor
-from aae_tf.networks import ImageScale, Plan, accepted_by, as_encoder, encoder_builder, make, make_decoder
+from aae_tf.networks import ImageScale, NetworkSpec, accepted_by, as_encoder, encoder_builder, make, make_decoder
 from aae_tf.networks.layers import SCALES
 from aae_tf.training.updates import Phase
 
@@ -119,7 +119,7 @@ class LatentModel(Predictor, keras.Model):
         """
         options = recipe.options
         more = make(cls.from_data, options, recipe, classes, prior)
-        plan = Plan(
+        plan = NetworkSpec(
             image_shape,
             recipe.latent_dim,
             more.get("classes", 0),

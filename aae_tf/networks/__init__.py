@@ -6,7 +6,7 @@ numbers into networks; every class can be used by itself.
 
 from aae_tf.networks.build import (
     ARCHITECTURES,
-    Plan,
+    NetworkSpec,
     accepted_by,
     discriminator_builder,
     encoder_builder,
@@ -40,7 +40,7 @@ __all__ = [
     "MLPBackbone",
     "MLPDecoder",
     "MLPDiscriminator",
-    "Plan",
+    "NetworkSpec",
     "UniversalPosterior",
     "accepted_by",
     "as_encoder",

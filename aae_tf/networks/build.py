@@ -23,7 +23,7 @@ BALANCED_LOGIT_STD = 3.0
 
 
 @dataclass(frozen=True)
-class Plan:
+class NetworkSpec:
     """What networks are made for.
 
     Attributes:
@@ -119,7 +119,7 @@ def encoder_builder(labels=False, heads=None):
         """Return an `Encoder`.
 
         Args:
-            plan: a `Plan`.
+            plan: a `NetworkSpec`.
             architecture: a name in `ARCHITECTURES`: 'mlp' or 'convolutional'.
             posterior: q(z|x), a name in `POSTERIORS`: 'deterministic', 'gaussian' or 'universal' (§2), or
                 'constant_variance'.
@@ -166,7 +166,7 @@ def make_decoder(
     """Return a decoder, its output in the image scale.
 
     Args:
-        plan: a `Plan`.
+        plan: a `NetworkSpec`.
         architecture: a name in `ARCHITECTURES`.
         widths: units of the encoder's dense hidden layers; the decoder has them the other way round.
         activation: hidden activation, a Keras name.
