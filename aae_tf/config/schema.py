@@ -219,3 +219,22 @@ def _read_union(name, kinds, value):
         except (ValueError, TypeError, KeyError, AttributeError):
             continue
     raise ValueError
+
+
+class Checked:
+    """Base of dataclasses whose fields are checked by their annotations."""
+
+    def __post_init__(self):
+        for name, option in fields_of(type(self)).items():
+            for check in option.checks:
+                check.check(name, getattr(self, name))
+
+
+def fields_of(kind):
+    """Return the fields of a dataclass as `Option`s by name."""
+    found = {}
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        annotated = typing.get_origin(hint) is typing.Annotated
+        plain, *checks = typing.get_args(hint) if annotated else (hint,)
+        found[name] = Option(name, None, plain, tuple(checks))
+    return found

@@ -4,12 +4,13 @@
 reconstruction.learning_rate=0.02` does the same on the command line. Nothing here imports TensorFlow.
 """
 
+from aae_tf.config.training import OptimizerSettings
 from aae_tf.errors import InputError, check_choice
 from aae_tf.recipes.anomaly import ANOMALY
 from aae_tf.recipes.augmented import VIEWS
 from aae_tf.recipes.baselines import BASELINES
 from aae_tf.recipes.paper import PAPER
-from aae_tf.recipes.recipe import OptimizerSettings, Recipe
+from aae_tf.recipes.recipe import Recipe
 
 __all__ = ["OptimizerSettings", "Recipe", "get_recipe", "recipes", "register_recipe"]
 

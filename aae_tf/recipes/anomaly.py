@@ -1,7 +1,8 @@
 """The recipe for data of one kind, against which others are to be noticed. Nothing here imports TensorFlow."""
 
+from aae_tf.config.training import OptimizerSettings
 from aae_tf.recipes.paper import NORMAL
-from aae_tf.recipes.recipe import OptimizerSettings, Recipe
+from aae_tf.recipes.recipe import Recipe
 
 # A code too narrow for anything but the kind it was trained on, and noise on the input, so that what comes back is that
 # kind and not a copy. Chosen on validation images of the embedded digits (docs/anomaly.md has what was tried).

@@ -8,8 +8,9 @@ more entries than there are to be clusters (`aae_tf.models.cluster_merging`). do
 nothing here imports TensorFlow.
 """
 
+from aae_tf.config.training import OptimizerSettings
 from aae_tf.recipes.paper import NORMAL, SECTION_2_3
-from aae_tf.recipes.recipe import OptimizerSettings, Recipe
+from aae_tf.recipes.recipe import Recipe
 
 # views that leave a digit's class alone, and a photograph's
 DIGITS = {"rotation": 12.0, "scale": 0.12, "shear": 0.15, "shift": 2.0}

@@ -3,8 +3,9 @@
 The GAN's numbers were chosen on MNIST's validation images (docs/results.md). Nothing here imports TensorFlow.
 """
 
+from aae_tf.config.training import OptimizerSettings
 from aae_tf.recipes.paper import NORMAL
-from aae_tf.recipes.recipe import OptimizerSettings, Recipe
+from aae_tf.recipes.recipe import Recipe
 
 _ADAM = {"epochs": 60, "optimizers": {"reconstruction": OptimizerSettings("adam", 1e-3, 0.9, "cosine")}}
 _FITTED = {"name": "fitted_gaussian"}

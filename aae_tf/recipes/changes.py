@@ -5,9 +5,10 @@ Nothing here imports TensorFlow until a name of the model or of the prior has to
 
 from dataclasses import replace
 
-from aae_tf.config.schema import Choices, Option, Range, options_of, read
+from aae_tf.config.schema import Choices, Option, Range, fields_of, options_of, read
+from aae_tf.config.training import DEFAULT_OPTIMIZERS, ORDERS, PRECISIONS, OptimizerSettings
 from aae_tf.errors import InputError, check_choice
-from aae_tf.recipes.recipe import FUSED, USUAL_OPTIMIZERS, OptimizerSettings, Recipe, fields_of
+from aae_tf.recipes.recipe import FUSED, Recipe
 
 SHORT = {
     "label": "columns.label",
@@ -49,10 +50,8 @@ def settable(recipe):
     Args:
         recipe: a `Recipe`.
     """
-    from aae_tf.models import ORDERS
     from aae_tf.networks.augmentation import Views
     from aae_tf.priors import PRIORS, prior_options
-    from aae_tf.training.precision import PRECISIONS
 
     parts = {"prior": prior_options(recipe.prior["name"]), "views": options_of(Views)}
     parts |= dict.fromkeys(recipe.optimizers, OPTIMIZER)
@@ -66,7 +65,7 @@ def settable(recipe):
 def _with_field(recipe, name, value):
     """Return the recipe with one field changed, or None if the name is not of a field."""
     head, _, rest = name.partition(".")
-    kinds = {*USUAL_OPTIMIZERS, *recipe.optimizers}
+    kinds = {*DEFAULT_OPTIMIZERS, *recipe.optimizers}
     if name in FIXED:
         raise InputError(f"a recipe's {name} cannot be set; pass another recipe's name, or a Recipe")
     if head == "prior":
@@ -98,7 +97,7 @@ def _with_optimizer(recipe, kind, value):
         for part in value:
             check_choice(f"option of {kind}", part, OPTIMIZER)
         parts = {part: OPTIMIZER[part].read(each) for part, each in value.items()}
-        start = recipe.optimizers.get(kind) or USUAL_OPTIMIZERS.get(kind) or OptimizerSettings("adam", 1e-3)
+        start = recipe.optimizers.get(kind) or DEFAULT_OPTIMIZERS.get(kind) or OptimizerSettings("adam", 1e-3)
         value = replace(start, **parts)
     return replace(recipe, optimizers={**recipe.optimizers, kind: value})
 

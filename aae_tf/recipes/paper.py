@@ -3,7 +3,8 @@
 Numbers follow Makhzani et al., 2016 (arXiv 1511.05644), appendix A; where they do not, the recipe says so.
 """
 
-from aae_tf.recipes.recipe import FUSED, OptimizerSettings, Recipe
+from aae_tf.config.training import OptimizerSettings
+from aae_tf.recipes.recipe import FUSED, Recipe
 
 NORMAL = {"name": "gaussian", "std": 1.0}
 

@@ -6,65 +6,18 @@ the prior stands where those are defined, as the arguments of their constructors
 """
 
 import dataclasses
-import typing
 from dataclasses import dataclass, field, replace
 from typing import Annotated
 
-from aae_tf.config.schema import Choices, Option, Range, options_of
+from aae_tf.config.schema import Checked, Choices, Range, options_of
+from aae_tf.config.training import DEFAULT_OPTIMIZERS, OptimizerSettings
 from aae_tf.errors import InputError, check_choice
 
 FUSED = ("reconstruction", "generator")  # what `fused=true` joins: the second published recipe of §4
 
 
-class _Checked:
-    """Checks each field of a dataclass by what its annotation says."""
-
-    def __post_init__(self):
-        for name, option in fields_of(type(self)).items():
-            for check in option.checks:
-                check.check(name, getattr(self, name))
-
-
-def fields_of(kind):
-    """Return the fields of a dataclass as `Option`s by name."""
-    found = {}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-        annotated = typing.get_origin(hint) is Annotated
-        plain, *checks = typing.get_args(hint) if annotated else (hint,)
-        found[name] = Option(name, None, plain, tuple(checks))
-    return found
-
-
 @dataclass(frozen=True)
-class OptimizerSettings(_Checked):
-    """One kind of update's optimizer: a Keras optimizer's name, its rate, and how the rate falls over epochs.
-
-    Attributes:
-        name: 'sgd', 'adam' or 'adamw' (Keras optimizers).
-        learning_rate: rate of the first epoch.
-        momentum: SGD momentum, or Adam's beta_1.
-        schedule: 'constant', 'cosine' (to zero over the run's epochs) or 'steps' (divided by 10 after each epoch
-            in `boundaries`).
-        boundaries: epochs after which 'steps' divides the rate by 10.
-    """
-
-    name: Annotated[str, Choices(("sgd", "adam", "adamw"))] = "sgd"
-    learning_rate: Annotated[float, Range(0.0)] = 0.01
-    momentum: Annotated[float, Range(0.0, 0.999999)] = 0.9
-    schedule: Annotated[str, Choices(("constant", "cosine", "piecewise_constant"))] = "constant"
-    boundaries: Annotated[tuple[int, ...], Range(1)] = (50, 1000)
-
-
-# of the kinds of update that the paper's models have; a recipe of another kind of update says its own
-USUAL_OPTIMIZERS = {
-    "reconstruction": OptimizerSettings("sgd", 0.01, 0.9),
-    "regularization": OptimizerSettings("sgd", 0.1, 0.1),
-    "classification": OptimizerSettings("sgd", 0.1, 0.9),
-}
-
-
-@dataclass(frozen=True)
-class Recipe(_Checked):
+class Recipe(Checked):
     """One experiment: model, data, prior, optimizers and length.
 
     Attributes:
@@ -147,12 +100,12 @@ class Recipe(_Checked):
         Raises:
             InputError: the recipe sets none of this kind.
         """
-        if kind not in self.optimizers and kind not in USUAL_OPTIMIZERS:
+        if kind not in self.optimizers and kind not in DEFAULT_OPTIMIZERS:
             raise InputError(
                 f"recipe '{self.name}' has no optimizer for updates of kind '{kind}'; set one: "
                 f"{kind}.name=adam, {kind}.learning_rate=0.001"
             )
-        return self.optimizers.get(kind) or USUAL_OPTIMIZERS[kind]
+        return self.optimizers.get(kind) or DEFAULT_OPTIMIZERS[kind]
 
     def accepted(self, every=False):
         """Return what `options` may hold: dict of name to `aae_tf.config.schema.Option`, of the model and its networks.
