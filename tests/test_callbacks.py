@@ -105,7 +105,7 @@ def test_models_without_a_watched_number_are_refused(few):
         aae_tf.train("gan", few, keep="best", **settings)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_run_killed_with_callbacks_goes_on_exactly(few, tmp_path):
     """The trainer's checkpoint keeps what callbacks have noted: patience, the best weights, a rate they lowered."""
 

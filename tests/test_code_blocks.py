@@ -74,7 +74,7 @@ def small(monkeypatch):
     monkeypatch.setattr("aae_tf.train", quick)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize(("language", "text"), blocks())
 def test_block(language, text, few, small, training_alone, server, tmp_path):
     shutil.copytree(ROOT / "saved_models", "saved_models")
@@ -92,7 +92,7 @@ def test_block(language, text, few, small, training_alone, server, tmp_path):
         run(command, server)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_page_of_use_from_top_to_bottom(few, tmp_path):
     for label in range(10):
         folder = tmp_path / "photos" / str(label)
@@ -114,7 +114,7 @@ def test_the_page_of_use_from_top_to_bottom(few, tmp_path):
     assert Path("classes.csv").read_text() == Path("the_same_classes.csv").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_ways_out_from_top_to_bottom(small, training_alone, tmp_path, monkeypatch):
     trackers, shared = [], {}
     upload, hub = hub_in(tmp_path / "hub")
@@ -133,7 +133,7 @@ def test_the_ways_out_from_top_to_bottom(small, training_alone, tmp_path, monkey
     assert len(trackers) == 2
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", ["mlflow", "wandb"])
 def test_a_tracker_goes_on_in_the_same_run(name, few, training_alone, tmp_path, monkeypatch):
     """The page's own block, interrupted after two of four epochs and run again."""
@@ -200,7 +200,7 @@ def hub_in(folder):
     return upload, {"HF_HUB_CACHE": str(folder), "HF_HUB_OFFLINE": True}
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_readme_from_a_folder_of_faces_to_an_answer(few, training_alone, tmp_path, monkeypatch):
     """Of real faces where they are here, else of digits; the photograph is scikit-learn's."""
     shared = Path(os.environ.get("AAE_TF_SHARED", ROOT.parent / "shared")) / "data" / "faces_48.npz"

@@ -87,7 +87,7 @@ def test_prepare_from_a_folder_without_the_originals(folder, message, tmp_path, 
         data.prepare("mnist", folder)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_prepare_refuses_files_that_are_not_the_originals(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
     for part in ("train", "t10k"):

@@ -125,7 +125,7 @@ def test_a_map_without_labels_has_balanced_heads():
 
 
 @pytest.mark.usefixtures("training_alone")
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_faces_find_their_place_in_the_plane(shared, tmp_path):
     """Without the rules the first epochs end in NaN, or every face has the same code."""
     with np.load(shared / "faces_48.npz") as arrays:

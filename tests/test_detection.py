@@ -221,7 +221,7 @@ def test_bad_input_is_one_line(arguments, message, capsys):
     assert len(captured.err.splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_photographs_are_no_faces(shared, tmp_path):
     faces = aae_tf.data.load(shared / "faces_48.npz")
     found = aae_tf.data.load(shared / "colour_objects_32.npz").test.images[:200]

@@ -207,7 +207,7 @@ def mirrored(few, tmp_path_factory):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_mirrored_replicas_agree_and_learn_what_one_device_learns(mirrored):
     with np.load(mirrored / "learned.npz") as losses:  # each replica draws its own part of the prior
         np.testing.assert_allclose(losses["mirrored"], losses["alone"], rtol=0.02)
@@ -225,7 +225,7 @@ def trainings(mirrored):
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", ["unlike", "scaled", "repeated"])
 def test_two_replicas_take_the_very_steps_of_one_device(name, trainings):
     """Three plain-SGD steps of every loss of the semi-supervised model: a wrong factor on any of them is noticed.
@@ -247,13 +247,13 @@ def test_two_replicas_take_the_very_steps_of_one_device(name, trainings):
     np.testing.assert_allclose(two["losses"], one["losses"], rtol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_losses_that_overflow_on_one_replica_move_the_weights_on_none(mirrored):
     with np.load(mirrored / "equal.npz") as arrays:
         np.testing.assert_array_equal(arrays["overflow"], [[1.0] * 3, [1.0] * 3, [0.5] * 3])
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_moving_means_are_of_the_whole_batch(trainings):
     """The first layer's moving mean after one step, of halves that are unlike."""
     one, two = (trainings["moving"][side] for side in ("one", "two"))
@@ -262,7 +262,7 @@ def test_moving_means_are_of_the_whole_batch(trainings):
     np.testing.assert_allclose(two[first][1], one[first][1], rtol=0, atol=0.01 * np.abs(one[first][1]).max())
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_train_takes_a_strategy_to_the_end(few, mirrored):
     loaded = aae_tf.load_run(mirrored / "run", few)
     with np.load(mirrored / "whole.npz") as results:
@@ -312,7 +312,7 @@ def whole(workers):
     return workers("whole", "report")
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_two_workers_end_with_one_run_and_one_of_them_writes_it(workers, whole, few):
     first, second = whole
     assert first[0] == second[0] == 0, first[2][-3000:] + second[2][-3000:]
@@ -326,7 +326,7 @@ def test_two_workers_end_with_one_run_and_one_of_them_writes_it(workers, whole, 
     assert len(loaded.history) == 2 and str(loaded.history[-1]["val_classification_error"]) in first[1]
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_worker_killed_in_an_epoch_and_all_started_again_end_as_if_none_had_been(workers, whole):
     (code, _, errors), killed = workers("cut", dies=1)
     assert killed[0] == -9 and code == 1 and "start all of them again" in errors

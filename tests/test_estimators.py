@@ -170,7 +170,7 @@ def checks():
         seen |= {name for _, _, name in found}
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize(("estimator", "check"), checks())
 def test_scikit_learns_checks(estimator, check, eagerly):
     check(estimator)

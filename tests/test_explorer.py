@@ -163,7 +163,7 @@ def browse():
         browser.driver.quit()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_each_control_in_a_browser(trained, few, browse, tmp_path):
     shutil.copytree(trained.out_dir, tmp_path / "run")  # the one with a detector is this test's own
     run = aae_tf.load_run(tmp_path / "run", few)
@@ -235,7 +235,7 @@ def test_each_control_in_a_browser(trained, few, browse, tmp_path):
         assert len(np.unique(seen.reshape(-1, 3), axis=0)) > 100
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_phone_and_a_keyboard(runs, browse):
     run = runs("semi_supervised")
     with served(run) as address:
@@ -284,7 +284,7 @@ def test_a_phone_and_a_keyboard(runs, browse):
         assert browser.ask("return document.documentElement.scrollWidth") <= 360
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_pages_of_others_may_not_ask(trained):
     with served(trained) as address:
         port = address.split(":")[-1].strip("/")

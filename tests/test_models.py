@@ -112,7 +112,7 @@ def test_its_signatures_give_its_own_outputs(run, few):
 
 
 @pytest.mark.usefixtures("training_alone")
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
     """With 500 labels of 3,500 images, four epochs of a small network beat 0.35 by far; chance is 0.9."""
     made = aae_tf.train(
@@ -130,7 +130,7 @@ def test_labels_teach_the_semi_supervised_model(digits, tmp_path):
 
 
 @pytest.mark.usefixtures("training_alone")
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
     made = aae_tf.train(
         "labelled_mixture", digits, labels="all", epochs=8, widths=(256, 256), discriminator_widths=(128, 128),
@@ -224,7 +224,7 @@ def test_labels_are_asked_for_where_the_decoder_needs_them(few):
 
 
 @pytest.mark.usefixtures("training_alone")
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_semi_supervised_on_colour_photographs(shared, tmp_path):
     with np.load(shared / "colour_objects_32.npz") as arrays:
         mine = arrays["x_train"][:600], arrays["y_train"][:600]

@@ -9,7 +9,7 @@ def test_there_is_a_notebook_for_every_section():
     assert [path.stem[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(13)]
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("path", NOTEBOOKS[:5], ids=lambda path: path.stem)
 def test_notebook_runs(path, tmp_path):
     kinds = [output.output_type for output in run(path, tmp_path)]

@@ -4,7 +4,7 @@ import pytest
 from notebook_runs import NOTEBOOKS, run
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("path", NOTEBOOKS[5:], ids=lambda path: path.stem)
 def test_notebook_runs(path, tmp_path):
     kinds = [output.output_type for output in run(path, tmp_path)]

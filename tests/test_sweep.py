@@ -84,7 +84,7 @@ def test_errors_of_differently_scaled_columns_are_not_compared(tmp_path):
     assert all(np.isfinite(setting.validated()).all() for setting in found.settings)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_several_processes_train_at_once(few, tmp_path):
     options = {"seeds": (0, 1), "out_dir": tmp_path / "sweep", "processes": 2, **TINY, "epochs": 1}
     (setting,) = aae_tf.sweep(["gaussian"], few, **options).settings

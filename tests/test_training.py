@@ -467,7 +467,7 @@ def checkpoint_arrays(folder):
         return {name: arrays[name] for name in arrays.files if name != "history"}
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_run_killed_at_random_moments_and_resumed_is_bit_for_bit_one_never_killed(tmp_path):
     processes = multiprocessing.get_context("forkserver")  # TensorFlow is imported once for all
     processes.set_forkserver_preload(["test_training"])
