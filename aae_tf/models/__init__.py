@@ -1,64 +1,80 @@
-"""The paper's models, one file for each section, the baselines, and the games, phases and updates they are made of.
+"""The paper's models, one file for each section, the baselines, and the objectives, phases and updates they consist of.
 
-A model is found by its line in `_FILES`, and imported when it is first asked for.
+Each model is registered by its line in `_MODELS` and imported when it is first used.
 """
 
-import importlib
+from typing import TYPE_CHECKING
 
 from aae_tf.config.registry import Registry
+from aae_tf.utils.lazy import lazy_names
 
-_FILES = {
-    "AdversarialAutoencoder": "adversarial_autoencoder",
-    "LabelInformedAAE": "label_informed_aae",
-    "SupervisedAAE": "supervised_aae",
-    "SemiSupervisedAAE": "semi_supervised_aae",
-    "ClusteringAAE": "clustering_aae",
-    "DimensionalityReductionAAE": "dimensionality_reduction_aae",
-    "Autoencoder": "baselines.autoencoder",
-    "DenoisingAutoencoder": "baselines.autoencoder",
-    "ContractiveAutoencoder": "baselines.autoencoder",
-    "VariationalAutoencoder": "baselines.variational_autoencoder",
-    "ConditionalVAE": "baselines.variational_autoencoder",
-    "GAN": "baselines.gan",
-    "MomentMatchingAutoencoder": "baselines.moment_matching_autoencoder",
+_MODELS = {
+    "AdversarialAutoencoder": "aae_tf.models.adversarial_autoencoder",
+    "LabelInformedAAE": "aae_tf.models.label_informed_aae",
+    "SupervisedAAE": "aae_tf.models.supervised_aae",
+    "SemiSupervisedAAE": "aae_tf.models.semi_supervised_aae",
+    "ClusteringAAE": "aae_tf.models.clustering_aae",
+    "DimensionalityReductionAAE": "aae_tf.models.dimensionality_reduction_aae",
+    "Autoencoder": "aae_tf.models.baselines.autoencoder",
+    "DenoisingAutoencoder": "aae_tf.models.baselines.autoencoder",
+    "ContractiveAutoencoder": "aae_tf.models.baselines.autoencoder",
+    "VariationalAutoencoder": "aae_tf.models.baselines.variational_autoencoder",
+    "ConditionalVAE": "aae_tf.models.baselines.variational_autoencoder",
+    "GAN": "aae_tf.models.baselines.gan",
+    "MomentMatchingAutoencoder": "aae_tf.models.baselines.moment_matching_autoencoder",
 }
-MODELS = Registry("model", modules={name: f"{__name__}.{file}" for name, file in _FILES.items()})
-
-_PARTS = {
+MODELS = Registry("model", modules=_MODELS)
+HOMES = {
+    **_MODELS,
     "ADVERSARIAL": "aae_tf.losses.losses",
-    "AdversarialObjective": "games",
+    "AdversarialObjective": "aae_tf.models.games",
     "AdversarialLoss": "aae_tf.losses.losses",
-    "CategoricalAAE": "semi_supervised_aae",
-    "ClusterCentroids": "dimensionality_reduction_aae",
-    "ImageObjective": "baselines.gan",
-    "LabelConditionedObjective": "games",
-    "LatentModel": "base",
+    "CategoricalAAE": "aae_tf.models.semi_supervised_aae",
+    "ClusterCentroids": "aae_tf.models.dimensionality_reduction_aae",
+    "ImageObjective": "aae_tf.models.baselines.gan",
+    "LabelConditionedObjective": "aae_tf.models.games",
+    "LatentModel": "aae_tf.models.base",
     "Likelihood": "aae_tf.losses.losses",
     "ORDERS": "aae_tf.training.updates",
     "Phase": "aae_tf.training.updates",
     "RECONSTRUCTION": "aae_tf.losses.losses",
     "Update": "aae_tf.training.updates",
-    "as_images": "inputs",
-    "regularization": "games",
+    "as_images": "aae_tf.models.inputs",
+    "regularization": "aae_tf.models.games",
 }
 
-__all__ = ["MODELS", *_FILES, *_PARTS]
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from aae_tf.losses.losses import ADVERSARIAL as ADVERSARIAL
+    from aae_tf.losses.losses import RECONSTRUCTION as RECONSTRUCTION
+    from aae_tf.losses.losses import AdversarialLoss as AdversarialLoss
+    from aae_tf.losses.losses import Likelihood as Likelihood
+    from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder as AdversarialAutoencoder
+    from aae_tf.models.base import LatentModel as LatentModel
+    from aae_tf.models.baselines.autoencoder import Autoencoder as Autoencoder
+    from aae_tf.models.baselines.autoencoder import ContractiveAutoencoder as ContractiveAutoencoder
+    from aae_tf.models.baselines.autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
+    from aae_tf.models.baselines.gan import GAN as GAN
+    from aae_tf.models.baselines.gan import ImageObjective as ImageObjective
+    from aae_tf.models.baselines.moment_matching_autoencoder import (
+        MomentMatchingAutoencoder as MomentMatchingAutoencoder,
+    )
+    from aae_tf.models.baselines.variational_autoencoder import ConditionalVAE as ConditionalVAE
+    from aae_tf.models.baselines.variational_autoencoder import VariationalAutoencoder as VariationalAutoencoder
+    from aae_tf.models.clustering_aae import ClusteringAAE as ClusteringAAE
+    from aae_tf.models.dimensionality_reduction_aae import ClusterCentroids as ClusterCentroids
+    from aae_tf.models.dimensionality_reduction_aae import DimensionalityReductionAAE as DimensionalityReductionAAE
+    from aae_tf.models.games import AdversarialObjective as AdversarialObjective
+    from aae_tf.models.games import LabelConditionedObjective as LabelConditionedObjective
+    from aae_tf.models.games import regularization as regularization
+    from aae_tf.models.inputs import as_images as as_images
+    from aae_tf.models.label_informed_aae import LabelInformedAAE as LabelInformedAAE
+    from aae_tf.models.semi_supervised_aae import CategoricalAAE as CategoricalAAE
+    from aae_tf.models.semi_supervised_aae import SemiSupervisedAAE as SemiSupervisedAAE
+    from aae_tf.models.supervised_aae import SupervisedAAE as SupervisedAAE
+    from aae_tf.training.updates import ORDERS as ORDERS
+    from aae_tf.training.updates import Phase as Phase
+    from aae_tf.training.updates import Update as Update
+else:
+    __getattr__, __dir__ = lazy_names(__name__, HOMES)
 
-
-def __getattr__(name):
-    if name in _FILES:
-        return MODELS[name]
-    if name in _PARTS:
-        return getattr(
-            importlib.import_module(
-                _PARTS[name]
-                if "." in _PARTS[name] and _PARTS[name].startswith("aae_tf")
-                else f"{__name__}.{_PARTS[name]}"
-            ),
-            name,
-        )
-    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-
-
-def __dir__():
-    return sorted(__all__)
+__all__ = ["MODELS", *HOMES]

@@ -3,7 +3,9 @@
 Importing this package, its `Client` or its configuration does not load TensorFlow; exporting does.
 """
 
-import importlib
+from typing import TYPE_CHECKING
+
+from aae_tf.utils.lazy import lazy_names
 
 _LAZY = {
     "Client": "aae_tf.serving.client",
@@ -11,10 +13,11 @@ _LAZY = {
     "signatures": "aae_tf.export.saved_model",
 }
 
+if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from aae_tf.export.saved_model import export as export
+    from aae_tf.export.saved_model import signatures as signatures
+    from aae_tf.serving.client import Client as Client
+else:
+    __getattr__, __dir__ = lazy_names(__name__, _LAZY)
+
 __all__ = ["Client", "export", "signatures"]
-
-
-def __getattr__(name):
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'aae_tf.serving' has no attribute '{name}'")
