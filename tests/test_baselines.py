@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 import aae_tf
 from aae_tf import networks, priors
 from aae_tf.backend import keras, tf
-from aae_tf.losses.losses import maximum_mean_discrepancy
+from aae_tf.losses import maximum_mean_discrepancy
 from aae_tf.models import ORDERS
 from aae_tf.training.updates import configured
 

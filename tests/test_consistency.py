@@ -8,7 +8,7 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 from aae_tf.backend import tf
-from aae_tf.models.consistency import adversarial_perturbation, divergence, negative_information
+from aae_tf.losses import adversarial_perturbation, divergence, mutual_information_loss
 
 TOWARDS = np.random.default_rng(0).normal(size=(6, 2)).astype("float32")
 
@@ -30,7 +30,7 @@ def test_divergence_and_information_are_scipys(seed, classes, spread):
     assert divergence(logits, others).numpy() == pytest.approx(entropy(p, q, axis=-1).mean(), rel=1e-3, abs=1e-6)
     assert divergence(logits, logits).numpy() == pytest.approx(0, abs=1e-6)
     expected = entropy(p, axis=-1).mean() - spread * entropy(p.mean(0))
-    assert negative_information(tf.constant(p), spread).numpy() == pytest.approx(expected, rel=1e-3, abs=1e-4)
+    assert mutual_information_loss(tf.constant(p), spread).numpy() == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 def test_no_gradient_goes_through_what_is_to_be_kept():

@@ -8,7 +8,7 @@ from scipy.spatial.distance import pdist
 import aae_tf
 from aae_tf import priors
 from aae_tf.backend import tf
-from aae_tf.models.dimensionality_reduction_aae import centroid_distance_loss
+from aae_tf.losses import centroid_distance_loss
 from aae_tf.models.games import LabelConditionedObjective
 
 RECIPES = {

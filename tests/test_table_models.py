@@ -17,7 +17,7 @@ from aae_tf import data, figures, models, networks, priors
 from aae_tf.backend import keras, tf
 from aae_tf.data import Column, Columns
 from aae_tf.errors import InputError
-from aae_tf.losses.losses import USUAL, losses_of
+from aae_tf.losses.reconstruction import DEFAULT_LOSSES, losses_of
 from aae_tf.models import ORDERS
 from aae_tf.recipes.data_defaults import for_data
 from aae_tf.serving.server.app import make_app
@@ -116,7 +116,7 @@ def test_each_kind_of_column_has_its_own_loss():
     assert list(parts) == ["real", "count", "binary", "category"]
 
     def loss(kind, name=None, *more):
-        return models.RECONSTRUCTION[name or USUAL[kind]](*parts[kind], *more).numpy()
+        return models.RECONSTRUCTION[name or DEFAULT_LOSSES[kind]](*parts[kind], *more).numpy()
 
     def binomial(count, mean, dispersion):
         return scipy.stats.nbinom.logpmf(count, 1 / dispersion, 1 / (1 + dispersion * mean))

@@ -26,28 +26,28 @@ _MODELS = {
 MODELS = Registry("model", modules=_MODELS)
 HOMES = {
     **_MODELS,
-    "ADVERSARIAL": "aae_tf.losses.losses",
+    "ADVERSARIAL": "aae_tf.losses",
     "AdversarialObjective": "aae_tf.models.games",
-    "AdversarialLoss": "aae_tf.losses.losses",
+    "AdversarialLoss": "aae_tf.losses",
     "CategoricalAAE": "aae_tf.models.semi_supervised_aae",
     "ClusterCentroids": "aae_tf.models.dimensionality_reduction_aae",
     "ImageObjective": "aae_tf.models.baselines.gan",
     "LabelConditionedObjective": "aae_tf.models.games",
     "LatentModel": "aae_tf.models.base",
-    "Likelihood": "aae_tf.losses.losses",
+    "Likelihood": "aae_tf.losses",
     "ORDERS": "aae_tf.training.updates",
     "Phase": "aae_tf.training.updates",
-    "RECONSTRUCTION": "aae_tf.losses.losses",
+    "RECONSTRUCTION": "aae_tf.losses",
     "Update": "aae_tf.training.updates",
     "as_images": "aae_tf.models.inputs",
     "regularization": "aae_tf.models.games",
 }
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
-    from aae_tf.losses.losses import ADVERSARIAL as ADVERSARIAL
-    from aae_tf.losses.losses import RECONSTRUCTION as RECONSTRUCTION
-    from aae_tf.losses.losses import AdversarialLoss as AdversarialLoss
-    from aae_tf.losses.losses import Likelihood as Likelihood
+    from aae_tf.losses import ADVERSARIAL as ADVERSARIAL
+    from aae_tf.losses import RECONSTRUCTION as RECONSTRUCTION
+    from aae_tf.losses import AdversarialLoss as AdversarialLoss
+    from aae_tf.losses import Likelihood as Likelihood
     from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder as AdversarialAutoencoder
     from aae_tf.models.base import LatentModel as LatentModel
     from aae_tf.models.baselines.autoencoder import Autoencoder as Autoencoder

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from aae_tf.config.schema import Range
-from aae_tf.losses.losses import ADVERSARIAL
+from aae_tf.losses import ADVERSARIAL
 from aae_tf.models.base import LatentModel
 from aae_tf.networks import discriminator_builder
 

@@ -12,7 +12,7 @@ import numpy as np
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import arguments_of
 from aae_tf.errors import InputError
-from aae_tf.losses.losses import RECONSTRUCTION, losses_of
+from aae_tf.losses import RECONSTRUCTION, losses_of
 from aae_tf.models.batches import Batches
 from aae_tf.models.predictor import Predictor
 from aae_tf.networks import ImageScale, NetworkSpec, accepted_by, as_encoder, encoder_builder, make, make_decoder

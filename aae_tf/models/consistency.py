@@ -11,72 +11,11 @@ from typing import Annotated
 
 from aae_tf.backend import tf
 from aae_tf.config.schema import Range
+from aae_tf.losses import adversarial_perturbation, divergence, mutual_information_loss
 from aae_tf.training.updates import Phase, Update
 from aae_tf.utils.random import fold
 
-HARDLY = 2.5e-4  # nats for a step of length 1: where the class hardly changes there is no direction to go
 CONSISTENCY = ("consistency", "perturbation", "mutual_information")  # phases, each by the option that asks for it
-
-
-def divergence(logits, others):
-    """Return KL(p || q) in nats, mean over rows, with no gradient through p: a scalar, at least 0.
-
-    Args:
-        logits: float32 [N, K], of p.
-        others: float32 [N, K], of q.
-    """
-    logits = tf.stop_gradient(logits)
-    gap = tf.nn.log_softmax(logits) - tf.nn.log_softmax(others)
-    return tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(logits) * gap, -1))
-
-
-def negative_information(y, spread=4.0):
-    """Return H(y|x) - spread · H(y) in nats, of q(y|x), float32 [N, K]; H(y) is of the batch's mean. A scalar.
-
-    Args:
-        y: float32 [N, K], rows that sum to 1.
-        spread: factor on H(y), above 1 to use every class. The more, the more nearly are all used alike, which 16
-            clusters of ten classes cannot be without mixing some.
-
-    Reference:
-        Hu et al., 2017, arXiv 1702.08720, section 3.2.
-    """
-
-    def entropy(p):
-        return -tf.reduce_sum(p * tf.math.log(p + 1e-8), -1)
-
-    return tf.reduce_mean(entropy(y)) - spread * entropy(tf.reduce_mean(y, 0))
-
-
-def adversarial_perturbation(logits_of, images, logits, size, seed, probe=1.0):
-    """Return the change of each image, of L2 norm `size`, that changes q(y|x) most: float32 like the images.
-
-    One step of the power method, from a random direction. Where the divergence's own gradient is not much longer than
-    `HARDLY` the change is shorter: size · g / √(g² + HARDLY²), which does not hang on how many images there are.
-
-    Args:
-        logits_of: function from images to logits of q(y|x), float32 [N, K].
-        images: float32 [N, ...].
-        logits: float32 [N, K], of the images as they are.
-        size: L2 norm of the change.
-        seed: int32 [2].
-        probe: L2 norm of the step that finds the direction.
-
-    Reference:
-        Miyato et al., 2018, arXiv 1704.03976, section 3.3.
-    """
-    direction = _unit(tf.random.stateless_normal(tf.shape(images), seed))
-    with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch(direction)
-        mean = divergence(logits, logits_of(images + probe * direction))
-        total = mean * tf.cast(tf.shape(images)[0], tf.float32)  # a mean's gradient can be less than float16 has
-    return tf.stop_gradient(size * _unit(tape.gradient(total, direction), HARDLY))
-
-
-def _unit(rows, least=1e-6):
-    """Return rows of L2 norm 1; shorter ones where theirs is not much more than `least`."""
-    axes = list(range(1, rows.shape.rank))
-    return rows * tf.math.rsqrt(tf.reduce_sum(tf.square(rows), axes, keepdims=True) + least**2)
 
 
 class Consistent:
@@ -89,7 +28,7 @@ class Consistent:
             'perturbation'), in pixels of [0, 1], see `adversarial_perturbation`; 0 for none.
         mutual_information: whether y is to tell the most of the image: sure of each, and every class used (a phase
             'mutual_information').
-        marginal_entropy_weight: weight of the second of these against the first, see `negative_information`; less where
+        marginal_entropy_weight: factor on the marginal entropy, see `mutual_information_loss`; less where
             clusters need not be of one size.
         **kwargs: as for the model.
     """
@@ -149,7 +88,7 @@ class Consistent:
 
         def information(batch, codes, seed):
             y = codes["y"] if "y" in codes else tf.nn.softmax(codes["y_logits"])
-            return negative_information(y, self.marginal_entropy_weight)
+            return mutual_information_loss(y, self.marginal_entropy_weight)
 
         return [
             Update(Phase(name, loss, variables), optimizer=optimizer)

@@ -10,6 +10,7 @@ from typing import Annotated
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Range
 from aae_tf.errors import InputError
+from aae_tf.losses import centroid_distance_loss
 from aae_tf.models.semi_supervised_aae import CategoricalAAE
 from aae_tf.training.updates import Phase, Update
 
@@ -45,20 +46,6 @@ class ClusterCentroids(keras.layers.Layer):
         """Return the arguments that make this layer again."""
         names = ("classes", "dim", "spread", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-
-def centroid_distance_loss(heads, threshold):
-    """Return the sum over pairs of heads of how much nearer than `threshold` they are (Euclidean); linear, at least 0.
-
-    Args:
-        heads: float32 [K, n].
-        threshold: distance from which on a pair costs nothing.
-    """
-    count = heads.shape[0]
-    first, second = zip(*((i, j) for i in range(count) for j in range(i)), strict=True)
-    gap = tf.gather(heads, first) - tf.gather(heads, second)
-    distance = tf.sqrt(tf.reduce_sum(tf.square(gap), -1) + 1e-12)
-    return tf.reduce_sum(tf.nn.relu(threshold - distance))
 
 
 def make_heads(plan):

@@ -1,7 +1,7 @@
 """The adversarial game between an encoder and a discriminator over one code (§2), in two phases."""
 
 from aae_tf.backend import tf
-from aae_tf.losses.losses import ADVERSARIAL
+from aae_tf.losses import ADVERSARIAL
 from aae_tf.training.updates import Phase, Update
 from aae_tf.utils.random import fold
 

@@ -12,7 +12,7 @@ from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.data.dataset import labelled_rows
 from aae_tf.errors import InputError
-from aae_tf.losses.losses import cross_entropy
+from aae_tf.losses import cross_entropy
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.cluster_merging import merge_entries, merging_matrix
 from aae_tf.models.consistency import Consistent

@@ -13,7 +13,7 @@ import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.data.images.embedded import cache_folder
-from aae_tf.losses.losses import cross_entropy
+from aae_tf.losses import cross_entropy
 from aae_tf.models import Phase, Update, as_images
 from aae_tf.training import Trainer
 from aae_tf.utils.files import atomic_write

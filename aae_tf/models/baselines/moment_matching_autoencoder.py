@@ -9,7 +9,7 @@ from typing import Annotated
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Range
-from aae_tf.losses.losses import maximum_mean_discrepancy
+from aae_tf.losses import maximum_mean_discrepancy
 from aae_tf.models.base import LatentModel
 from aae_tf.training.updates import Phase, Update
 
