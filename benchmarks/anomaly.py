@@ -81,7 +81,7 @@ def of_classes(whole, normal, split):
 
     kept = {name: part(getattr(whole, name)) for name in ("train", "validation", "test")}
     judged = getattr(whole, split)
-    return dataclasses.replace(whole, name="own", class_names=(), **kept), judged.images, ~normal[judged.labels]
+    return dataclasses.replace(whole, name="custom", class_names=(), **kept), judged.images, ~normal[judged.labels]
 
 
 def table(tasks, seed, false_alarm, pyod=None):
@@ -92,24 +92,32 @@ def table(tasks, seed, false_alarm, pyod=None):
             " | ".join(f"{name} {auroc:.3f}" for name, auroc in (*found.items(), ("mean", np.mean([*found.values()]))))
         )
         return
-    names = (*SCORES, "IsolationForest", "OneClassSVM", "average precision", "detected", "false alarms", "seconds")
-    print("| |", " | ".join(names), "| promised |\n|", "---|" * (len(names) + 2), flush=True)
+    names = (
+        *SCORES,
+        "IsolationForest",
+        "OneClassSVM",
+        "average precision",
+        "detection rate",
+        "false-positive rate",
+        "seconds",
+    )
+    print("| |", " | ".join(names), "| guaranteed interval |\n|", "---|" * (len(names) + 2), flush=True)
     rows, alarms = [], []
     for name, dataset, images, abnormal in tasks:
-        row, promise, verdicts = judged(dataset, images, abnormal, seed, false_alarm)
+        row, calibration, verdicts = judged(dataset, images, abnormal, seed, false_alarm)
         rows.append(row)
         alarms.append(verdicts[~abnormal])
-        low, high = promise["interval"]
+        low, high = calibration["guaranteed_interval"]
         cells = " | ".join(f"{value:.3f}" for value in row)
-        print(f"| {name} | {cells} | {promise['expected']:.3f} ({low:.3f} to {high:.3f}) |", flush=True)
+        print(f"| {name} | {cells} | {calibration['expected']:.3f} ({low:.3f} to {high:.3f}) |", flush=True)
     mean = " | ".join(f"{value:.3f}" for value in np.mean(rows, 0))
     pooled = np.concatenate(alarms)
     of_all = detection_quality(pooled, np.zeros(len(pooled), bool), 0.5)
-    low, high = of_all["false_alarms_interval"]
+    low, high = of_all["false_positive_rate_interval"]
     print(f"| mean | {mean} | |")
     print(
-        f"\nfalse alarms on all {len(pooled):,} normal images: {of_all['false_alarms']:.4f} ({low:.4f} to {high:.4f}); "
-        f"{np.sum(rows, 0)[-1]:.0f} s in all"
+        f"\nfalse-positive rate on all {len(pooled):,} normal images: {of_all['false_positive_rate']:.4f} "
+        f"({low:.4f} to {high:.4f}); {np.sum(rows, 0)[-1]:.0f} s in all"
     )
 
 
@@ -127,8 +135,8 @@ def judged(dataset, images, abnormal, seed, false_alarm):
         for rival in (IsolationForest(random_state=seed), OneClassSVM())
     ]
     own = found[detector.score]
-    quality = [own["average_precision"], own["detected"], own["false_alarms"]]
-    return [*(found[name]["auroc"] for name in SCORES), *rivals, *quality, seconds], detector.promise, verdicts
+    quality = [own["average_precision"], own["detection_rate"], own["false_positive_rate"]]
+    return [*(found[name]["auroc"] for name in SCORES), *rivals, *quality, seconds], detector.calibration, verdicts
 
 
 def of_pyod(python, seed, dataset, images, abnormal):

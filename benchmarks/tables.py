@@ -65,7 +65,7 @@ def trained(recipe, rows, known, seed, **options):
     split = data.Split(rows.astype("float32"), None if known is None else known.astype("int32"))
     watching = split.take(np.random.default_rng(seed).permutation(len(rows))[: len(rows) // 10])
     names = () if known is None else tuple(str(each) for each in range(known.max() + 1))
-    given = data.Dataset("own", split, watching, watching, names, "benchmark", columns)
+    given = data.Dataset("custom", split, watching, watching, names, "benchmark", columns)
     folder = Path(tempfile.mkdtemp()) / "run"
     with mock.patch("aae_tf.runs.train._finish"):  # its pictures and numbers are not looked at
         return aae_tf.train(recipe, given, out_dir=folder, seed=seed, progress=False, **options).model
@@ -100,12 +100,12 @@ def unlike_the_rest(rows):
 
 def maps(rows):
     """Yield (method, {measure: number}) of maps of the test rows."""
-    places = {
+    latent_points = {
         "PCA": PCA(2).fit(rows.scaled).transform(rows.test_scaled),
         "t-SNE": TSNE(2, init="pca", perplexity=15, random_state=rows.seed).fit_transform(rows.test_scaled),
         "gaussian": trained("gaussian", rows.train, None, rows.seed).encode(rows.test),
     }
-    for method, found in places.items():
+    for method, found in latent_points.items():
         quality = evaluation.map_quality(rows.test_scaled, found, rows.truth)
         yield method, {"trustworthiness": quality["trustworthiness"], "accuracy": quality["nearest_accuracy"]}
 

@@ -220,7 +220,7 @@ def test_compare_trains_reuses_and_tabulates(few, tmp_path):
     found = aae_tf.compare(["gaussian", "gan"], few, **options)
     heading, *rows = found.rows()
     assert [row[0] for row in rows] == ["gaussian", "gan"]
-    assert rows[1][heading.index("holes")] == "-"
+    assert rows[1][heading.index("prior coverage gap")] == "-"
     kept = json.loads((tmp_path / "both" / "comparison.json").read_text())
     for name in ("gaussian", "gan"):
         own = json.loads((tmp_path / "both" / name / "evaluation.json").read_text())["metrics"]

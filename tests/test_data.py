@@ -122,7 +122,7 @@ def test_images_that_cannot_be_used_are_refused(images, message):
         (np.zeros(9), "for 20 images"),
         (np.zeros((20, 10)), "one label an image"),
         (np.full(20, 0.5), "not whole"),
-        (np.full(20, -3), "not whole numbers from 0"),
+        (np.full(20, -3), "not integers from 0"),
         (np.full(20, np.nan), "not whole"),
     ],
 )
@@ -177,7 +177,7 @@ def test_labels_that_are_not_there_are_refused(digits, labels, message):
 
 def test_a_rare_class_gives_all_it_has_and_the_others_the_rest():
     labels = np.repeat([0, 1, 2], [4, 100, 100])
-    found = data.Dataset("own", data.Split(np.zeros((204, 2, 2, 1), np.uint8), labels), None, None, tuple("abc"))
+    found = data.Dataset("custom", data.Split(np.zeros((204, 2, 2, 1), np.uint8), labels), None, None, tuple("abc"))
     counts = np.bincount(found.with_labels(61, 0).train.labels + 1)[1:]
     assert counts[0] == 4
     assert sorted(counts[1:]) == [28, 29]
@@ -306,7 +306,7 @@ def test_an_npz_file(few, tmp_path):
     assert (len(found.train), len(found.validation), found.classes) == (270, 30, 10)
     np.savez(tmp_path / "other.npz", images=few[0], digit=few[1])
     found = data.load(tmp_path / "other.npz")
-    assert found.source.startswith("own arrays without 'labels' (digit: not read), 400 images")
+    assert found.source.startswith("custom arrays without 'labels' (digit: not read), 400 images")
     np.savez(tmp_path / "wild.npz", images=few[0], **{"[/red]\x1b": few[1]})
     assert "([/red]\\x1b: not read)" in data.load(tmp_path / "wild.npz").source
     assert repr(found.train) == "Split(320 of shape (28, 28, 1), 0 with labels)"

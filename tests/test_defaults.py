@@ -15,7 +15,7 @@ def dataset(count, shape, brightness=0):
     images = chance.integers(0, 100, (count, *shape)) * (chance.random((count, *shape)) < 0.2) + brightness
     images = images.astype(np.uint8)
     split = Split(images)
-    return Dataset("own", split, split, split)
+    return Dataset("custom", split, split, split)
 
 
 def test_the_digits_keep_every_number(digits):
@@ -52,12 +52,12 @@ def test_where_many_images_all_have_labels_none_is_guessed(labels, known, epochs
     images = np.zeros((10_000, 4, 4, 1), np.uint8)
     split = Split(images, np.where(np.arange(len(images)) < known, 3, -1))
     recipe = aae_tf.recipes()["semi_supervised_views"].with_options(labels=labels)
-    found = for_data(recipe, Dataset("own", split, split, split), {"labels": labels})
+    found = for_data(recipe, Dataset("custom", split, split, split), {"labels": labels})
     guesses = {} if epochs == 60 else {"perturbation": 1.5, "mutual_information": True}
     assert found.epochs == epochs
     assert found.options == {**recipe.options, "perturbation": 0.0, "mutual_information": False, **guesses}
     mine = {"labels": labels, "epochs": 5, "perturbation": 1.0}
-    kept = for_data(recipe.with_options(**mine), Dataset("own", split, split, split), mine)
+    kept = for_data(recipe.with_options(**mine), Dataset("custom", split, split, split), mine)
     assert (kept.epochs, kept.options["perturbation"]) == (5, 1.0)
 
 

@@ -45,18 +45,18 @@ def ink(images):
     return 255 - images
 
 
-def test_it_keeps_its_promise_and_notices_what_is_no_digit(detector, digits):
+def test_it_keeps_its_guarantee_and_notices_what_is_no_digit(detector, digits):
     found = detector.measure(
         np.concatenate([digits.test.images, ink(digits.test.images)]), np.repeat([False, True], 1000)
     )
-    low, high = detector.promise["interval"]
+    low, high = detector.calibration["guaranteed_interval"]
     own = found["both"]
-    assert own["false_alarms_interval"][0] < high
-    assert own["false_alarms_interval"][1] > low
-    assert own["detected"] == 1.0
+    assert own["false_positive_rate_interval"][0] < high
+    assert own["false_positive_rate_interval"][1] > low
+    assert own["detection_rate"] == 1.0
     assert own["auroc"] > 0.99
     assert set(found) == {"reconstruction", "prior", "both"}
-    assert "false_alarms" not in found["prior"]
+    assert "false_positive_rate" not in found["prior"]
 
 
 def test_scores_are_standardised_on_normal_images(detector, normal):
@@ -108,8 +108,11 @@ def test_a_model_without_an_encoder_is_refused(few):
     ],
     ids=["roll", "uniform", "sampler"],
 )
-def test_codes_far_from_a_priors_mass_surprise_it(prior):
-    near, far = prior.surprise(prior.sample(200, 5)).numpy(), prior.surprise(50.0 + prior.sample(200, 5)).numpy()
+def test_codes_far_from_a_priors_mass_are_improbable(prior):
+    near, far = (
+        prior.negative_log_likelihood(prior.sample(200, 5)).numpy(),
+        prior.negative_log_likelihood(50.0 + prior.sample(200, 5)).numpy(),
+    )
     assert np.isfinite([near, far]).all()
     assert near.max() < far.min()
 
@@ -138,13 +141,13 @@ def test_images_that_were_trained_on_set_no_threshold(trained, digits, few, norm
     with pytest.raises(aae_tf.InputError, match="all 320 normal images were trained on"):
         trained.detector(seen)
     mixed = trained.detector(np.concatenate([seen, normal]), false_alarm=0.05)
-    assert mixed.promise["n"] == 500
+    assert mixed.calibration["n"] == 500
 
 
 def test_validation_images_are_the_normal_ones_where_none_are_given(trained):
-    with pytest.raises(aae_tf.InputError, match=r"40 normal images cannot promise false_alarm=0.01; give at least 99"):
+    with pytest.raises(aae_tf.InputError, match=r"40 normal images are too few for false_alarm=0.01; give at least 99"):
         trained.detector(false_alarm=0.01)
-    assert trained.detector(false_alarm=0.1).promise["n"] == 40
+    assert trained.detector(false_alarm=0.1).calibration["n"] == 40
 
 
 def test_what_is_served_decides_as_what_was_measured(trained, detector, normal, digits, tmp_path):
@@ -205,7 +208,7 @@ def test_the_command_writes_a_table_of_verdicts(trained, few, digits, tmp_path, 
         "score"
     ]
     np.testing.assert_allclose([float(row["score"]) for row in rows], expected, rtol=1e-4)
-    assert json.loads((trained.out_dir / "detector.json").read_text())["promise"]["n"] == 200
+    assert json.loads((trained.out_dir / "detector.json").read_text())["calibration"]["n"] == 200
 
 
 @pytest.mark.parametrize(
@@ -232,7 +235,7 @@ def test_photographs_are_no_faces(shared, tmp_path):
     detector = run.detector(false_alarm=0.05)
     quality = detector.measure(images, np.arange(240) >= 40)[detector.score]
     assert quality["auroc"] > 0.9
-    assert quality["false_alarms_interval"][0] < detector.promise["interval"][1]
+    assert quality["false_positive_rate_interval"][0] < detector.calibration["guaranteed_interval"][1]
 
 
 def test_rows_of_a_table_have_verdicts_in_the_scale_of_their_columns(tmp_path):
@@ -253,7 +256,7 @@ def test_rows_without_a_real_number_are_alike_by_chance_and_none_is_left_out(tmp
     rows = np.random.default_rng(0).random((300, 4)) > 0.5  # sixteen different rows
     quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 20, "report": False}
     run = aae_tf.train("gaussian", rows, out_dir=tmp_path / "run", **quick)
-    assert run.detector(rows[:100], false_alarm=0.1).promise["n"] == 100
+    assert run.detector(rows[:100], false_alarm=0.1).calibration["n"] == 100
 
 
 def test_a_model_that_reads_labels_is_asked_from_the_shell_with_them(few, tmp_path, capsys):

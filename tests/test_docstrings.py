@@ -27,7 +27,7 @@ ARRAYS = {
     "outputs",
     "codes",
     "labels",
-    "places",
+    "latent_points",
     "features",
     "z",
     "points",

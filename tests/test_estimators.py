@@ -114,7 +114,7 @@ def test_outliers_are_minus_one(detector, rows):
 
 
 def test_too_few_rows_for_the_share_asked_for_are_refused(rows):
-    with pytest.raises(aae_tf.InputError, match=r"40 normal images cannot promise .*; give at least 99"):
+    with pytest.raises(aae_tf.InputError, match=r"40 normal images are too few for .*; give at least 99"):
         aae_tf.AAEDetector(image_shape=(28, 28), **QUICK).fit(rows[0])
 
 

@@ -150,6 +150,8 @@ def test_map_quality_prefers_a_map_that_keeps_neighbours(digits):
     part = digits.test.take(slice(0, 1000, 4))
     images = part.images.reshape(250, -1) / 255.0
     maps = {**evaluation.other_maps(images, 2), "noise": rng.normal(size=(250, 2))}
-    qualities = {name: evaluation.map_quality(images, places, part.labels) for name, places in maps.items()}
+    qualities = {
+        name: evaluation.map_quality(images, latent_points, part.labels) for name, latent_points in maps.items()
+    }
     for measure in ("trustworthiness", "nearest_accuracy"):
         assert qualities["t-SNE"][measure] > qualities["PCA"][measure] > qualities["noise"][measure] + 0.1

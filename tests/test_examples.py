@@ -192,7 +192,7 @@ def test_a_critics_optimizer_counts_five_updates_a_step():
 
 def test_a_second_code_is_measured_beside_the_first(runs):
     metrics = runs["two codes"].last_report()["metrics"]
-    assert {"mmd", "mmd_w", "holes_w", "sliced_wasserstein_w", "two_sample_accuracy_w"} <= set(metrics)
+    assert {"mmd", "mmd_w", "prior_coverage_gap_w", "sliced_wasserstein_w", "two_sample_accuracy_w"} <= set(metrics)
     assert {"discriminator", "discriminator_w"} <= set(runs["two codes"].history[-1])
     images = runs["two codes"].data.test.images
     assert runs["two codes"].model.encode(images, code="w").shape == (len(images), 3)

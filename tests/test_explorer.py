@@ -46,16 +46,16 @@ def test_places_are_codes_and_what_lies_there_is_decoded(trained):
     space = LatentSpace(trained)
     images = space.held_out.images
     assert len(images) == len(trained.data.validation) and space.names == ["z1", "z2"] and not space.choices
-    np.testing.assert_allclose(space.places, trained.model.encode(images), rtol=1e-6)
-    np.testing.assert_allclose(space.decode(space.places), trained.model.reconstruct(images), atol=1e-6)
+    np.testing.assert_allclose(space.latent_points, trained.model.encode(images), rtol=1e-6)
+    np.testing.assert_allclose(space.decode(space.latent_points), trained.model.reconstruct(images), atol=1e-6)
     low, high = space.reach
-    assert (np.mean((space.places >= low) & (space.places <= high), 0) > 0.98).all()
-    ends = space.places[:2]
+    assert (np.mean((space.latent_points >= low) & (space.latent_points <= high), 0) > 0.98).all()
+    ends = space.latent_points[:2]
     walk = space.decode(space.way(*ends, 5))
     np.testing.assert_allclose(walk[[0, -1]], space.decode(ends), atol=1e-5)
     np.testing.assert_allclose(walk, trained.interpolate(images[0], images[1], 5), atol=1e-5)
     np.testing.assert_array_equal(space.sample(4, 7), trained.model.sample(4, 7))
-    assert space.nearest(space.places[3], 2)[0] == 3
+    assert space.nearest(space.latent_points[3], 2)[0] == 3
 
 
 def test_an_image_is_answered_as_the_model_does(trained):
@@ -71,7 +71,7 @@ def test_a_class_is_told_to_the_decoder(runs):
     run = runs("semi_supervised")
     space = LatentSpace(run)
     assert space.choices == [str(number) for number in range(10)]
-    place = space.places[0]
+    place = space.latent_points[0]
     np.testing.assert_allclose(space.decode(place[None], 3)[0], run.model.decode(place[None], [3])[0], atol=1e-6)
     image = space.held_out.images[0]
     found = space.ask(image)
@@ -86,9 +86,9 @@ def test_a_map_is_explored_as_a_map(runs):
     run = runs("reduction")
     space = LatentSpace(run)
     images = space.held_out.images
-    np.testing.assert_allclose(space.places, run.model.represent(images), rtol=1e-5)
+    np.testing.assert_allclose(space.latent_points, run.model.represent(images), rtol=1e-5)
     np.testing.assert_allclose(space.heads, np.asarray(run.model.heads.heads), atol=1e-6)
-    np.testing.assert_allclose(space.decode(space.places), run.model.reconstruct(images), atol=1e-5)
+    np.testing.assert_allclose(space.decode(space.latent_points), run.model.reconstruct(images), atol=1e-5)
     assert space.names == ["map 1", "map 2"] and not space.choices
     middle = space.decode(space.way(*space.heads[:2], 3))[1]
     np.testing.assert_allclose(middle, space.decode(space.heads[:2].mean(0)[None])[0], atol=1e-5)
@@ -96,7 +96,7 @@ def test_a_map_is_explored_as_a_map(runs):
 
 def test_labels_that_the_decoder_reads(runs):
     space = LatentSpace(runs("style"))
-    assert len(space.choices) == 10 and space.errors.shape == (len(space.places),)
+    assert len(space.choices) == 10 and space.errors.shape == (len(space.latent_points),)
     found = space.ask(space.held_out.images[0], 4)
     np.testing.assert_allclose(found["output"], space.decode(found["place"][None], 4)[0], atol=1e-5)
     assert found["choice"] == 4
@@ -116,8 +116,8 @@ def test_a_page_of_every_kind(name, few, runs, tmp_path, training_alone):
     page.add_to(document, "a page")
     assert document.validate() is None and {"plane", "sliders", "samples"} <= {root.name for root in document.roots}
     before = page.numbers.text, str(page.shown.data), page.look.text if name == "wine" else ""
-    page._tap(*page.space.places[5][:2], *([0.0] if name == "wine" else []))
-    page._tap(*page.space.places[9][:2], *([0.0] if name == "wine" else []))
+    page._tap(*page.space.latent_points[5][:2], *([0.0] if name == "wine" else []))
+    page._tap(*page.space.latent_points[9][:2], *([0.0] if name == "wine" else []))
     assert before != (page.numbers.text, str(page.shown.data), page.look.text if name == "wine" else "")
     assert "figure" in page.walk.text if name != "wine" else "<table>" in page.walk.text
     assert not page.trouble.text and len(page.path.data["x"]) == 12 and len(page.way.data["x"]) == 2
@@ -184,7 +184,7 @@ def test_each_control_in_a_browser(trained, few, browse, tmp_path):
         wanted = np.rint(np.clip(space.decode(np.array([at]))[0, ::-1, :, 0], 0, 1) * 255)
         browser.until(lambda: np.abs((np.array(browser.picture()) & 255) - wanted.ravel()).max() <= 2)
 
-        # click two places: a walk, and a GIF of it that can be saved
+        # click two points: a walk, and a GIF of it that can be saved
         browser.point(0.2, 0.2, click=True)
         browser.until(lambda: "one end" in browser.text("walk"))
         time.sleep(0.5)  # two clicks within less are a double click

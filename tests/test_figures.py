@@ -46,7 +46,7 @@ def test_grids_draw_grey_and_colour(channels):
         figures.samples_with_neighbours(images[:30], images[:3]),
         figures.reconstructions(images[:24], images[:24]),
         figures.grid(images[:20], 5, "grid", rows="abcd", column_names="vwxyz"),
-        figures.heads_and_members(images[:12], np.stack([images[12:18]] * 12)),
+        figures.centroids_and_members(images[:12], np.stack([images[12:18]] * 12)),
         figures.losses([{"epoch": 1, "reconstruction": 2.0, "discriminator": 0.7, "val_error": 1.0, "seconds": 3}]),
     ):
         assert pixels(figure).std() > 5
@@ -56,10 +56,10 @@ def legends(figure):
     return {text.get_text() for legend in figure.findobj(Legend) for text in legend.get_texts()}
 
 
-def test_a_line_of_the_undecided_is_drawn_only_where_the_model_has_one():
+def test_the_equilibrium_loss_is_drawn_only_where_the_model_has_one():
     history = [{"epoch": 1, "reconstruction": 2.0, "discriminator": 0.7}]
-    assert not any("equilibrium_loss" in text for text in legends(figures.losses(history)))
-    assert "0.250: discriminator equilibrium_loss" in legends(figures.losses(history, equilibrium_loss=0.25))
+    assert not any("equilibrium" in text for text in legends(figures.losses(history)))
+    assert "0.250: discriminator at equilibrium" in legends(figures.losses(history, equilibrium_loss=0.25))
 
 
 def test_losses_show_what_is_measured_now_and_then_and_by_any_name():
@@ -77,8 +77,8 @@ def test_confusion_matrix_states_the_error():
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_maps_show_heads_in_two_and_three_dimensions(dim):
-    places, heads = rng.normal(size=(90, dim)), 4 * rng.normal(size=(3, dim))
-    figure = figures.map_with_heads(places, np.arange(90) % 3, "abc", heads, groups=[[2, 0], [1]])
+    latent_points, heads = rng.normal(size=(90, dim)), 4 * rng.normal(size=(3, dim))
+    figure = figures.map_with_centroids(latent_points, np.arange(90) % 3, "abc", heads, groups=[[2, 0], [1]])
     assert figure.axes[0].name == ("3d" if dim == 3 else "rectilinear")
     joined, alone = figure.axes[0].lines
     np.testing.assert_array_equal(np.transpose(joined.get_data_3d() if dim == 3 else joined.get_data()), heads[[2, 0]])

@@ -12,20 +12,20 @@ from aae_tf.losses import centroid_distance_loss
 from aae_tf.models.games import LabelConditionedObjective
 
 RECIPES = {
-    "labelled_mixture": ({}, {"label_in_prior"}, {"axes", "manifold"}),
-    "labelled_swiss_roll_views": ({}, {"label_in_prior"}, {"axes", "manifold", "views"}),
+    "labelled_mixture": ({}, {"prior_class_accuracy"}, {"axes", "manifold"}),
+    "labelled_swiss_roll_views": ({}, {"prior_class_accuracy"}, {"axes", "manifold", "views"}),
     "style": (
         {},
         {
-            "label_in_z_linear",
-            "label_in_z_nearest",
-            "label_in_drawn_z_linear",
-            "label_in_drawn_z_nearest",
-            "label_in_samples",
+            "class_probe_z_linear",
+            "class_probe_z_nearest",
+            "class_probe_sampled_z_linear",
+            "class_probe_sampled_z_nearest",
+            "sample_class_accuracy",
         },
         {"style_grid"},
     ),
-    "semi_supervised": ({"labels": 40}, {"classification_error", "label_in_samples"}, {"style_grid", "confusion"}),
+    "semi_supervised": ({"labels": 40}, {"classification_error", "sample_class_accuracy"}, {"style_grid", "confusion"}),
     "clustering": (
         {"clusters": 6},
         {"clustering_error", "majority_error", "assignment_error", "nmi", "ari", "clusters_used"},
@@ -136,7 +136,7 @@ def test_labels_in_the_game_put_codes_into_their_petals(digits, tmp_path):
         "labelled_mixture", digits, labels="all", epochs=8, widths=(256, 256), discriminator_widths=(128, 128),
         out_dir=tmp_path / "run", **QUICK,
     )  # fmt: skip
-    inside = made.evaluate(likelihood_samples=0)["metrics"]["label_in_prior"]
+    inside = made.evaluate(likelihood_samples=0)["metrics"]["prior_class_accuracy"]
     assert inside["value"] > 0.7 > 5 * inside["baseline"]
 
 
@@ -159,9 +159,9 @@ def test_maps_and_clusters_of_images_without_any_labels(few, tmp_path):
     assert "classification" not in made.history[0]
     made.figures()
     assert (made.out_dir / "figures" / "map.png").exists()
-    places = made.model.represent(few[0][:5])
-    assert places.shape == (5, 10)
-    assert made.model.decode_map(places).shape == (5, 28, 28, 1)
+    latent_points = made.model.represent(few[0][:5])
+    assert latent_points.shape == (5, 10)
+    assert made.model.decode_map(latent_points).shape == (5, 28, 28, 1)
 
 
 def test_the_labelled_game_shows_labels_to_the_discriminator_and_samples_by_them():

@@ -50,7 +50,7 @@ def test_a_registered_classs_arguments_are_options_that_are_checked(ring):
     assert model_of(changed.with_options(**small("gaussian"))).prior.radius == 2.5
     for options, words in (
         ({"prior.radius": -1.0}, "radius=-1.0 is out of range; accepted: numbers at least 0"),
-        ({"prior.turns": "many"}, "turns='many' cannot be read; accepted: a whole number"),
+        ({"prior.turns": "many"}, "turns='many' cannot be read; accepted: an integer"),
         ({"prior.std": 1.0}, "unknown option of prior 'ring' 'std'; accepted: radius, turns, kind"),
         ({"prior": "rung"}, "unknown prior 'rung'.*Did you mean 'ring'"),
         ({"prior": {"name": "ring", "dim": 3}}, "unknown option of prior 'ring' 'dim'"),

@@ -190,7 +190,7 @@ def test_a_pack_is_trained_on_by_its_path(packed, tmp_path, training_alone):
     loaded = aae_tf.load_run("run")
     assert loaded.data.fingerprint() == run.data.fingerprint()
     other = data.pack(data.load(packed).train.take(slice(None)).images, tmp_path / "other")
-    with pytest.raises(InputError, match="it was trained on other images or labels: pack 'digits' of own arrays"):
+    with pytest.raises(InputError, match="it was trained on other images or labels: pack 'digits' of custom arrays"):
         aae_tf.load_run("run", other)
 
 

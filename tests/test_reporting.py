@@ -15,7 +15,7 @@ from aae_tf.figures import confusion_matrix
 class Watched:
     """A "model" of ten clusters, one for each digit but for their names, which keeps what it was shown."""
 
-    metrics = ("clustering", "label_in_z", "log_likelihood")
+    metrics = ("clustering", "class_probe_z", "log_likelihood")
     figures = ("losses",)
     classes, equilibrium_loss, random_codes = 10, None, ()
 
@@ -84,7 +84,7 @@ def test_images_in_the_order_of_classes_give_the_same_numbers(digits, trained):
         data = dataclasses.replace(digits, test=digits.train.take(rows))
         held_out = reporting.HeldOut(data)
         match = reporting.METRICS["prior_match"](trained.model, held_out, most=500)
-        panel = reporting.pictures._plane(trained.model, held_out, most=500)
+        panel = reporting.plots._plane(trained.model, held_out, most=500)
         found.append((match["sliced_wasserstein"]["value"], len(np.unique(panel["labels"]))))
     (first, classes), (second, others) = found
     np.testing.assert_allclose(first, second, rtol=0.25)
@@ -121,7 +121,7 @@ def test_a_measure_and_a_figure_of_ones_own_need_no_registry(digits):
     assert set(reporting.compute_metrics(model, held_out)) == {"brightness"}
     assert set(reporting.draw(model, held_out)) == {"two_classes", "losses"}
     model.metrics, model.figures = ("clusterin",), ("loses",)
-    with pytest.raises(aae_tf.InputError, match=r"unknown measure.*Did you mean 'clustering'"):
+    with pytest.raises(aae_tf.InputError, match=r"unknown metric.*Did you mean 'clustering'"):
         reporting.compute_metrics(model, held_out)
     with pytest.raises(aae_tf.InputError, match=r"unknown figure.*Did you mean 'losses'"):
         reporting.draw(model, held_out)
@@ -132,7 +132,7 @@ def test_a_measure_and_a_figure_of_ones_own_need_no_registry(digits):
 def test_without_labels_there_is_nothing_to_measure_them_by(digits):
     bare = {part: Split(getattr(digits, part).images[:12]) for part in ("train", "validation", "test")}
     data = dataclasses.replace(digits, **bare, class_names=())
-    for name in ("clustering", "label_in_z", "label_in_prior", "classification_error"):
+    for name in ("clustering", "class_probe_z", "prior_class_accuracy", "classification_error"):
         assert reporting.METRICS[name](Watched(digits), reporting.HeldOut(data)) == {}
     assert reporting.FIGURES["confusion"](Watched(digits), reporting.HeldOut(data)) is None
     single = dataclasses.replace(digits, validation=digits.validation.take(slice(0, 1)))

@@ -135,7 +135,7 @@ def with_encoder(body):
 def test_another_model_is_another_run_and_the_same_one_made_again_is_not(few):
     runs = [own(few, own_model(width)) for width in (8, 8, 9)]
     assert [str(run.out_dir) for run in runs] == ["runs/gaussian", "runs/gaussian", "runs/gaussian-2"]
-    assert runs[0].recipe.model == "own"
+    assert runs[0].recipe.model == "custom"
     with pytest.raises(aae_tf.InputError, match="model: widths 8 there, 9 now"):
         own(few, own_model(9), out_dir="runs/gaussian")
 

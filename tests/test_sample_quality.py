@@ -1,4 +1,4 @@
-"""Sample quality, holes and copying: each measure must notice what it is for, and nothing else."""
+"""Sample quality, prior coverage gap and copying: each metric reacts to what it measures, and to nothing else."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -44,7 +44,7 @@ def test_equal_samples_score_as_equal():
     assert found["density"] == pytest.approx(1, abs=0.1)
     assert found["coverage"] == pytest.approx(1 - 2**-5, abs=0.02)
     assert min(found["precision"], found["recall"]) > 0.85
-    assert ev.holes(*SAME) == pytest.approx(2**-5, abs=0.015)
+    assert ev.prior_coverage_gap(*SAME) == pytest.approx(2**-5, abs=0.015)
     near = ev.sliced_wasserstein(*SAME)
     assert near < 0.1
     assert ev.sliced_wasserstein(SAME[0], SAME[0]) == 0
@@ -56,7 +56,7 @@ def test_a_shift_is_noticed_by_all():
     assert ev.sliced_wasserstein(real, fake) > 5 * ev.sliced_wasserstein(*SAME)
     found = ev.precision_recall(real, fake)
     assert max(found["precision"], found["recall"], found["coverage"]) < 0.5
-    assert ev.holes(fake, real) > 0.5
+    assert ev.prior_coverage_gap(fake, real) > 0.5
 
 
 def test_a_shift_moves_sliced_wasserstein_by_its_mean_projection():
@@ -73,24 +73,26 @@ def test_a_dropped_mode_is_noticed_by_recall_and_coverage_but_not_precision():
     assert found["recall"] < whole["recall"] - 0.15
     assert found["coverage"] == pytest.approx(0.75 * whole["coverage"], abs=0.05)
     assert ev.frechet_distance(real, fake) > 10 * ev.frechet_distance(real, modes(1500, seed=3))
-    assert ev.holes(fake, real) == pytest.approx(0.25, abs=0.06)
+    assert ev.prior_coverage_gap(fake, real) == pytest.approx(0.25, abs=0.06)
 
 
 def test_a_hole_is_measured_by_its_prior_mass():
-    """Codes that follow a 2-D Gaussian but for a disc: the holes are the disc's mass, and 2^-k elsewhere."""
+    """Codes that follow a 2-D Gaussian but for a disc: the gap is the disc's mass, and 2^-k elsewhere."""
     chance = np.random.default_rng(5)
     prior, codes = chance.normal(size=(2, 6000, 2))
     codes = codes[np.linalg.norm(codes, axis=1) > 0.8]
     mass = 1 - np.exp(-(0.8**2) / 2)
-    assert ev.holes(codes, prior[: len(codes)]) == pytest.approx(mass + (1 - mass) * 2**-5, abs=0.05)
+    assert ev.prior_coverage_gap(codes, prior[: len(codes)]) == pytest.approx(mass + (1 - mass) * 2**-5, abs=0.05)
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 1000), scale=st.floats(0.01, 100), shift=st.floats(-50, 50))
-def test_holes_and_precision_do_not_depend_on_units(seed, scale, shift):
+def test_coverage_and_precision_do_not_depend_on_units(seed, scale, shift):
     chance = np.random.default_rng(seed)
     codes, prior = chance.normal(size=(2, 300, 3))
-    assert ev.holes(codes, prior) == pytest.approx(ev.holes(codes * scale + shift, prior * scale + shift), abs=0.01)
+    assert ev.prior_coverage_gap(codes, prior) == pytest.approx(
+        ev.prior_coverage_gap(codes * scale + shift, prior * scale + shift), abs=0.01
+    )
 
 
 def test_copies_are_noticed_and_blur_is_not_taken_for_them(digits):
@@ -144,7 +146,7 @@ def test_the_label_asked_for_is_looked_for_in_samples(digits):
     rows = [np.flatnonzero(digits.test.labels == label)[:count] for label, count in enumerate(counts)]
     uneven = reporting.HeldOut(replace(digits, test=digits.test.take(np.concatenate(rows))))
     right, one = (
-        reporting.label_in_samples(model(wrong), uneven, most=360)["label_in_samples"]
+        reporting.sample_class_accuracy(model(wrong), uneven, most=360)["sample_class_accuracy"]
         for wrong in (np.zeros(10, int), np.arange(10) == 3)
     )
     assert right["value"] > 0.93 and right["baseline"] > 0.85 and right["n"] == 360
@@ -155,7 +157,7 @@ def test_the_label_asked_for_is_looked_for_in_samples(digits):
 def test_no_label_is_looked_for_where_none_is_known(digits, monkeypatch):
     monkeypatch.setattr(features, "features_of", lambda data: pytest.fail("a classifier was taught for nothing"))
     unknown = replace(digits, test=replace(digits.test, labels=np.full(len(digits.test), -1)))
-    assert reporting.label_in_samples(None, reporting.HeldOut(unknown)) == {}
+    assert reporting.sample_class_accuracy(None, reporting.HeldOut(unknown)) == {}
 
 
 def test_the_classes_of_features_are_the_classifiers(digits):

@@ -402,8 +402,8 @@ def test_figures_of_rows_are_drawn_for_any_number_of_columns():
     rows, names = chance.normal(size=(36, 7)), [f"column {number}" for number in range(7)]
     drawn = {
         "pairs": figures.pair_plot(rows[:, :3], rows[::2, :3], names[:3], "pairs"),
-        "truth": figures.against_truth(rows, rows, names, "truth"),
-        "plane": figures.over_the_plane(rows, 6, names, "plane", keep=rows[:, 0] > -1),
+        "truth": figures.reconstruction_scatter(rows, rows, names, "truth"),
+        "plane": figures.column_maps(rows, 6, names, "plane", keep=rows[:, 0] > -1),
         "profiles": figures.profiles(rows[:4], names, "abcd", "profiles"),
         "codes": figures.side_by_side([{"plane": None, "samples": None, "title": "a", "caption": "b"}]),
     }

@@ -77,9 +77,9 @@ def test_the_type_of_a_column_says_what_it_is(mixed):
 
 def test_whole_numbers_are_taken_for_nothing_in_silence(mixed):
     rows = np.arange(400).reshape(40, 10) % 7
-    with pytest.raises(InputError, match=r"x0, .* \(10\): whole numbers, which may be real.*columns.counts=x0"):
+    with pytest.raises(InputError, match=r"x0, .* \(10\): integers, which may be real.*columns.counts=x0"):
         data.load(rows)
-    with pytest.raises(InputError, match="cases: whole numbers"):
+    with pytest.raises(InputError, match="cases: integers"):
         data.load(mixed, columns={"label": "target"})
     kinds = {"real": ("all",), "counts": ("x3",), "categorical": ("x5",)}
     found = data.load(rows, columns=kinds).columns
@@ -133,7 +133,7 @@ def test_rows_to_ask_about_are_held_to_what_their_columns_are(mixed):
     rows = mixed.drop(columns="target")[:3]
     columns = data.load(mixed, columns=COUNTS | {"missing": "mean"}).columns
     for wrong, words in (
-        (rows.assign(cases=[1, -2, 3]), "'cases' holds -2, a count; accepted: whole numbers from 0"),
+        (rows.assign(cases=[1, -2, 3]), "'cases' holds -2, a count; accepted: integers from 0"),
         (rows.assign(cases=1.5), "'cases' holds 1.5"),
         (rows.assign(red=7), "'red' holds 7, a binary; accepted: 0 or 1"),
         (rows.assign(body="pale"), "accepted: light, strong"),
@@ -165,7 +165,7 @@ def test_masked_values_are_missing_and_large_codes_stay_apart():
 
 
 def test_a_column_of_objects_is_what_it_holds(wine):
-    """Gaps turn truth values and whole numbers into objects."""
+    """Gaps turn truth values and integers into objects."""
     gaps = wine.index % 7 == 0
     objects = wine.assign(
         red=(wine.hue > 1).astype(object).where(~gaps),

@@ -151,7 +151,7 @@ def test_walks_between_images_as_a_strip_and_as_a_film(trained, photos, few):
         np.testing.assert_allclose(found["images"], walk, atol=1e-5)
     np.testing.assert_allclose(walk[::4], trained.model.reconstruct(np.stack([first, second, third])), atol=1e-5)
     codes = trained.model.encode(np.stack([first, second]))
-    middle = trained.model.prior.between(*(code[None] for code in codes), np.array([0.5], "float32"))
+    middle = trained.model.prior.interpolate(*(code[None] for code in codes), np.array([0.5], "float32"))
     np.testing.assert_allclose(walk[2:3], trained.model.decode(middle), atol=1e-5)
     assert np.abs(walk[2] - (walk[0] + walk[4]) / 2).max() > 0.05  # not one faded into the other
     with pytest.raises(aae_tf.InputError, match="must be equal"):
@@ -162,21 +162,21 @@ def test_a_walk_is_round_where_the_prior_is_gaussian_and_straight_elsewhere():
     chance = np.random.default_rng(0)
     start, end = chance.normal(size=(2, 50, 30)).astype("float32")
     share = np.full(50, 0.5, "float32")
-    around = priors.Gaussian(30).between(start, end, share).numpy()
-    straight = priors.Uniform(30).between(start, end, share)
+    around = priors.Gaussian(30).interpolate(start, end, share).numpy()
+    straight = priors.Uniform(30).interpolate(start, end, share)
     np.testing.assert_allclose(straight, (start + end) / 2, atol=1e-6)
     lengths = [np.linalg.norm(each, axis=-1).mean() for each in (start, around, straight)]
     assert lengths[1] == pytest.approx(lengths[0], rel=0.03)
     assert lengths[2] < 0.8 * lengths[0]  # where the prior has hardly any mass
-    opposite = priors.Gaussian(30).between(start, -0.3 * start + 0.05 * end, share).numpy()
+    opposite = priors.Gaussian(30).interpolate(start, -0.3 * start + 0.05 * end, share).numpy()
     ends = [np.linalg.norm(each, axis=-1) for each in (start, -0.3 * start + 0.05 * end)]
     np.testing.assert_allclose(np.linalg.norm(opposite, axis=-1), np.mean(ends, 0), rtol=1e-3)  # and not beyond both
     one, other = np.array([[3.0, 0.0]], "float32"), np.array([[0.0, 3.0]], "float32")
     for third, expected in ((1 / 3, [2.598, 1.5]), (1.0, [0.0, 3.0])):
-        found = priors.Gaussian(2).between(one, other, np.array([third], "float32"))
+        found = priors.Gaussian(2).interpolate(one, other, np.array([third], "float32"))
         np.testing.assert_allclose(found, [expected], atol=1e-3)
     for same in (one, -one, 0 * one):  # no angle, or no way around: the straight line
-        np.testing.assert_allclose(priors.Gaussian(2).between(one, same, share[:1]), (one + same) / 2, atol=1e-3)
+        np.testing.assert_allclose(priors.Gaussian(2).interpolate(one, same, share[:1]), (one + same) / 2, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -37,15 +37,15 @@ class Detector:
         model: a trained `LatentModel` with an encoder.
         score: 'reconstruction', 'prior', 'both', or another score of the model (see `LatentModel.scores`).
         scales: dict of score to its [mean, standard deviation] on normal images.
-        promise: what `aae_tf.evaluation.alarm_threshold` found on their scores.
+        calibration: what `aae_tf.evaluation.conformal_threshold` found on their scores.
 
     Attributes:
         threshold: the score above which an image is called abnormal.
     """
 
-    def __init__(self, model, score, scales, promise):
-        self.model, self.score, self.scales, self.promise = model, score, scales, promise
-        self.threshold = promise["threshold"]
+    def __init__(self, model, score, scales, calibration):
+        self.model, self.score, self.scales, self.calibration = model, score, scales, calibration
+        self.threshold = calibration["threshold"]
 
     @classmethod
     def on(cls, model, images, labels=None, false_alarm=0.01, score="reconstruction", confidence=0.95):
@@ -69,7 +69,7 @@ class Detector:
         names = dict.fromkeys([*PARTS, score] if score != "both" else PARTS)
         scales = {name: [float(raw[name].mean()), float(raw[name].std()) or 1.0] for name in names}
         scores = _standardised(raw, scales)[score] + ROUNDING
-        return cls(model, score, scales, evaluation.alarm_threshold(scores, false_alarm, confidence))
+        return cls(model, score, scales, evaluation.conformal_threshold(scores, false_alarm, confidence))
 
     def detect(self, images, labels=None, batch_size=1000):
         """Return verdicts on images.
@@ -104,7 +104,7 @@ class Detector:
         found = self.detect(images, labels)
         limits = {self.score: self.threshold}
         return {
-            name: evaluation.detection_quality(found[name], abnormal, limits.get(name), self.promise["confidence"])
+            name: evaluation.detection_quality(found[name], abnormal, limits.get(name), self.calibration["confidence"])
             for name in (*self.scales, "both")
         }
 
@@ -114,7 +114,7 @@ class Detector:
         Args:
             path: of the file.
         """
-        write_json(path, {"score": self.score, "scales": self.scales, "promise": self.promise})
+        write_json(path, {"score": self.score, "scales": self.scales, "calibration": self.calibration})
 
     @classmethod
     def load(cls, model, path):
@@ -129,7 +129,7 @@ class Detector:
         """
         try:
             kept = json.loads(Path(path).read_text())
-            return cls(model, kept["score"], kept["scales"], kept["promise"])
+            return cls(model, kept["score"], kept["scales"], kept["calibration"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"'{path}' cannot be read ({error}); make it again: run.detector(normal)") from None
 
@@ -162,7 +162,7 @@ def _raw(model, images, labels=None):
     else:  # a row's size says nothing of how much there is to get wrong
         error_map, content = tf.square(difference), 1.0
     reconstruction = tf.reduce_mean(error_map, list(range(1, error_map.shape.rank))) / content
-    prior = tf.add_n([model.priors[name].surprise(codes[name]) for name in model.drawn])
+    prior = tf.add_n([model.priors[name].negative_log_likelihood(codes[name]) for name in model.drawn])
     scores = model.scores(batch)
     if "prior_logit" in scores:  # high for what looks like the prior
         scores["prior_logit"] = -scores["prior_logit"]

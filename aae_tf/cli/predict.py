@@ -96,7 +96,7 @@ def detect(
 ):
     """Whether images are unlike those that a run was trained on."""
     from aae_tf.cli.outputs import check_out
-    from aae_tf.cli.trained import Trained, inputs_of, promise_of, refuse_for_export, set_detector
+    from aae_tf.cli.trained import Trained, calibration_of, inputs_of, refuse_for_export, set_detector
 
     refuse_for_export(run, normal, false_alarm, score)
     trained = Trained(run)
@@ -105,12 +105,11 @@ def detect(
     check_out(out, {"score": encode.structured_outputs["codes"]}, len(found))
     set_detector(run, None if normal is None else _data([normal], labels), false_alarm, score)
     _use("detect", run, out, _data(data, labels))
-    promised = promise_of(run)
-    if promised is not None:
-        low, high = (f"{100 * end:.2g}" for end in promised["interval"])
-        text = (
-            f"of normal images {low} to {high} % are called abnormal ({promised['n']} held-out ones set the threshold)"
-        )
+    calibration = calibration_of(run)
+    if calibration is not None:
+        low, high = (f"{100 * end:.2g}" for end in calibration["guaranteed_interval"])
+        rate, count = f"{100 * calibration['expected']:.2g}", calibration["n"]
+        text = f"expected false-positive rate: {rate} % (95 % interval {low} to {high} %), from {count} held-out images"
         typer.echo(text, err=True)
 
 
@@ -134,7 +133,7 @@ def _numbers(labels):
     try:
         return None if labels is None else [int(np.int32(int(label))) for label in labels.split(",")]
     except (ValueError, OverflowError):
-        raise InputError(f"--labels {labels} cannot be read; accepted: whole numbers, 3 or 0,1,2") from None
+        raise InputError(f"--labels {labels} cannot be read; accepted: integers, 3 or 0,1,2") from None
 
 
 def _use(verb, run, out, rows):

@@ -140,11 +140,11 @@ def set_detector(path, normal=None, false_alarm=None, score=None):
     run.detector(normal, false_alarm=false_alarm, score=score, labels=labels)
 
 
-def promise_of(path):
-    """Return what a run's detector promises, see `aae_tf.evaluation.alarm_threshold`; None of an export.
+def calibration_of(path):
+    """Return the calibration of a run's detector, see `aae_tf.evaluation.conformal_threshold`; None of an export.
 
     Args:
         path: of the run directory or of an export.
     """
     file = Path(path) / DETECTOR
-    return json.loads(file.read_text())["promise"] if file.exists() else None
+    return json.loads(file.read_text())["calibration"] if file.exists() else None

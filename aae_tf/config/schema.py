@@ -159,7 +159,7 @@ def _option(argument):
 
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_WANTED = {int: "a whole number", float: "a number", bool: "true or false", str: "a name"}
+_WANTED = {int: "an integer", float: "a number", bool: "true or false", str: "a name"}
 
 
 def read(name, kind, value):

@@ -106,7 +106,7 @@ class Dataset:
     """Training, validation and test images.
 
     Attributes:
-        name: name of the dataset, 'own' for a user's arrays, folder or stream.
+        name: name of the dataset, 'custom' for a user's arrays, folder or stream.
         train: `Split`, or `Packed` or `Stream` for what does not fit in memory.
         validation: held out of the training images, for every choice.
         test: touched to report, never to choose.
@@ -241,4 +241,4 @@ def split_own(images, labels, class_names, source, test=None, what="images"):
         test, order = whole.take(order[:held_out]), order[held_out:]
         parts = "80 % train, 10 % validation, 10 % test by a fixed shuffle"
     train, validation = whole.take(order[held_out:]), whole.take(order[:held_out])
-    return Dataset("own", train, validation, test, class_names, f"{source}; {parts}")
+    return Dataset("custom", train, validation, test, class_names, f"{source}; {parts}")

@@ -42,7 +42,7 @@ def from_parts(parts, image_size=0):
     whole = {name: _whole(name, each, kept) for name, each in found.items() if name != "train"}
     source = "; ".join(f"{name}: {each.source.partition(';')[0]}" for name, each in found.items())
     train, others = _with_all(kept, [name for name in PARTS[1:] if name in parts])
-    return Dataset("own", train, **{**others, **whole}, class_names=kept.class_names, source=source)
+    return Dataset("custom", train, **{**others, **whole}, class_names=kept.class_names, source=source)
 
 
 def _with_all(kept, given):

@@ -1,6 +1,6 @@
 """Evaluation: pure functions from arrays to numbers."""
 
-from aae_tf.evaluation.anomaly import alarm_threshold, detection_quality
+from aae_tf.evaluation.anomaly import conformal_threshold, detection_quality
 from aae_tf.evaluation.classification import confusion, error_rate, probe_accuracy
 from aae_tf.evaluation.clustering import (
     agreement,
@@ -11,7 +11,7 @@ from aae_tf.evaluation.clustering import (
 )
 from aae_tf.evaluation.likelihood import log_density, parzen_log_likelihood
 from aae_tf.evaluation.maps import map_quality, other_maps
-from aae_tf.evaluation.prior_match import holes, mmd, sliced_wasserstein, two_sample_accuracy, unbiased_mmd
+from aae_tf.evaluation.prior_match import mmd, prior_coverage_gap, sliced_wasserstein, two_sample_accuracy, unbiased_mmd
 from aae_tf.evaluation.reconstruction import reconstruction_error
 from aae_tf.evaluation.sample_quality import (
     copying,
@@ -23,15 +23,14 @@ from aae_tf.evaluation.sample_quality import (
 
 __all__ = [
     "agreement",
-    "alarm_threshold",
     "assignment_error",
     "clustering_error",
+    "conformal_threshold",
     "confusion",
     "copying",
     "detection_quality",
     "error_rate",
     "frechet_distance",
-    "holes",
     "kernel_distance",
     "label_clusters",
     "log_density",
@@ -42,6 +41,7 @@ __all__ = [
     "other_maps",
     "parzen_log_likelihood",
     "precision_recall",
+    "prior_coverage_gap",
     "probe_accuracy",
     "reconstruction_error",
     "sliced_wasserstein",

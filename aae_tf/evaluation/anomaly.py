@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from aae_tf.errors import InputError
 
 
-def alarm_threshold(scores, false_alarm=0.01, confidence=0.95):
+def conformal_threshold(scores, false_alarm=0.01, confidence=0.95):
     """Return the threshold above which a new normal image scores with at most a given probability.
 
     It is the (r + 1)-th highest of n scores, with the largest r for which (r + 1) / (n + 1) is at most `false_alarm`.
@@ -25,8 +25,8 @@ def alarm_threshold(scores, false_alarm=0.01, confidence=0.95):
 
     Returns:
         dict with 'threshold', its 'threshold_interval' (order statistics that hold the true quantile; None for an end
-        that n scores do not reach), 'expected' (the probability of a false alarm), 'interval' (of the share of
-        false alarms, with these scores), 'confidence' and 'n'.
+        that n scores do not reach), 'expected' (the expected false-positive rate), 'guaranteed_interval' (of the
+        false-positive rate, given these scores), 'confidence' and 'n'.
 
     Raises:
         InputError: a share outside (0, 1), scores that are not finite, or too few of them for such a share.
@@ -41,7 +41,7 @@ def alarm_threshold(scores, false_alarm=0.01, confidence=0.95):
     above = int(np.floor(false_alarm * (count + 1) * (1 + 1e-9))) - 1
     if above < 0:
         raise InputError(
-            f"{count} normal images cannot promise false_alarm={false_alarm:g}; give at least "
+            f"{count} normal images are too few for false_alarm={false_alarm:g}; give at least "
             f"{int(np.ceil(1 / false_alarm * (1 - 1e-9))) - 1}, or accept {1 / (count + 1):.2g} or more"
         )
     tail = (1 - confidence) / 2
@@ -51,7 +51,7 @@ def alarm_threshold(scores, false_alarm=0.01, confidence=0.95):
         "threshold": float(scores[count - 1 - above]),
         "threshold_interval": [None if end is None else float(end) for end in ends],
         "expected": (above + 1) / (count + 1),
-        "interval": [float(end) for end in beta.ppf([tail, 1 - tail], above + 1, count - above)],
+        "guaranteed_interval": [float(end) for end in beta.ppf([tail, 1 - tail], above + 1, count - above)],
         "confidence": confidence,
         "n": count,
     }
@@ -67,9 +67,9 @@ def detection_quality(scores, abnormal, threshold=None, confidence=0.95):
         confidence: of the intervals, in (0, 1).
 
     Returns:
-        dict with 'auroc', 'average_precision' (where there are both kinds) and, of a threshold, 'false_alarms' and
-        'detected' (shares of the normal and of the abnormal images called abnormal, where there are any), each with
-        its exact binomial interval: 'false_alarms_interval', 'detected_interval'.
+        dict with 'auroc' and 'average_precision' where both occur. With a threshold also 'false_positive_rate' and
+        'detection_rate' (shares of the normal and of the abnormal images above it) and their exact binomial intervals
+        'false_positive_rate_interval' and 'detection_rate_interval'.
 
     Reference:
         Clopper and Pearson, Biometrika 26 (1934), of the intervals.
@@ -79,7 +79,7 @@ def detection_quality(scores, abnormal, threshold=None, confidence=0.95):
     if abnormal.any() and not abnormal.all():
         found["auroc"] = float(roc_auc_score(abnormal, scores))
         found["average_precision"] = float(average_precision_score(abnormal, scores))
-    for name, kind in (("false_alarms", ~abnormal), ("detected", abnormal)):
+    for name, kind in (("false_positive_rate", ~abnormal), ("detection_rate", abnormal)):
         if threshold is not None and kind.any():
             called = binomtest(int((scores[kind] > threshold).sum()), int(kind.sum()))
             ends = called.proportion_ci(confidence, "exact")

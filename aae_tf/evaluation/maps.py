@@ -7,12 +7,12 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 
-def map_quality(images, places, labels=None, neighbours=10):
+def map_quality(images, latent_points, labels=None, neighbours=10):
     """Return the quality of a map.
 
     Args:
         images: float [N, P], flat.
-        places: float [N, n], each image's place on the map.
+        latent_points: float [N, n], each image's place on the map.
         labels: int [N], or None.
         neighbours: size of the neighbourhoods.
 
@@ -21,12 +21,14 @@ def map_quality(images, places, labels=None, neighbours=10):
         data?) and, with at least ten labels, 'nearest_accuracy' (five-fold, nearest neighbours on the map).
     """
     quality = {
-        "trustworthiness": float(trustworthiness(images, places, n_neighbors=min(neighbours, len(images) // 2 - 1)))
+        "trustworthiness": float(
+            trustworthiness(images, latent_points, n_neighbors=min(neighbours, len(images) // 2 - 1))
+        )
     }
     if labels is not None and len(labels) >= 10:
         voters = KNeighborsClassifier(min(neighbours, len(labels) // 2))
         quality["nearest_accuracy"] = float(
-            cross_val_score(voters, places, labels, cv=KFold(5, shuffle=True, random_state=0)).mean()
+            cross_val_score(voters, latent_points, labels, cv=KFold(5, shuffle=True, random_state=0)).mean()
         )
     return quality
 

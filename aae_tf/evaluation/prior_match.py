@@ -114,7 +114,7 @@ def sliced_wasserstein(x, y, projections=200, seed=0):
     return float(np.sqrt(np.mean((first - second) ** 2)))
 
 
-def holes(codes, prior_samples, neighbours=5):
+def prior_coverage_gap(codes, prior_samples, neighbours=5):
     """Return the share of prior mass that no code is near: 1 - coverage of the prior by q(z).
 
     A hole is a place that the prior asks for and no image was encoded to, so that the decoder never learned what to

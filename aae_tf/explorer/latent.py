@@ -28,9 +28,9 @@ class LatentSpace:
         names: name of each dimension, a list of D.
         held_out: `aae_tf.data.Split` of the images that are shown.
         rows: int [N], which of the split's they are.
-        places: float32 [N, D], theirs.
+        latent_points: float32 [N, D], theirs.
         errors: float32 [N], their reconstruction errors.
-        prior_places: float32 [M, D], of codes that were drawn from the prior.
+        prior_points: float32 [M, D], of codes that were drawn from the prior.
         choices: names of what the decoder is told beside a place (classes or clusters); empty where nothing is.
         heads: float32 [K, D], the places of the heads of a map's clusters; None without a map.
 
@@ -56,7 +56,7 @@ class LatentSpace:
             for number in range(size)
         ]
         self._ends = np.cumsum(list(sizes.values()))[:-1]
-        self.places = self._places(self.held_out.images)
+        self.latent_points = self._latent_points(self.held_out.images)
         labels = self.held_out.labels
         self.errors = self.model.score(self.held_out.images, labels)["reconstruction_error"]
         entries = [f"cluster {number}" for number in range(self.model.classes)]
@@ -65,7 +65,7 @@ class LatentSpace:
         self._tells = "classify" in signatures
         self._told = self.model.classify(self.held_out.images).argmax(-1) if self._tells and self.choices else None
         codes, drawn = self.model.draw(2_000, run.recipe.seed)
-        self.prior_places = self._joined(codes, drawn)
+        self.prior_points = self._joined(codes, drawn)
         self.heads = None
         if self.has_map:
             still = {"z": np.zeros((self.model.classes, self.model.prior.dim), "float32")}
@@ -74,7 +74,7 @@ class LatentSpace:
     @cached_property
     def reach(self):
         """Lowest and highest place that is shown along each dimension, float32 [2, D]."""
-        both = np.concatenate([self.places, self.prior_places])
+        both = np.concatenate([self.latent_points, self.prior_points])
         low, high = np.quantile(both, [0.002, 0.998], axis=0)
         room = np.maximum(high - low, 1e-3) * MARGIN
         return np.stack([low - room, high + room]).astype("float32")
@@ -82,19 +82,19 @@ class LatentSpace:
     @property
     def middle(self):
         """The place in the middle of the prior, float32 [D]."""
-        return np.median(self.prior_places, 0)
+        return np.median(self.prior_points, 0)
 
-    def decode(self, places, choice=None):
-        """Return what lies at places, float32 [N, H, W, C] in [0, 1], or rows [N, D'].
+    def decode(self, latent_points, choice=None):
+        """Return what lies at latent points, float32 [N, H, W, C] in [0, 1], or rows [N, D'].
 
         Args:
-            places: float [N, D].
+            latent_points: float [N, D].
             choice: int, the class or cluster that the decoder is told, where there are `choices`.
         """
         if self.has_map:
-            return self.model.decode_map(places)
-        labels = np.full(len(places), choice, "int32") if self.choices else None
-        return self.model.decode(self._codes(places), labels)
+            return self.model.decode_map(latent_points)
+        labels = np.full(len(latent_points), choice, "int32") if self.choices else None
+        return self.model.decode(self._codes(latent_points), labels)
 
     def way(self, start, end, n=12):
         """Return the places between two, both ends among them, float32 [n, D]: as the priors of the codes have it.
@@ -109,7 +109,7 @@ class LatentSpace:
         if self.has_map:
             return start + share[:, None] * (end - start)
         ends = zip(self._codes(start).items(), self._codes(end).values(), strict=True)
-        parts = [self.model.priors[name].between(first, last, share) for (name, first), last in ends]
+        parts = [self.model.priors[name].interpolate(first, last, share) for (name, first), last in ends]
         return np.concatenate(parts, -1)
 
     def sample(self, n, seed, choice=None):
@@ -130,7 +130,7 @@ class LatentSpace:
             n: how many.
             choice: as for `decode`; images that the model takes for another come after all that it takes for this.
         """
-        distance = np.square(self.places - place).sum(-1)
+        distance = np.square(self.latent_points - place).sum(-1)
         other = np.zeros(len(distance), bool) if self._told is None or choice is None else self._told != choice
         return np.lexsort((distance, other))[:n]
 
@@ -159,7 +159,7 @@ class LatentSpace:
             }
         probabilities = self.model.classify(image[None])[0] if self._tells else None
         return {
-            "place": self._places(image[None])[0],
+            "place": self._latent_points(image[None])[0],
             "choice": int(probabilities.argmax()) if self._tells and self.choices else choice,
             "output": self.model.reconstruct(image[None], labels)[0],
             "error": error,
@@ -168,13 +168,13 @@ class LatentSpace:
             "verdict": verdict,
         }
 
-    def _places(self, images):
+    def _latent_points(self, images):
         if self.has_map:
             return self.model.represent(images)
         return np.concatenate([self.model.encode(images, code=name) for name in self.model.drawn], -1)
 
-    def _codes(self, places):
-        parts = np.split(np.asarray(places, "float32"), self._ends, -1)
+    def _codes(self, latent_points):
+        parts = np.split(np.asarray(latent_points, "float32"), self._ends, -1)
         return dict(zip(self.model.drawn, parts, strict=True))
 
     def _joined(self, codes, labels):

@@ -112,9 +112,8 @@ class Page:
             title: of the page.
         """
         space, self._document = self.space, document
-        summary = (
-            f"{len(space.places):,} {space.what} over the prior (grey). Move over the plane; what lies there is shown."
-        )
+        count = len(space.latent_points)
+        summary = f"{count:,} {space.what} over the prior (grey). Move over the plane; what lies there is shown."
         document.title = title
         document.template = files("aae_tf.explorer").joinpath("page.html").read_text()
         document.template_variables.update(summary=summary, takes_files=self._takes_files)
@@ -380,8 +379,8 @@ class Page:
     def _axes(self):
         space = self.space
         self.across, self.up = (space.names.index(axis.value) for axis in (self.across_axis, self.up_axis))
-        self.prior.data = self._plane_of(space.prior_places)
-        self.points.data = {**self._plane_of(space.places), "colour": self._colours}
+        self.prior.data = self._plane_of(space.prior_points)
+        self.points.data = {**self._plane_of(space.latent_points), "colour": self._colours}
         if space.heads is not None:
             self.heads.data = self._plane_of(space.heads)
         low, high = space.reach
@@ -398,9 +397,12 @@ class Page:
         self._show()
         self._walk()
 
-    def _plane_of(self, places):
+    def _plane_of(self, latent_points):
         flat = self.up == self.across
-        return {"x": places[:, self.across], "y": np.zeros(len(places)) if flat else places[:, self.up]}
+        return {
+            "x": latent_points[:, self.across],
+            "y": np.zeros(len(latent_points)) if flat else latent_points[:, self.up],
+        }
 
     @told
     def _colour(self):
@@ -444,7 +446,7 @@ class Page:
     def _sample(self):
         seed = self.seed.value
         if seed is None or seed != int(seed):
-            self.samples.text = '<p class="error">a seed is a whole number from 0</p>'
+            self.samples.text = '<p class="error">a seed is an integer from 0</p>'
             return
         images = self.space.sample(SAMPLES, int(seed), self.choice)
         self.samples.text = html.strip(images, names=self._row_names, what="sample")

@@ -36,7 +36,7 @@ def signatures(model):
 
 
 def export(model, dest, precision="float32", png=False, images=None, about=None, detector=None):
-    """Write a model to `dest/<version>/`, the next whole number, whole or not at all.
+    """Write a model to `dest/<version>/`, the next integer, whole or not at all.
 
     Beside the graph lie model_card.md, signatures.json, class_names.json where labels have names, columns.json of a
     model of rows, and (with tensorflow-serving-api installed) warm-up requests for every signature; in `dest`

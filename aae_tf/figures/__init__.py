@@ -6,34 +6,34 @@ No function here touches pyplot or a display.
 
 from aae_tf.figures.charts import confusion_matrix, curves, losses
 from aae_tf.figures.colours import COLOURS, colour
-from aae_tf.figures.columns import against_truth, over_the_plane, pair_plot, profiles
+from aae_tf.figures.columns import column_maps, pair_plot, profiles, reconstruction_scatter
 from aae_tf.figures.grids import (
+    centroids_and_members,
     error_maps,
     grid,
-    heads_and_members,
     manifold,
     reconstructions,
     samples_with_neighbours,
     tile,
 )
-from aae_tf.figures.planes import latent_plane, map_with_heads, side_by_side
+from aae_tf.figures.planes import latent_plane, map_with_centroids, side_by_side
 
 __all__ = [
     "COLOURS",
-    "against_truth",
+    "centroids_and_members",
     "colour",
+    "column_maps",
     "confusion_matrix",
     "curves",
     "error_maps",
     "grid",
-    "heads_and_members",
     "latent_plane",
     "losses",
     "manifold",
-    "map_with_heads",
-    "over_the_plane",
+    "map_with_centroids",
     "pair_plot",
     "profiles",
+    "reconstruction_scatter",
     "reconstructions",
     "samples_with_neighbours",
     "side_by_side",

@@ -94,7 +94,7 @@ def losses(history, title="losses", equilibrium_loss=None):
             marker = "." if len(points) == 1 else None
             axes.plot(*np.reshape(points, (-1, 2)).T, marker=marker, color=colour(number), label=name.replace("_", " "))
         if panel is games and equilibrium_loss is not None:
-            label = f"{equilibrium_loss:.3f}: discriminator equilibrium_loss"
+            label = f"{equilibrium_loss:.3f}: discriminator at equilibrium"
             axes.axhline(equilibrium_loss, color="#888888", linewidth=0.8, linestyle="--", label=label)
         plain = panel[0].removeprefix("val_")
         axes.set(xlabel="epoch", ylabel=_UNITS.get(panel[0], "loss" if plain == panel[0] else plain.replace("_", " ")))

@@ -48,7 +48,7 @@ def pair_plot(rows, samples, names, title="", row_name="rows"):
     return figure
 
 
-def against_truth(rows, outputs, names, title=""):
+def reconstruction_scatter(rows, outputs, names, title=""):
     """Each column's reconstructions against its values, a panel a column; the line is where both are equal.
 
     Args:
@@ -73,7 +73,7 @@ def against_truth(rows, outputs, names, title=""):
     return figure
 
 
-def over_the_plane(rows, side, names, title="", keep=None):
+def column_maps(rows, side, names, title="", keep=None):
     """Each column of the rows that a square grid of codes is decoded to, as a map of the plane; a panel a column.
 
     Args:

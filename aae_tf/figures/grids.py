@@ -56,7 +56,7 @@ def grid(images, columns, title="", rows=(), column_names=()):
     return figure
 
 
-def heads_and_members(heads, members, title=""):
+def centroids_and_members(heads, members, title=""):
     """Cluster heads beside images of each cluster (figure 9), one cluster a row, in as many blocks as needed.
 
     Args:

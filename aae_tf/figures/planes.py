@@ -122,13 +122,13 @@ def _draw_heads(axes, heads, groups, **stars):
     axes.scatter(*heads.T, marker="*", s=140, c=INK, **stars)
 
 
-def map_with_heads(places, labels, class_names, heads, title="the map, and its cluster heads", groups=()):
+def map_with_centroids(latent_points, labels, class_names, heads, title="the map, and its cluster heads", groups=()):
     """Places of images on a map, coloured by label, with the cluster heads (figure 11); 3-D is drawn as 3-D.
 
     A line joins the heads of one cluster.
 
     Args:
-        places: float [N, 2] or [N, 3].
+        latent_points: float [N, 2] or [N, 3].
         labels: int [N], or None.
         class_names: name of each class.
         heads: float [K, 2] or [K, 3].
@@ -138,17 +138,17 @@ def map_with_heads(places, labels, class_names, heads, title="the map, and its c
     Returns:
         `matplotlib.figure.Figure`.
     """
-    if places.shape[1] == 2:
+    if latent_points.shape[1] == 2:
         figure = Figure(figsize=(6.4, 6), layout="constrained")
         axes = figure.subplots()
-        _draw_plane(axes, places, labels, class_names, names_at=(0, 15))
+        _draw_plane(axes, latent_points, labels, class_names, names_at=(0, 15))
         _draw_heads(axes, heads, groups, edgecolors="white", zorder=5)
         axes.set(xlabel="first dimension", ylabel="second dimension", title=title)
         return figure
     figure = Figure(figsize=(7, 6), layout="constrained")
     axes = figure.add_subplot(projection="3d")
     colours = colour(0) if labels is None else [colour(label) for label in labels]
-    axes.scatter(*places.T, s=3, c=colours, alpha=0.6)
+    axes.scatter(*latent_points.T, s=3, c=colours, alpha=0.6)
     _draw_heads(axes, heads, groups)
     if labels is not None:
         handles = [

@@ -123,7 +123,7 @@ class LatentModel(Predictor, keras.Model):
             image_shape,
             recipe.latent_dim,
             more.get("classes", 0),
-            spread=prior.spread,
+            spread=prior.code_std,
             seed=recipe.seed,
             dtype=dtype,
             columns=columns,

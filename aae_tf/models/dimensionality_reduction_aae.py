@@ -137,17 +137,17 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
         return self._over_images("represent", run, batch_size, images)
 
-    def decode_map(self, places, batch_size=1000):
+    def decode_map(self, latent_points, batch_size=1000):
         """Return images, float32 array [N, H, W, C] in [0, 1], of places on the map.
 
         Args:
-            places: float [N, D].
+            latent_points: float [N, D].
             batch_size: places per pass.
         """
-        return self._over_codes("decode map", self._decode_places, batch_size, places)
+        return self._over_codes("decode map", self._decode_points, batch_size, latent_points)
 
-    def _decode_places(self, places):
-        return self.image_scale.invert(tf.cast(self.decoder(places), tf.float32))
+    def _decode_points(self, latent_points):
+        return self.image_scale.invert(tf.cast(self.decoder(latent_points), tf.float32))
 
     def updates(self):
         """Return reconstruction (which moves the heads too), the others, the heads' own cost, and classification."""
@@ -167,12 +167,12 @@ class DimensionalityReductionAAE(CategoricalAAE):
     def signatures(self):
         """Return those of `CategoricalAAE`, and the map's: `represent` images, `decode_map` places."""
         found = super().signatures()
-        places = tf.TensorSpec((None, self.prior.dim), tf.float32, "places")
+        latent_points = tf.TensorSpec((None, self.prior.dim), tf.float32, "latent_points")
 
         def represent(images):
-            return {"places": self.decoder_input(self.codes({"images": images}))}
+            return {"latent_points": self.decoder_input(self.codes({"images": images}))}
 
-        def decode_map(places):
-            return {self.image_scale.output_name: self._decode_places(places)}
+        def decode_map(latent_points):
+            return {self.image_scale.output_name: self._decode_points(latent_points)}
 
-        return {**found, "represent": (represent, found["encode"][1]), "decode_map": (decode_map, [places])}
+        return {**found, "represent": (represent, found["encode"][1]), "decode_map": (decode_map, [latent_points])}

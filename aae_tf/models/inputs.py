@@ -8,7 +8,7 @@ def as_images(images):
     """Return images as float32 [N, H, W, C] in [0, 1].
 
     Args:
-        images: whole numbers [N, H, W(, C)] in 0..255, or booleans, or floats in [0, 1]; array or tensor.
+        images: integers [N, H, W(, C)] in 0..255, or booleans, or floats in [0, 1]; array or tensor.
     """
     images = tf.convert_to_tensor(images)
     images = tf.cast(images, tf.float32) / max_pixel_value(images.dtype.as_numpy_dtype)

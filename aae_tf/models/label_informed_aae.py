@@ -32,7 +32,7 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         InputError: the prior has no classes.
     """
 
-    metrics = (*AdversarialAutoencoder.metrics, "label_in_prior")
+    metrics = (*AdversarialAutoencoder.metrics, "prior_class_accuracy")
     figures = (*AdversarialAutoencoder.figures, "axes")
 
     @classmethod
@@ -40,7 +40,7 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         """Return nothing, after a check that the prior's parts are the data's classes."""
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
-        if recipe.prior["name"] != "own" and prior.classes and prior.classes != classes:
+        if recipe.prior["name"] != "custom" and prior.classes and prior.classes != classes:
             raise InputError(
                 f"the prior has {prior.classes} parts but the data {classes} classes; set components={classes}"
             )

@@ -16,7 +16,7 @@ class ReadsLabels:
     """
 
     required_inputs = ("labels",)
-    metrics = (*LatentModel.metrics, "label_in_samples", "label_in_z")
+    metrics = (*LatentModel.metrics, "sample_class_accuracy", "class_probe_z")
     figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses", "views")
 
     def __init__(self, *args, classes, **kwargs):

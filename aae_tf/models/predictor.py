@@ -186,7 +186,7 @@ class Predictor(Signatures):
     def interpolate(self, start, end, n=10, labels=None):
         """Return images on the way from one image to another: decoded from the codes between theirs.
 
-        Each code goes as its prior says (`Prior.between`): around the origin where it is Gaussian, else straight.
+        Each code goes as its prior says (`Prior.interpolate`): around the origin where it is Gaussian, else straight.
 
         Args:
             start: uint8 or float [H, W(, C)], the first image.
@@ -210,7 +210,7 @@ class Predictor(Signatures):
         return self.to_images(self._between(first, last, share)).numpy()
 
     def _between(self, start, end, share):
-        return {name: prior.between(start[name], end[name], share) for name, prior in self.priors.items()}
+        return {name: prior.interpolate(start[name], end[name], share) for name, prior in self.priors.items()}
 
     def score(self, images, labels=None, batch_size=1000):
         """Return how unusual images are: dict of name to float32 array [N].

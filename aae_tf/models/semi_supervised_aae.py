@@ -209,7 +209,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
 class SemiSupervisedAAE(CategoricalAAE):
     """The model of §5 (arXiv 1511.05644, figure 8): y is the class; arguments as for `CategoricalAAE`."""
 
-    metrics = (*CategoricalAAE.metrics, "label_in_samples", "classification_error")
+    metrics = (*CategoricalAAE.metrics, "sample_class_accuracy", "classification_error")
     figures = (*CategoricalAAE.figures, "style_grid", "confusion")
     monitor = "val_classification_error"
 

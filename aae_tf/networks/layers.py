@@ -115,7 +115,7 @@ class ImageScale(keras.layers.Layer):
         return tf.clip_by_value(outputs * self.spread + self.shift, 0.0, 1.0)
 
     def read(self, images):
-        """Return images as they are: whole numbers are read by `aae_tf.models.as_images`.
+        """Return images as they are: integers are read by `aae_tf.models.as_images`.
 
         Args:
             images: array or tensor [N, ...].

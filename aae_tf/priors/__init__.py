@@ -10,9 +10,9 @@ Class-conditional sampling (§2.3): with `labels`, row i comes from the part of 
 """
 
 from aae_tf.priors.base import PRIORS, Prior
+from aae_tf.priors.custom import DistributionPrior, SamplerPrior, as_prior, prior_options
 from aae_tf.priors.fitted import FittedMixture, fitted_gaussian
 from aae_tf.priors.named import Categorical, Gaussian, PetalMixture, SwissRoll, Uniform
-from aae_tf.priors.own import DistributionPrior, SamplerPrior, as_prior, prior_options
 from aae_tf.utils.random import as_seed, fold, split_seed
 
 __all__ = [

@@ -119,7 +119,7 @@ class Prior:
             raise InputError(f"{type(self).__name__} is known by its samples only: it has no log_prob")
         return self.distribution.log_prob(z)
 
-    def between(self, start, end, share):
+    def interpolate(self, start, end, share):
         """Return codes on the way from one code to another, float32 [N, dim]: here on the straight line.
 
         Args:
@@ -129,7 +129,7 @@ class Prior:
         """
         return start + share[:, None] * (end - start)
 
-    def surprise(self, z):
+    def negative_log_likelihood(self, z):
         """Return how little of the prior's mass lies at codes, float32 [N]: high for improbable ones.
 
         That is -log p(z) in nats; of a prior without a density the distance to the nearest of 2,000 samples.
@@ -211,7 +211,7 @@ class Prior:
         return {}
 
     @property
-    def spread(self):
+    def code_std(self):
         """Standard deviation of all coordinates together, float."""
         return float(np.std(self.sample(2000, 0)))
 

@@ -31,8 +31,8 @@ class Gaussian(Prior):
         self._refuse_labels(labels)
         return self.std * tf.random.stateless_normal([n, self.dim], as_seed(seed))
 
-    def between(self, start, end, share):
-        """Return codes on the way from one code to another, around the origin; see `Prior.between`.
+    def interpolate(self, start, end, share):
+        """Return codes on the way from one code to another, around the origin; see `Prior.interpolate`.
 
         On a straight line between two samples of many dimensions lie codes nearer to the origin than any sample;
         spherical interpolation (White, 2016, arXiv 1609.04468) keeps the distance. Here directions are interpolated so,
@@ -49,7 +49,7 @@ class Gaussian(Prior):
         return tf.where(straight, start + share * (end - start), around)
 
     @property
-    def spread(self):
+    def code_std(self):
         """The standard deviation of each dimension."""
         return self.std
 
@@ -86,7 +86,7 @@ class Uniform(Prior):
         self._refuse_labels(labels)
         return tf.random.stateless_uniform([n, self.dim], as_seed(seed), self.low, self.high)
 
-    def surprise(self, z):
+    def negative_log_likelihood(self, z):
         """Return the distance from the box, float32 [N]: within it all codes are as probable.
 
         Args:

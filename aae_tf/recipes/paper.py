@@ -9,7 +9,7 @@ from aae_tf.recipes.recipe import FUSED, Recipe
 NORMAL = {"name": "gaussian", "std": 1.0}
 
 # Figure 2 on the embedded digits: the paper's momenta and reconstruction rate; the rest was chosen on their validation
-# images for the match of q(z) to p(z). Noise on the input and rates that fall to zero fill the holes that 3,500 images
+# images for the match of q(z) to p(z). Noise on the input and rates that fall to zero fill the gaps that 3,500 images
 # leave.
 _FIGURE_2 = {
     "epochs": 80,

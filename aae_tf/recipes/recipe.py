@@ -23,8 +23,8 @@ class Recipe(Checked):
     Attributes:
         name: the recipe's name.
         summary: one line on what it shows.
-        model: name of the model class, as in `aae_tf.models.MODELS`; 'own' if an object was passed.
-        dataset: name of the dataset (see `aae_tf.data.load`); own data is recorded as 'own'.
+        model: name of the model class, as in `aae_tf.models.MODELS`; 'custom' if an object was passed.
+        dataset: name of the dataset (see `aae_tf.data.load`); own data is recorded as 'custom'.
         image_size: side to which images are cropped and resized; 0 keeps them.
         columns: how a table is read, the arguments of `aae_tf.data.tables.options.TableOptions`; empty for images, and
             for tables of which nothing has to be said.
@@ -34,7 +34,7 @@ class Recipe(Checked):
         latent_dim: dimension of the code z.
         labels: how many training images have labels, for models that use them: a number, a share ('20%') or 'all';
             drawn evenly over the classes by the seed.
-        prior: p(z): dict of its 'name' in `aae_tf.priors.PRIORS` and the arguments of its constructor; 'own' if an
+        prior: p(z): dict of its 'name' in `aae_tf.priors.PRIORS` and the arguments of its constructor; 'custom' if an
             object was passed.
         options: what the model and its networks take, by name: the arguments of their constructors. `aae-tf recipes
             NAME` lists them; a name that the recipe's model does not take is refused.
@@ -115,7 +115,7 @@ class Recipe(Checked):
         """
         from aae_tf.models import MODELS
 
-        return {} if self.model == "own" else MODELS[self.model].accepts(self.options, every)
+        return {} if self.model == "custom" else MODELS[self.model].accepts(self.options, every)
 
     def resolved(self):
         """Return the recipe with every option of its model and prior said, so that it can be repeated as it is.

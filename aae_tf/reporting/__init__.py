@@ -7,7 +7,7 @@ A model declares the names of its metrics and figures; `METRICS` and `FIGURES` k
 from aae_tf.reporting.held_out import HeldOut
 from aae_tf.reporting.metrics import METRICS, compute_metrics
 from aae_tf.reporting.plots import FIGURES, draw, plane_panel
-from aae_tf.reporting.samples import label_in_samples, log_likelihood, sample_quality
+from aae_tf.reporting.samples import log_likelihood, sample_class_accuracy, sample_quality
 
 __all__ = [
     "FIGURES",
@@ -15,8 +15,8 @@ __all__ = [
     "HeldOut",
     "compute_metrics",
     "draw",
-    "label_in_samples",
     "log_likelihood",
     "plane_panel",
+    "sample_class_accuracy",
     "sample_quality",
 ]

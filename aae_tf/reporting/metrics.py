@@ -12,7 +12,7 @@ from aae_tf.config.registry import Registry
 from aae_tf.reporting.held_out import declared, some
 from aae_tf.utils.images import max_pixel_value
 
-METRICS = Registry("measure")
+METRICS = Registry("metric")
 
 
 def compute_metrics(model, held_out):
@@ -113,7 +113,7 @@ def _match(codes, prior, seed):
             lambda x, y: evaluation.two_sample_accuracy(x, y, seed),
             "accuracy; 0.5 for equal distributions",
         ),
-        "holes": (evaluation.holes, "share of prior mass that no code is near"),
+        "prior_coverage_gap": (evaluation.prior_coverage_gap, "share of prior mass that no code is near"),
     }
     return {
         name: {
@@ -128,7 +128,7 @@ def _match(codes, prior, seed):
 
 
 @METRICS.register
-def label_in_prior(model, held_out):
+def prior_class_accuracy(model, held_out):
     """Return how many codes lie nearest to their own label's part of the prior (§2.3).
 
     Args:
@@ -139,7 +139,7 @@ def label_in_prior(model, held_out):
     if not len(split):
         return {}
     return {
-        "label_in_prior": {
+        "prior_class_accuracy": {
             "value": float(np.mean(model.predict_labels(split.images) == split.labels)),
             "baseline": _commonest(split),
             "baseline_is": "every code in the part of the commonest class",
@@ -208,7 +208,7 @@ def clustering(model, held_out):
 
 
 @METRICS.register
-def label_in_z(model, held_out):
+def class_probe_z(model, held_out):
     """Return how well the class can be read from z, by probes that are taught on other images (§4).
 
     Where q(z|x) is random, of its representatives and of its samples.
@@ -261,8 +261,8 @@ def map_quality(model, held_out, most=2_000):
     images = held_out.comparable(model, part.images)
     images = images.reshape(len(part), -1) / max_pixel_value(images.dtype)
     others = evaluation.other_maps(images, model.prior.dim, held_out.seed)
-    places = {"aae": model.represent(part.images), **others}
-    qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in places.items()}
+    latent_points = {"aae": model.represent(part.images), **others}
+    qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in latent_points.items()}
     return {
         f"map_{quality}": {
             "value": qualities["aae"][quality],

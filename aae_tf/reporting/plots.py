@@ -206,7 +206,7 @@ def clusters(model, held_out, members=12):
         blank = np.ones((members - len(found), *images.shape[1:]))
         rows.append(np.concatenate([images[found] / 255.0, blank]))
     title = f"clusters of {len(images):,} {held_out.split} images"
-    return figures.heads_and_members(heads, np.stack(rows), title)
+    return figures.centroids_and_members(heads, np.stack(rows), title)
 
 
 @FIGURES.register("map")
@@ -221,15 +221,15 @@ def map_figure(model, held_out, most=5_000):
     part = some(held_out.images, most, held_out.seed)
     heads, groups = np.asarray(model.heads.heads), model.groups
     if model.prior.dim <= 3:
-        places = model.represent(part.images)
+        latent_points = model.represent(part.images)
     else:
         angle = 2 * np.pi * np.arange(model.classes) / model.classes
         heads, groups = 10 * np.stack([np.cos(angle), np.sin(angle)], -1), ()
         style = model.encode(part.images)[:, :2]
-        places = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
+        latent_points = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
     joined = f" of {len(groups)} clusters" if 0 < len(groups) < len(heads) else ""
     title = f"the map of {len(part):,} {held_out.what}, and its {len(heads)} heads{joined}"
-    return figures.map_with_heads(places, part.labels, held_out.data.class_names, heads, title, groups)
+    return figures.map_with_centroids(latent_points, part.labels, held_out.data.class_names, heads, title, groups)
 
 
 @FIGURES.register

@@ -40,7 +40,7 @@ def reconstructions(model, held_out):
     outputs = model.reconstruct(shown.images, shown.labels)
     names, first = _first(held_out, PANELS)
     title = f"{held_out.what} and their reconstructions{_of_how_many(held_out, names)}"
-    return figures.against_truth(shown.images[:, first], outputs[:, first], names, title)
+    return figures.reconstruction_scatter(shown.images[:, first], outputs[:, first], names, title)
 
 
 @ROW_FIGURES.register
@@ -55,7 +55,7 @@ def manifold(model, held_out, side=40):
     codes, keep, title = model.prior.manifold_codes(side)
     names, first = _first(held_out, PANELS)
     title += _of_how_many(held_out, names)
-    return figures.over_the_plane(model.decode(codes)[:, first], side, names, title, keep)
+    return figures.column_maps(model.decode(codes)[:, first], side, names, title, keep)
 
 
 @ROW_FIGURES.register

@@ -82,7 +82,7 @@ def sample_quality(model, held_out, most=5_000):
 
 
 @METRICS.register
-def label_in_samples(model, held_out, most=10_000):
+def sample_class_accuracy(model, held_out, most=10_000):
     """Return how often a classifier of images sees in a sample the label that it was decoded with (§4).
 
     What Shmelkov et al., arXiv 1807.09499, call GAN-test; of the classes of held-out images, each counting alike.
@@ -103,7 +103,7 @@ def label_in_samples(model, held_out, most=10_000):
     ]
     usual = predict(split.images) == split.labels
     return {
-        "label_in_samples": {
+        "sample_class_accuracy": {
             "value": float(np.mean(right)),
             "by_class": dict(zip(map(str, classes), np.round(right, 4).tolist(), strict=True)),
             "baseline": float(np.mean([usual[split.labels == label].mean() for label in classes])),

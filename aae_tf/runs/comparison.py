@@ -19,16 +19,16 @@ COLUMNS = (
     ("nmi", "NMI", 3),
     ("ari", "ARI", 3),
     ("clusters_used", "clusters used", 1),
-    ("label_in_prior", "codes in their own part", 4),
-    ("label_in_z_nearest", "class read off z", 4),
-    ("label_in_drawn_z_nearest", "class read off drawn z", 4),
-    ("label_in_samples", "label seen in samples", 4),
+    ("prior_class_accuracy", "prior class accuracy", 4),
+    ("class_probe_z_nearest", "class probe on z", 4),
+    ("class_probe_sampled_z_nearest", "class probe on sampled z", 4),
+    ("sample_class_accuracy", "sample class accuracy", 4),
     ("log_likelihood", "log-likelihood (nats)", 1),
     ("reconstruction_error", "reconstruction error", 4),
     ("mmd", "MMD² of codes", 4),
     ("sliced_wasserstein", "sliced Wasserstein", 3),
     ("two_sample_accuracy", "two-sample accuracy", 3),
-    ("holes", "holes", 3),
+    ("prior_coverage_gap", "prior coverage gap", 3),
     ("frechet_distance", "Fréchet distance", 2),
     ("kernel_distance", "kernel distance", 3),
     ("precision", "precision", 3),
@@ -60,7 +60,7 @@ class Comparison:
         lines = [
             f"{heading} {found[measure]['value']:.{decimals}f}"
             for measure, heading, decimals in COLUMNS
-            if measure in ("two_sample_accuracy", "holes", "log_likelihood") and measure in found
+            if measure in ("two_sample_accuracy", "prior_coverage_gap", "log_likelihood") and measure in found
         ]
         panel = plane_panel(run.model, HeldOut(run.data, self.split, run.recipe.seed))
         return {**panel, "title": name, "caption": "\n".join(lines)}

@@ -113,7 +113,7 @@ def _resolve(recipe, dataset, prior, model, options):
     if model is not None:
         if prior is not None or any(name.startswith("prior") for name in options):
             raise InputError("the model is an object of yours and has its prior; give it another one there")
-        own = {"model": "own", "options": {}, "prior": {"name": "own"}, "latent_dim": model.prior.dim}
+        own = {"model": "custom", "options": {}, "prior": {"name": "custom"}, "latent_dim": model.prior.dim}
         recipe = dataclasses.replace(recipe, **own)
     recipe = recipe.with_likely(**options)
     if recipe.warm_start:
@@ -124,15 +124,15 @@ def _resolve(recipe, dataset, prior, model, options):
         path = Path(dataset).expanduser()
         recipe = recipe.with_options(dataset=str(path.resolve() if path.exists() else dataset))
     elif dataset is not None:
-        recipe = recipe.with_options(dataset="own")
+        recipe = recipe.with_options(dataset="custom")
     elif recipe.dataset == "own":
         raise InputError(f"recipe '{recipe.name}' is for own data; pass dataset=...")
     if prior is not None:
-        recipe = dataclasses.replace(recipe, prior={"name": "own"})
-    elif recipe.prior["name"] == "own" and model is None:
-        raise InputError("prior 'own' needs the object: train(prior=...)")
-    if recipe.model == "own" and model is None:
-        raise InputError("model 'own' needs the object: train(model=...)")
+        recipe = dataclasses.replace(recipe, prior={"name": "custom"})
+    elif recipe.prior["name"] == "custom" and model is None:
+        raise InputError("prior 'custom' needs the object: train(prior=...)")
+    if recipe.model == "custom" and model is None:
+        raise InputError("model 'custom' needs the object: train(model=...)")
     ORDERS.check("order", recipe.order)
     dtype_policy(recipe.precision)
     if isinstance(dataset, data.Dataset) and recipe.columns:

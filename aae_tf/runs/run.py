@@ -163,7 +163,7 @@ class Run:
         """Return what tells abnormal images from normal ones; kept with the run as detector.json.
 
         Its threshold is set on normal images that the model was not trained on: one in `false_alarm` of such images
-        scores above it (see `aae_tf.evaluation.alarm_threshold`). What is exported from then on decides by it too.
+        scores above it (see `aae_tf.evaluation.conformal_threshold`). What is exported from then on decides by it too.
 
         Args:
             normal: uint8 or float [N, H, W(, C)]; those that the run was trained on are left out. None: the validation
@@ -256,7 +256,7 @@ def load_run(out_dir, dataset=None, prior=None):
 
     Args:
         out_dir: the run directory.
-        dataset: the data, where it was a user's own arrays or tf.data (others are found again by name or path).
+        dataset: the data, where it was a user's custom arrays or tf.data (others are found again by name or path).
         prior: the prior's sampling function, where it was one that Keras does not know by name.
 
     Raises:

@@ -14,7 +14,7 @@ def either(given, must="either", right=None, named=WORDS):
     return Case(given, must, right, named)
 
 
-@kind("types of whole numbers, floats, truth values")
+@kind("types of integers, floats, truth values")
 def types(chance, folder):
     images = pictures(chance)
     dtype = str(chance.choice(["uint8", "int16", "uint16", "int32", "uint64", ">i4", "f2", "f4", ">f8", "g", "bool"]))
@@ -55,7 +55,7 @@ def values(chance, folder):
         return either(images.astype(dtype), "refused", named=("images hold",))
 
 
-@kind("whole numbers out of range")
+@kind("integers out of range")
 def out_of_range(chance, folder):
     images = pictures(chance).astype("int64")
     images[tuple(chance.integers(0, images.shape))] = chance.choice([-1, 256, 2**40, -(2**63), 2**63 - 1])

@@ -13,7 +13,7 @@ from aae_tf.errors import InputError, printable
 NAMES = {"images", "x", "labels", "y", "x_train", "y_train", "x_test", "y_test"}
 
 
-def from_arrays(images, labels=None, image_size=0, source="own arrays"):
+def from_arrays(images, labels=None, image_size=0, source="custom arrays"):
     """Return a `Dataset` of images, [N, H, W(, C)], and labels, [N]; see `check_images` and `check_labels`."""
     images = fit_images(check_images(images), image_size)
     labels, names = (None, ()) if labels is None else check_labels(labels, len(images))
@@ -85,7 +85,7 @@ def from_npz(path, image_size=0):
         raise InputError(f"'{path}' holds {listed(names)}; needed: 'images' and, if any, 'labels'")
     labels = get("labels", "y")
     unread = [name for name in names if name.lower() not in NAMES] if labels is None else ()
-    source = f"own arrays without 'labels' ({printable(listed(unread))}: not read)" if unread else "own arrays"
+    source = f"custom arrays without 'labels' ({printable(listed(unread))}: not read)" if unread else "custom arrays"
     return from_arrays(get("images", "x"), labels, image_size, source)
 
 

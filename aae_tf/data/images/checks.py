@@ -10,11 +10,11 @@ def check_images(images, what="images"):
     """Return images as uint8 [N, H, W, C].
 
     Args:
-        images: uint8 (or other whole numbers) in 0..255, booleans, or floats in [0, 1]; [N, H, W] or [N, H, W, C].
+        images: uint8 (or other integers) in 0..255, booleans, or floats in [0, 1]; [N, H, W] or [N, H, W, C].
         what: what they are called in messages.
 
     Raises:
-        InputError: another shape, no images, masked, NaN or infinite pixels, values outside the range, or whole numbers
+        InputError: another shape, no images, masked, NaN or infinite pixels, values outside the range, or integers
             that are all 0 or 1.
     """
     images = as_uint8(images, what)
@@ -23,7 +23,7 @@ def check_images(images, what="images"):
 
 
 def as_uint8(images, what="images"):
-    """Return images as uint8 [N, H, W, C], as `check_images` does, also whole numbers that are all 0 or 1."""
+    """Return images as uint8 [N, H, W, C], as `check_images` does, also integers that are all 0 or 1."""
     if np.ma.is_masked(images):
         raise InputError(f"{what} have {np.ma.count_masked(images)} masked values; fill them in first")
     images = np.asarray(images)
@@ -80,7 +80,7 @@ def refuse_binary(images, what="images"):
     """
     if images.max() == 1:
         raise InputError(
-            f"{what} hold the whole numbers 0 and 1 alone, black as 0..255; for black and white pass booleans or "
+            f"{what} hold the integers 0 and 1 alone, black as 0..255; for black and white pass booleans or "
             "floats (images > 0), to encode() as well"
         )
 
@@ -110,7 +110,7 @@ def check_labels(labels, count):
     """Return labels as int32 [N], and the name of each class.
 
     Args:
-        labels: class names or whole numbers [N]; -1, or None among names, marks an unlabelled image.
+        labels: class names or integers [N]; -1, or None among names, marks an unlabelled image.
         count: number of images, N.
 
     Returns:
@@ -140,7 +140,7 @@ def check_labels(labels, count):
         return codes, tuple(str(name) for name in names)
     whole = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels))))
     if not whole or np.any(labels < -1) or np.any(labels >= 2.0**63):
-        raise InputError("labels are not whole numbers from 0 (or -1 for unlabelled); accepted: class numbers or names")
+        raise InputError("labels are not integers from 0 (or -1 for unlabelled); accepted: class numbers or names")
     labels = labels.astype(np.int64)
     found = np.unique(labels[labels >= 0])
     if len(found) and found[-1] >= 10 * len(found) + 10:

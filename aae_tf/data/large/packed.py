@@ -123,7 +123,7 @@ def from_pack(path, image_size=0):
     sample = rows[draws <= held_out.least(draws, held_out.most_kept(images[0].nbytes) // 2)]
     train = Packed(file, rows, None if labels is None else labels[rows], split(sample), digest)
     source = f"pack '{path.name}' of {source}"
-    return Dataset("own", train, split(validation), split(test), tuple(names), source)
+    return Dataset("custom", train, split(validation), split(test), tuple(names), source)
 
 
 class Opened(NamedTuple):
@@ -275,7 +275,7 @@ def _opened(source, image_size):
         if labels is not None:
             check_labels(labels, len(images))
         parts = _slices(images), itertools.repeat(None) if labels is None else _slices(np.ravel(labels))
-        return Opened(((_fitted(part, image_size), each) for part, each in zip(*parts, strict=False)), "own arrays")
+        return Opened(((_fitted(part, image_size), each) for part, each in zip(*parts, strict=False)), "custom arrays")
     found = load(source, image_size)
     if found.columns is not None:
         raise InputError("a table is read whole and is not packed; pass it to train as it is")

@@ -26,7 +26,7 @@ def from_tf_data(dataset, image_size=0, memory_bytes=None):
     """Return a `Dataset` of a `tf.data.Dataset`, read into memory if it fits and streamed if it does not.
 
     Elements are images, (image, label) or dicts with 'image' and 'label', batched or not (one element is looked at);
-    images uint8 or other whole numbers in 0..255, booleans, or floats in [0, 1]. A streamed dataset must be finite and
+    images uint8 or other integers in 0..255, booleans, or floats in [0, 1]. A streamed dataset must be finite and
     give the same elements in the same order at each pass: shuffle it, if at all, with
     `shuffle(..., seed=0, reshuffle_each_iteration=False)`. A tenth of it (10,000 images at most), drawn by a hash of
     the elements' indices, is held out: half for validation and half for test.
@@ -120,7 +120,7 @@ def _stream(marked, found, kept, labelled):
     elements = elements.filter(lambda element, trains: trains).map(_trained_on)
     held = f"{len(validation):,} images validate, {len(test):,} test, by a hash of their indices"
     stream = Stream(elements, mark[training], sample, known, pool)
-    return Dataset("own", stream, validation, test, names, f"tf.data.Dataset, streamed; {held}")
+    return Dataset("custom", stream, validation, test, names, f"tf.data.Dataset, streamed; {held}")
 
 
 def blocks(stream, first, last, size):
@@ -154,7 +154,7 @@ def blocks(stream, first, last, size):
 
 
 def _trained_on(element, trains):
-    """Return a training element, its label a whole number."""
+    """Return a training element, its label an integer."""
     from aae_tf.backend import tf
 
     return element | {"label": tf.ensure_shape(tf.cast(element["label"], tf.int32), [])}

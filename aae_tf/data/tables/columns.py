@@ -174,7 +174,7 @@ class RawColumn:
         return np.equal(self.values, None) if self.type == "text" else np.isnan(self.values)
 
     def as_text(self):
-        """Return the values as names, object array [N] of str, None where missing; whole numbers without a point."""
+        """Return the values as names, object array [N] of str, None where missing; integers without a point."""
         if self.type == "text":
             return self.values
         return np.array([None if np.isnan(value) else number_name(value) for value in self.values], object)
@@ -242,7 +242,7 @@ def encoded(column, raw):
         known = raw.values[~raw.unknown]
         strange = known[~fitting(column.kind, known)]
         if len(strange):
-            accepted = {"count": "whole numbers from 0", "binary": "0 or 1"}[column.kind]
+            accepted = {"count": "integers from 0", "binary": "0 or 1"}[column.kind]
             raise InputError(f"column '{column.name}' holds {strange[0]:g}, a {column.kind}; accepted: {accepted}")
         return raw.values.astype("float32")[:, None]
     texts, known = raw.as_text(), {name: number for number, name in enumerate(column.categories)}

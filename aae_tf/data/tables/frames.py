@@ -1,7 +1,7 @@
 """A user's own rows: arrays [N, D], DataFrames, sparse rows, CSV and Parquet files, folders of .npy.
 
 The type of a column says what it is, as that of a pixel does: floats are real numbers, booleans yes or no, text a
-category. Whole numbers may be numbers, counts or the codes of categories, which no type tells: that has to be said.
+category. Integers may be numbers, counts or the codes of categories, which no type tells: that has to be said.
 """
 
 from dataclasses import replace
@@ -31,18 +31,18 @@ MOST_COUNTED = 1_000_000
 MOST_CATEGORIES = 50  # of a text column that nobody said is a category
 
 
-def from_table(table, labels=None, options=None, what="own rows"):
+def from_table(table, labels=None, options=None, what="custom rows"):
     """Return a `Dataset` of rows.
 
     Args:
         table: an array [N, D] of numbers or booleans, a pandas DataFrame (or what has `to_pandas`), scipy sparse
             rows, or `ParquetFiles`.
-        labels: class names or whole numbers [N]; None for none, or for those of the column that the options name.
+        labels: class names or integers [N]; None for none, or for those of the column that the options name.
         options: dict of the attributes of `aae_tf.data.tables.options.TableOptions`.
         what: what the rows are, for the source.
 
     Raises:
-        InputError: columns that cannot be used, or whole numbers of which nobody said what they are.
+        InputError: columns that cannot be used, or integers of which nobody said what they are.
     """
     options = TableOptions(**read_options(options or {}))
     names, columns_of = _given(table, options.label)
@@ -145,7 +145,7 @@ class _Refused:
         return True
 
     def check(self):
-        """Refuse columns without a value, a table of constants, and whole numbers of which nobody said what they are.
+        """Refuse columns without a value, a table of constants, and integers of which nobody said what they are.
 
         Raises:
             InputError: any of these.
@@ -164,7 +164,7 @@ class _Refused:
         if self.unsaid:
             first = self.unsaid[0]
             raise InputError(
-                f"{listed(self.unsaid)}: whole numbers, which may be real numbers (columns.real={first}), counts "
+                f"{listed(self.unsaid)}: integers, which may be real numbers (columns.real={first}), counts "
                 f"(columns.counts={first}) or categories (columns.categorical={first}); say which, 'all' for every "
                 "such column"
             )
@@ -178,7 +178,7 @@ def _column(raw, options):
     kind = said or {"real": "real", "truth": "binary", "text": "category"}[raw.type]
     known = raw.values[~raw.unknown]
     if kind == "count" and not fitting(kind, known).all():
-        raise InputError(f"column '{name}' is said to hold counts, but not all of it are whole numbers from 0")
+        raise InputError(f"column '{name}' is said to hold counts, but not all of it are integers from 0")
     if kind == "count" and known.max() > MOST_COUNTED:
         raise InputError(
             f"column '{name}' holds counts up to {known.max():g}, whose probabilities float32 cannot tell; "

@@ -16,7 +16,7 @@ class TableOptions:
 
     Attributes:
         label: name of the column that holds the labels; empty for none. Rows without one are unlabelled.
-        real: columns of whole numbers that are real numbers; 'all' for all that are not said to be something else.
+        real: columns of integers that are real numbers; 'all' for all that are not said to be something else.
         counts: columns that are counts.
         categorical: columns of numbers that are the codes of categories.
         drop: columns that are left out.

@@ -89,7 +89,7 @@ class Signature:
             raise BadRequest(f"'{name}' must be a full array of numbers, each row as long as the others")
         wanted = np.dtype(spec.dtype.as_numpy_dtype)
         if wanted.kind == "i" and float in types:
-            raise BadRequest(f"'{name}' must be whole numbers ({wanted})")
+            raise BadRequest(f"'{name}' must be integers ({wanted})")
         try:
             with np.errstate(over="ignore"):
                 array = array.astype(wanted)

@@ -130,9 +130,9 @@ def prior_options(name):
     """Return what can be set of a prior: dict of argument name to `aae_tf.config.schema.Option`.
 
     Args:
-        name: a name in `PRIORS`, or 'own', of which nothing can be set.
+        name: a name in `PRIORS`, or 'custom', of which nothing can be set.
     """
-    return {} if name == "own" else options_of(PRIORS[name], PRIORS.given)
+    return {} if name == "custom" else options_of(PRIORS[name], PRIORS.given)
 
 
 def _describe(distribution):
