@@ -1,6 +1,6 @@
-"""What the documentation takes from outside its folder.
+"""Adds to the documentation what lies outside its folder.
 
-Notebooks, examples, two files of the root, the command's help, and the list of models.
+These are the notebooks, the examples, two files of the root, the command's help and the list of models.
 """
 
 import ast
@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[1]
 OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "notebooks/*.ipynb")
 
 
-@event_priority(100)  # before the plugin that turns notebooks into pages
+@event_priority(100)  # run before the plugin that turns notebooks into pages
 def on_files(files, config):
-    """Add the files, and pages made of the examples and of the command's help."""
+    """Add the files, and the pages that are made from the examples and from the command's help."""
     for pattern in OUTSIDE:
         for path in sorted(ROOT.glob(pattern)):
             name = path.relative_to(ROOT).as_posix()
@@ -35,13 +35,15 @@ def on_files(files, config):
 
 
 def _examples():
-    """Return a page of the examples: each one's docstring, then its code."""
+    """Return a page of the examples: each one's docstring, then its code; first the one to be read."""
+    read, *plugins = sorted((ROOT / "examples").glob("*.py"), key=lambda path: path.stem != "aae_from_scratch")
     parts = [
-        "# Examples\n\nEach is a file of under 80 lines that touches nothing in the package: `aae-tf --plugin FILE` "
-        "imports it, and what it registers then has a name in recipes, on the command line and in a run's record. What "
-        "it makes is trained, resumed, measured, saved and served like everything else."
+        f"# Examples\n\n`{read.stem}` is the model of section 2 in plain Keras, to be read. The other files extend the "
+        "library without changing it. Each has fewer than 80 lines, and `aae-tf --plugin FILE` imports it. What it "
+        "registers has a name in recipes, on the command line and in the record of a run, and is trained, resumed, "
+        "evaluated, saved and served like the library's own."
     ]
-    for path in sorted((ROOT / "examples").glob("*.py")):
+    for path in (read, *plugins):
         text = path.read_text()
         tree = ast.parse(text)
         code = "\n".join(text.splitlines()[tree.body[0].end_lineno :]).strip()
@@ -50,7 +52,7 @@ def _examples():
 
 
 def on_page_markdown(markdown, page, config, files):
-    """Give every model's file its place, and turn links to notebooks and examples into links to pages."""
+    """Insert the module of each model, and turn links to notebooks and examples into links to pages."""
     modules = "\n".join(f"::: aae_tf.models.{file}" for file in dict.fromkeys(_FILES.values()))
     markdown = markdown.replace("<!-- every model's file -->", modules)
     markdown = re.sub(r"\]\(\.\./((?:\.\./)?(?:notebooks|examples)/)", r"](\1", markdown)  # which lie outside docs/
@@ -58,7 +60,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    """Turn a notebook's links to other notebooks and to documents, which are to files, into links to pages."""
+    """Turn the links of a notebook, which are to files, into links to pages."""
     if not page.file.src_uri.startswith("notebooks/"):
         return html
     html = re.sub(r'href="\.\./examples/(\w+)\.py"', r'href="../../examples/#\1"', html)

@@ -19,7 +19,7 @@ from aae_tf.training import Trainer, make_optimizer
 from aae_tf.training.updates import configured
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = [path for path in sorted((ROOT / "examples").glob("*.py")) if path.stem != "aae_from_scratch"]
 SMALL = {
     "epochs": 2,
     "widths": (32,),
