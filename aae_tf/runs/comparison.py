@@ -1,10 +1,12 @@
 """`compare()`: several recipes on the same images, their numbers in one table and their latent planes in one figure."""
 
 from pathlib import Path
+from typing import Unpack
 
 from aae_tf import figures
 from aae_tf.errors import InputError
 from aae_tf.recipes import get_recipe
+from aae_tf.recipes.options import RecipeOptions
 from aae_tf.reporting import HeldOut, plane_panel
 from aae_tf.runs.plan import prepare
 from aae_tf.runs.train import carry_out
@@ -131,7 +133,14 @@ def options_taken(names, options):
 
 
 def compare(
-    recipes, dataset=None, *, out_dir="runs/compare", jit_compile=None, split="validation", progress=True, **options
+    recipes,
+    dataset=None,
+    *,
+    out_dir="runs/compare",
+    jit_compile=None,
+    split="validation",
+    progress=True,
+    **options: Unpack[RecipeOptions],
 ):
     """Train several recipes on the same images, or reuse what is there, and compare them.
 

@@ -11,6 +11,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 from rich.console import Console
@@ -18,6 +19,7 @@ from rich.console import Console
 from aae_tf import figures
 from aae_tf.config.registry import load_plugin, loaded_plugins
 from aae_tf.errors import InputError, NonFiniteLossError, check_choice
+from aae_tf.recipes.options import RecipeOptions
 from aae_tf.runs.comparison import COLUMNS, markdown_table
 from aae_tf.runs.directory import read_record
 from aae_tf.runs.experiment_settings import Setting, settings_of, shown
@@ -127,7 +129,7 @@ def sweep(
     jit_compile=None,
     split="validation",
     progress=True,
-    **options,
+    **options: Unpack[RecipeOptions],
 ):
     """Train recipes with every combination of seeds and settings, or reuse what is there, and choose among settings.
 

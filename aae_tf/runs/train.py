@@ -1,9 +1,11 @@
 """`train()`: from a recipe and data to a `Run`."""
 
 import contextlib
+from typing import Unpack
 
 from aae_tf import data
 from aae_tf.backend import keras
+from aae_tf.recipes.options import TrainOptions
 from aae_tf.runs import directory as run_directory
 from aae_tf.runs import run as runs
 from aae_tf.runs.lock import held
@@ -29,7 +31,7 @@ def train(
     checkpoint_minutes=CHECKPOINT_MINUTES,
     from_last_good=False,
     progress=True,
-    **options,
+    **options: Unpack[TrainOptions],
 ):
     """Train a recipe's model, measure it, draw it and export it.
 
