@@ -1,35 +1,36 @@
-"""Anomaly detection from normal images alone: a threshold that promises its false alarms, and how well a score tells.
+"""Anomaly detection from normal images alone: a threshold with a guaranteed false-positive rate, and its quality.
 
-The scores of n held-out normal images and of a new normal one are exchangeable, so the new one is as likely to be the
-highest of them as any other. That gives the threshold its promise without a word on how scores are distributed
-(conformal anomaly detection: Laxhammar and Falkman, 2010; Bates et al., 2023, arXiv 2104.08279).
+The scores of n held-out normal images and of a new normal image are exchangeable, so each is equally likely to be the
+highest. This gives the guarantee for every distribution of scores (conformal anomaly detection: Laxhammar and Falkman,
+2010; Bates et al., 2023, arXiv 2104.08279).
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import beta, binom, binomtest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from aae_tf.errors import InputError
 
 
-def conformal_threshold(scores, false_alarm=0.01, confidence=0.95):
-    """Return the threshold above which a new normal image scores with at most a given probability.
+def conformal_threshold(scores: ArrayLike, false_alarm: float = 0.01, confidence: float = 0.95) -> dict:
+    """Return the threshold that a new normal image exceeds with at most a given probability.
 
     It is the (r + 1)-th highest of n scores, with the largest r for which (r + 1) / (n + 1) is at most `false_alarm`.
-    Given these scores, the share of all normal images above it follows Beta(r + 1, n - r).
+    Given these scores, the false-positive rate follows Beta(r + 1, n - r).
 
     Args:
-        scores: float [n], of normal images that nothing was trained on, high for unusual ones.
-        false_alarm: the share of normal images that may be called abnormal, in (0, 1).
+        scores: float [n], of normal images that were not trained on, high for unusual ones.
+        false_alarm: highest accepted false-positive rate, in (0, 1).
         confidence: of the intervals, in (0, 1).
 
     Returns:
-        dict with 'threshold', its 'threshold_interval' (order statistics that hold the true quantile; None for an end
-        that n scores do not reach), 'expected' (the expected false-positive rate), 'guaranteed_interval' (of the
-        false-positive rate, given these scores), 'confidence' and 'n'.
+        dict with 'threshold', 'threshold_interval' (order statistics around the true quantile; None for an end beyond
+        all scores), 'expected' (the expected false-positive rate), 'guaranteed_interval' (of the false-positive rate,
+        given these scores), 'confidence' and 'n'.
 
     Raises:
-        InputError: a share outside (0, 1), scores that are not finite, or too few of them for such a share.
+        InputError: a rate outside (0, 1), scores that are not finite, or too few scores for this rate.
     """
     scores = np.sort(np.asarray(scores, "float64"))
     count = len(scores)
@@ -46,33 +47,34 @@ def conformal_threshold(scores, false_alarm=0.01, confidence=0.95):
         )
     tail = (1 - confidence) / 2
     low, high = (int(binom.ppf(share, count, 1 - false_alarm)) for share in (tail, 1 - tail))
-    ends = [scores[low - 1] if low > 0 else None, scores[high] if high < count else None]
     return {
         "threshold": float(scores[count - 1 - above]),
-        "threshold_interval": [None if end is None else float(end) for end in ends],
+        "threshold_interval": [
+            float(scores[low - 1]) if low > 0 else None,
+            float(scores[high]) if high < count else None,
+        ],
         "expected": (above + 1) / (count + 1),
-        "guaranteed_interval": [float(end) for end in beta.ppf([tail, 1 - tail], above + 1, count - above)],
+        "guaranteed_interval": beta.ppf([tail, 1 - tail], above + 1, count - above).tolist(),
         "confidence": confidence,
         "n": count,
     }
 
 
-def detection_quality(scores, abnormal, threshold=None, confidence=0.95):
-    """Return how well a score tells abnormal images from normal ones.
+def detection_quality(
+    scores: ArrayLike, abnormal: ArrayLike, threshold: float | None = None, confidence: float = 0.95
+) -> dict:
+    """Return how well a score separates abnormal images from normal ones.
 
     Args:
         scores: float [N], high for abnormal images.
-        abnormal: bool [N], which of them are.
-        threshold: above which an image is called abnormal; None: verdicts are not measured.
+        abnormal: bool [N], True for abnormal images.
+        threshold: score above which an image is classified as abnormal; None to evaluate the ranking alone.
         confidence: of the intervals, in (0, 1).
 
     Returns:
-        dict with 'auroc' and 'average_precision' where both occur. With a threshold also 'false_positive_rate' and
-        'detection_rate' (shares of the normal and of the abnormal images above it) and their exact binomial intervals
-        'false_positive_rate_interval' and 'detection_rate_interval'.
-
-    Reference:
-        Clopper and Pearson, Biometrika 26 (1934), of the intervals.
+        dict with 'auroc' and 'average_precision' where both kinds occur; with a threshold also 'false_positive_rate'
+        and 'detection_rate' (shares of normal and of abnormal images above it) and their exact binomial intervals
+        'false_positive_rate_interval' and 'detection_rate_interval' (Clopper and Pearson, Biometrika 26, 1934).
     """
     scores, abnormal = np.asarray(scores), np.asarray(abnormal, bool)
     found = {}
@@ -81,7 +83,7 @@ def detection_quality(scores, abnormal, threshold=None, confidence=0.95):
         found["average_precision"] = float(average_precision_score(abnormal, scores))
     for name, kind in (("false_positive_rate", ~abnormal), ("detection_rate", abnormal)):
         if threshold is not None and kind.any():
-            called = binomtest(int((scores[kind] > threshold).sum()), int(kind.sum()))
-            ends = called.proportion_ci(confidence, "exact")
-            found[name], found[f"{name}_interval"] = called.statistic, [float(ends.low), float(ends.high)]
+            test = binomtest(int((scores[kind] > threshold).sum()), int(kind.sum()))
+            ends = test.proportion_ci(confidence, "exact")
+            found[name], found[f"{name}_interval"] = test.statistic, [float(ends.low), float(ends.high)]
     return found

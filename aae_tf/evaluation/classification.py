@@ -1,19 +1,17 @@
-"""Classification: how often the predicted class is wrong, and which classes are taken for which."""
+"""Classification: error rate, confusion matrix, and probes that read the class from codes."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf.errors import InputError
 
 
-def error_rate(labels, predicted):
-    """Return the share of wrong predictions and its standard error.
+def error_rate(labels: ArrayLike, predicted: ArrayLike) -> tuple[float, float]:
+    """Return the share of wrong predictions p in [0, 1] and its standard error sqrt(p (1 - p) / N).
 
     Args:
-        labels: int [N], -1 where unknown (left out).
+        labels: int [N], -1 for unlabelled images, which are left out.
         predicted: int [N].
-
-    Returns:
-        (float in [0, 1], float): the share, and sqrt(p (1 - p) / N).
 
     Raises:
         InputError: no label is known.
@@ -26,13 +24,13 @@ def error_rate(labels, predicted):
     return share, float(np.sqrt(share * (1 - share) / len(wrong)))
 
 
-def confusion(labels, predicted, classes):
-    """Return how many images of each class (rows) were taken for each class (columns), int [classes, classes].
+def confusion(labels: ArrayLike, predicted: ArrayLike, classes: int) -> np.ndarray:
+    """Return the number of images by true class (rows) and predicted class (columns), int [classes, classes].
 
     Args:
-        labels: int [N], -1 for unlabelled images, which do not count.
+        labels: int [N], -1 for unlabelled images, which are left out.
         predicted: int [N].
-        classes: K.
+        classes: number of classes.
     """
     known = np.asarray(labels) >= 0
     counts = np.zeros((classes, classes), int)
@@ -40,18 +38,20 @@ def confusion(labels, predicted, classes):
     return counts
 
 
-def probe_accuracy(train_codes, train_labels, codes, labels, neighbours=10):
-    """Return how well the class can be read from codes: by a linear classifier, and by nearest neighbours.
+def probe_accuracy(
+    train_codes: np.ndarray, train_labels: np.ndarray, codes: np.ndarray, labels: np.ndarray, neighbours: int = 10
+) -> dict[str, float]:
+    """Return the accuracy of a linear and of a nearest-neighbour probe of the class on codes.
 
     Args:
         train_codes: float [M, D], to fit on.
         train_labels: int [M].
         codes: float [N, D], to test on.
         labels: int [N].
-        neighbours: number of voters of the second.
+        neighbours: number of nearest neighbours that vote.
 
     Returns:
-        dict with 'linear', 'nearest' and 'chance' (always the commonest class), accuracies in [0, 1].
+        dict with 'linear', 'nearest' and 'chance' (always the most common class), accuracies in [0, 1].
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier

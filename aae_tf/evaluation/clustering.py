@@ -1,24 +1,21 @@
-"""Clustering against labels that training never saw: the paper's rule (§6), majority vote, NMI and ARI."""
+"""Clusters against labels that training does not use: the paper's rule (§6), majority vote, NMI and ARI."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.metrics.cluster import contingency_matrix
 
 
-def label_clusters(probabilities, labels):
-    """Return the label each cluster takes by the paper's rule: that of its most certain image.
+def label_clusters(probabilities: ArrayLike, labels: ArrayLike) -> np.ndarray:
+    """Return the label of each cluster by the paper's rule, that of its most certain image: int array [K].
 
-    Of those that are equally certain it is the one that leaves the least to the other clusters: in float32 a sure
-    network gives q(y_i|x) = 1 of hundreds of images, and the first of them would name the cluster, whichever it is.
+    One image decides, so the rule is noisy. In float32 a confident network has q(y_i|x) = 1 for hundreds of images; of
+    these the one with the least probability of other clusters decides, or the first where that underflows to 0.
 
     Args:
         probabilities: float [N, K], q(y|x) of validation images; rows sum to 1.
-        labels: int [N], their labels.
-
-    Returns:
-        int array [K]: labels[argmax_n q(y_i | x_n)] for each cluster i. One image decides a cluster, so this is noisy;
-        where logits are so far apart (87) that float32 has nothing left for the others, the first such image does.
+        labels: int [N].
 
     Reference:
         Makhzani et al., 2016, arXiv 1511.05644, section 6.
@@ -28,22 +25,22 @@ def label_clusters(probabilities, labels):
     return np.asarray(labels)[np.lexsort((others, -probabilities), axis=0)[0]]
 
 
-def clustering_error(assigned, labels, cluster_labels):
-    """Return the share of images whose cluster has another label than they, float in [0, 1].
+def clustering_error(assigned: ArrayLike, labels: ArrayLike, cluster_labels: ArrayLike) -> float:
+    """Return the share of images whose label differs from their cluster's, in [0, 1].
 
     Args:
-        assigned: int [N], each image's cluster.
+        assigned: int [N], cluster of each image.
         labels: int [N].
-        cluster_labels: int [K], each cluster's label.
+        cluster_labels: int [K], label of each cluster.
     """
     return float(np.mean(np.asarray(cluster_labels)[assigned] != np.asarray(labels)))
 
 
-def majority_error(assigned, labels):
-    """Return the error when each cluster takes the commonest label of its own images, float in [0, 1].
+def majority_error(assigned: ArrayLike, labels: ArrayLike) -> float:
+    """Return the error if each cluster takes the most common label of its images, in [0, 1].
 
     Args:
-        assigned: int [N], each image's cluster.
+        assigned: int [N], cluster of each image.
         labels: int [N], at least 0.
     """
     assigned, labels = np.asarray(assigned), np.asarray(labels)
@@ -51,13 +48,13 @@ def majority_error(assigned, labels):
     return float(1 - right / len(labels))
 
 
-def assignment_error(assigned, labels):
-    """Return the least error with one cluster for each class at most, the others wrong; float in [0, 1].
+def assignment_error(assigned: ArrayLike, labels: ArrayLike) -> float:
+    """Return the lowest error with at most one cluster for each class, in [0, 1].
 
-    What clustering papers call accuracy (ACC) is one minus this, where there are as many clusters as classes.
+    With as many clusters as classes it is one minus the clustering accuracy (ACC) of the literature.
 
     Args:
-        assigned: int [N], each image's cluster.
+        assigned: int [N], cluster of each image.
         labels: int [N].
 
     Reference:
@@ -67,13 +64,11 @@ def assignment_error(assigned, labels):
     return float(1 - counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum())
 
 
-def agreement(assigned, labels):
-    """Return {'nmi', 'ari'}: normalised mutual information and adjusted Rand index of two int arrays [N].
-
-    Both are 1 for equal partitions, whatever the clusters are called; ARI is about 0 for unrelated ones.
+def agreement(assigned: ArrayLike, labels: ArrayLike) -> dict[str, float]:
+    """Return {'nmi', 'ari'}, normalised mutual information and adjusted Rand index; both are 1 for equal partitions.
 
     Args:
-        assigned: int [N], each image's cluster.
+        assigned: int [N], cluster of each image.
         labels: int [N].
 
     Reference:

@@ -1,11 +1,11 @@
 """Parzen-window log-likelihood (§3, table 1): how probable held-out images are under a kernel density of samples.
 
-Samples are streamed: a running log-sum-exp keeps one maximum and one sum for each held-out image, so ten million need
-no more memory than ten thousand. It is a poor estimator in high dimension (Theis et al., 2016, arXiv 1511.01844) and a
-lower bound; it is kept because the field compared with it.
+Samples are streamed with a running log-sum-exp, so memory does not grow with their number. The estimate is a lower
+bound and poor in high dimension (Theis et al., 2016, arXiv 1511.01844). It is here because papers compare by it.
 """
 
 import math
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -16,22 +16,27 @@ from aae_tf.utils.images import to_unit
 
 CHUNK = 2000  # rows of a block of distances: 2,000 x 2,000 float32, 16 MB
 COARSE = np.geomspace(0.02, 2.0, 24)
-LEAST = 1e-3  # where validation images are samples themselves, narrower is better without end
+LEAST = 1e-3  # if samples are among the validation images, the likelihood grows without limit as the bandwidth falls
 FINE = np.geomspace(0.75, 1.25, 26)  # steps of 2 %
 
 
-def parzen_log_likelihood(images, chunks, validation, progress=None):
+def parzen_log_likelihood(
+    images: np.ndarray,
+    chunks: np.ndarray | Callable[[], Iterable[np.ndarray]],
+    validation: np.ndarray,
+    progress: Callable[[str, int], None] | None = None,
+) -> dict[str, float]:
     """Return the log-likelihood of images under a Gaussian Parzen window on samples.
 
-    The bandwidth is chosen on validation images alone: first on a coarse grid and the first chunk of samples, then on
-    all samples in steps of 2 % around the best (further down where the best is the least).
+    The bandwidth is chosen on the validation images: on a coarse grid with the first chunk of samples, then on all
+    samples in steps of 2 % around the best (and below, if the lowest is the best).
 
     Args:
         images: float or uint8 [M, ...]; uint8 is scaled to [0, 1].
-        chunks: function without arguments to an iterator over the samples, float arrays [c, ...] in the same units; it
-            is called for each pass, and gives the same samples each time. An array [N, ...] will do.
-        validation: float or uint8 [V, ...], other images than those measured; a thousand are enough.
-        progress: function (what the pass is for, samples seen in it), called after each chunk.
+        chunks: samples [N, ...] in the units of the images, or a function without arguments that returns an iterator
+            over chunks [c, ...] of them, the same ones in each call.
+        validation: float or uint8 [V, ...], other images; a thousand are enough.
+        progress: function (purpose of the pass, samples so far), called after each chunk.
 
     Returns:
         dict with 'mean' and 'standard_error' in nats (mean over images), 'bandwidth' in units of the images, and
@@ -48,30 +53,36 @@ def parzen_log_likelihood(images, chunks, validation, progress=None):
     first = next(iter(stream()), None)
     if first is None or not len(first) or not len(images) or not len(validation):
         raise InputError("a log-likelihood needs samples, images and validation images; one of them is empty")
+    seen = [0]
+
+    def density(points: np.ndarray, bandwidths: np.ndarray | list[float], purpose: str) -> np.ndarray:
+        def count(samples: int) -> None:
+            seen[0] = samples
+            if progress is not None:
+                progress(purpose, samples)
+
+        return log_density(points, stream(), bandwidths, count)
+
     coarse = COARSE
-    while (best := np.argmax(_mean(log_density(validation, [first], coarse)))) == len(coarse) - 1:
+    while (best := np.argmax(log_density(validation, [first], coarse).mean(1))) == len(coarse) - 1:
         coarse = coarse * 50  # values in other units than [0, 1]
     grid = coarse[best] * FINE
-    choosing, measuring = (_named(progress, text) for text in ("choosing the bandwidth", "measuring the likelihood"))
-    found = _mean(log_density(validation, stream(), grid, choosing))
-    while np.argmax(found) == 0 and grid[0] > LEAST:
+    while np.argmax(found := density(validation, grid, "choosing the bandwidth").mean(1)) == 0 and grid[0] > LEAST:
         grid = grid * 0.8
-        found = _mean(log_density(validation, stream(), grid, choosing))
     bandwidth = float(grid[np.argmax(found)])
-    count = _Count(stream())
-    densities = log_density(images, count, [bandwidth], measuring)[0]
-    spread = densities.std(ddof=1) / math.sqrt(len(densities)) if len(densities) > 1 else 0.0
+    densities = density(images, [bandwidth], "measuring the likelihood")[0]
+    error = densities.std(ddof=1) / math.sqrt(len(densities)) if len(densities) > 1 else 0.0
     return {
         "mean": float(densities.mean()),
-        "standard_error": float(spread),
+        "standard_error": float(error),
         "bandwidth": bandwidth,
-        "samples": count.seen,
+        "samples": seen[0],
     }
 
 
 @contextmanager
-def float32_products():
-    """Within it, matrix products of float32 are that: GPUs of Ampere and later round their factors to TF32 else."""
+def float32_products() -> Iterator[None]:
+    """Compute matrix products of float32 in full precision; GPUs since Ampere otherwise round factors to TF32."""
     settings = tf.config.experimental
     before = settings.tensor_float_32_execution_enabled()
     settings.enable_tensor_float_32_execution(False)
@@ -82,16 +93,21 @@ def float32_products():
 
 
 @float32_products()
-def log_density(points, chunks, bandwidths, progress=None):
+def log_density(
+    points: np.ndarray,
+    chunks: Iterable[np.ndarray],
+    bandwidths: np.ndarray | list[float],
+    progress: Callable[[int], None] | None = None,
+) -> np.ndarray:
     """Return the log-density, in nats, of points under Gaussian kernel densities on streamed samples.
 
-    Products of points and samples are float32, as are sums within 2,000 samples; sums of those are float64.
+    Products of points and samples and sums within 2,000 samples are float32; sums of these sums are float64.
 
     Args:
         points: float [M, ...].
-        chunks: iterable of float arrays [c, ...]: the samples, in any number of chunks.
+        chunks: iterable of float arrays [c, ...], the samples.
         bandwidths: [B] standard deviations of the kernel.
-        progress: function (samples seen), called after each chunk.
+        progress: function (samples so far), called after each chunk.
 
     Returns:
         float64 array [B, M].
@@ -108,8 +124,7 @@ def log_density(points, chunks, bandwidths, progress=None):
     blocks = [tf.constant(block) for block in _rows(points)]
     scales = tf.constant(1.0 / squares, tf.float32)
     seen = 0
-    for chunk in chunks:
-        chunk = _flat(chunk)
+    for chunk in map(_flat, chunks):
         if chunk.shape[1] != points.shape[1]:
             raise InputError(f"samples of {chunk.shape[1]} values cannot be compared with images of {points.shape[1]}")
         for samples in _rows(chunk - centre):
@@ -134,38 +149,18 @@ def log_density(points, chunks, bandwidths, progress=None):
     autograph=False,
     input_signature=[tf.TensorSpec(shape, tf.float32) for shape in ([None, None], [None, None], [None])],
 )
-def _block(points, samples, scales):
-    """Return each point's greatest score x·s - |s|²/2, and sum exp(scale (score - greatest)) for each of the scales."""
+def _block(points: tf.Tensor, samples: tf.Tensor, scales: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the greatest score x·s - |s|²/2 of each point, and for each scale sum exp(scale (score - greatest))."""
     scores = tf.linalg.matmul(points, samples, transpose_b=True) - 0.5 * tf.reduce_sum(tf.square(samples), -1)
     greatest = tf.reduce_max(scores, -1)
     scores -= greatest[:, None]
     return greatest, tf.map_fn(lambda scale: tf.reduce_sum(tf.exp(scale * scores), -1), scales)
 
 
-class _Count:
-    """Counts the samples of the chunks it passes on."""
-
-    def __init__(self, chunks):
-        self.chunks, self.seen = chunks, 0
-
-    def __iter__(self):
-        for chunk in self.chunks:
-            self.seen += len(chunk)
-            yield chunk
-
-
-def _named(progress, text):
-    return None if progress is None else lambda seen: progress(text, seen)
-
-
-def _mean(densities):
-    return densities.mean(1)
-
-
-def _rows(array):
+def _rows(array: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(array), CHUNK):
         yield array[start : start + CHUNK]
 
 
-def _flat(images):
+def _flat(images: np.ndarray) -> np.ndarray:
     return to_unit(images).reshape(len(images), math.prod(np.shape(images)[1:]))

@@ -1,4 +1,4 @@
-"""Maps: how well a low-dimensional representation keeps neighbourhoods and classes, beside other methods' maps."""
+"""Maps: how well a low-dimensional representation keeps neighbourhoods and classes, and maps by other methods."""
 
 import numpy as np
 from sklearn.decomposition import PCA
@@ -7,42 +7,37 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 
-def map_quality(images, latent_points, labels=None, neighbours=10):
+def map_quality(
+    images: np.ndarray, latent_points: np.ndarray, labels: np.ndarray | None = None, neighbours: int = 10
+) -> dict[str, float]:
     """Return the quality of a map.
 
     Args:
         images: float [N, P], flat.
-        latent_points: float [N, n], each image's place on the map.
+        latent_points: float [N, n], position of each image on the map.
         labels: int [N], or None.
         neighbours: size of the neighbourhoods.
 
     Returns:
-        dict with 'trustworthiness' in [0, 1] (Venna and Kaski, 2001: are neighbours on the map neighbours in the
-        data?) and, with at least ten labels, 'nearest_accuracy' (five-fold, nearest neighbours on the map).
+        dict with 'trustworthiness' in [0, 1] (are neighbours on the map neighbours in the data? Venna and Kaski, 2001)
+        and, with at least ten labels, 'nearest_accuracy' (five-fold, nearest neighbours on the map).
     """
-    quality = {
-        "trustworthiness": float(
-            trustworthiness(images, latent_points, n_neighbors=min(neighbours, len(images) // 2 - 1))
-        )
-    }
+    nearest = min(neighbours, len(images) // 2 - 1)
+    quality = {"trustworthiness": float(trustworthiness(images, latent_points, n_neighbors=nearest))}
     if labels is not None and len(labels) >= 10:
-        voters = KNeighborsClassifier(min(neighbours, len(labels) // 2))
-        quality["nearest_accuracy"] = float(
-            cross_val_score(voters, latent_points, labels, cv=KFold(5, shuffle=True, random_state=0)).mean()
-        )
+        classifier = KNeighborsClassifier(min(neighbours, len(labels) // 2))
+        folds = KFold(5, shuffle=True, random_state=0)
+        quality["nearest_accuracy"] = float(cross_val_score(classifier, latent_points, labels, cv=folds).mean())
     return quality
 
 
-def other_maps(images, dim, seed=0):
-    """Return the maps of PCA, t-SNE (into at most 3 dimensions) and, where umap-learn is installed, UMAP.
+def other_maps(images: np.ndarray, dim: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Return maps by PCA, t-SNE (up to 3 dimensions) and UMAP (if umap-learn is installed): method to float [N, dim].
 
     Args:
         images: float [N, P], flat.
         dim: dimension of the maps.
-        seed: seed of the random ones.
-
-    Returns:
-        dict of method to float array [N, dim].
+        seed: seed of the methods.
     """
     found = {"PCA": PCA(dim, random_state=seed).fit_transform(images)}
     if dim <= 3:

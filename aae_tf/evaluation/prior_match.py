@@ -1,6 +1,6 @@
 """How well the aggregated posterior q(z) matches the prior p(z): two-sample statistics on codes.
 
-Each number needs a baseline: the same statistic between two independent samples of the prior.
+The baseline of each is the same statistic between two independent samples of the prior.
 """
 
 import numpy as np
@@ -12,19 +12,16 @@ BANDWIDTHS = (0.25, 0.5, 1.0, 2.0, 4.0)
 _CHUNK = 1000
 
 
-def mmd(x, y, bandwidth=None):
+def mmd(x: np.ndarray, y: np.ndarray, bandwidth: float | None = None) -> float:
     """Return the unbiased estimate of the squared maximum mean discrepancy between two samples.
 
-    The kernel is the mean of Gaussian kernels of widths `bandwidth` times 1/4, 1/2, 1, 2, 4, so differences of
-    several scales count. The estimate is about 0, and may be negative, for samples of one distribution.
+    The kernel is the mean of Gaussian kernels of widths `bandwidth` times 1/4, 1/2, 1, 2, 4. For samples of one
+    distribution the estimate is about 0 and may be negative.
 
     Args:
         x: float [N, D], N at least 2.
         y: float [M, D], M at least 2.
-        bandwidth: width of the middle kernel; by default the median distance between rows of `y` (at most 1,000).
-
-    Returns:
-        float.
+        bandwidth: width of the middle kernel; by default the median distance between the first 1,000 rows of `y`.
 
     Reference:
         Gretton et al., A kernel two-sample test, JMLR 13 (2012), lemma 6.
@@ -37,20 +34,15 @@ def mmd(x, y, bandwidth=None):
     return float(unbiased_mmd(within_x, within_y, _kernel_sum(x, y, bandwidth), len(x), len(y)))
 
 
-def unbiased_mmd(within_x, within_y, across, n, m):
-    """Return the unbiased estimate of the squared maximum mean discrepancy from sums of a kernel, of any kind.
-
-    Arithmetic alone, so that it serves arrays, tensors and numbers.
+def unbiased_mmd(within_x: float, within_y: float, across: float, n: int, m: int) -> float:
+    """Return the unbiased estimate of the squared maximum mean discrepancy from sums of a kernel.
 
     Args:
-        within_x: sum of k(x_i, x_j) over i ≠ j, both orders.
+        within_x: sum of k(x_i, x_j) over i ≠ j, both orders: a number, an array or a tensor.
         within_y: the same of y.
         across: sum of k(x_i, y_j) over all pairs.
         n: number of x, at least 2.
         m: number of y, at least 2.
-
-    Returns:
-        A scalar of the sums' kind: the mean within x, and within y, less twice the mean across.
 
     Reference:
         Gretton et al., A kernel two-sample test, JMLR 13 (2012), lemma 6.
@@ -58,7 +50,7 @@ def unbiased_mmd(within_x, within_y, across, n, m):
     return within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * across / (n * m)
 
 
-def _kernel_sum(x, y, bandwidth):
+def _kernel_sum(x: np.ndarray, y: np.ndarray, bandwidth: float) -> float:
     total = 0.0
     for start in range(0, len(x), _CHUNK):
         square = pairwise_distances(x[start : start + _CHUNK], y, "sqeuclidean")
@@ -66,20 +58,16 @@ def _kernel_sum(x, y, bandwidth):
     return total / len(BANDWIDTHS)
 
 
-def two_sample_accuracy(x, y, seed=0, folds=5):
-    """Return how well a nearest-neighbour classifier tells two samples apart, cross-validated.
+def two_sample_accuracy(x: np.ndarray, y: np.ndarray, seed: int = 0, folds: int = 5) -> float:
+    """Return the cross-validated accuracy of a nearest-neighbour classifier of two samples; 0.5 for one distribution.
 
-    0.5 means not at all. The classifier votes among the square root of the training size, as in the reference's
-    C2ST-KNN.
+    The number of neighbours is the square root of the training size (C2ST-KNN of the reference).
 
     Args:
         x: float [N, D].
         y: float [M, D]; the larger sample is cut to the size of the smaller.
         seed: seed of the folds.
-        folds: cross-validation folds.
-
-    Returns:
-        float in [0, 1].
+        folds: number of cross-validation folds.
 
     Reference:
         Lopez-Paz and Oquab, Revisiting classifier two-sample tests, ICLR 2017, arXiv 1610.06545.
@@ -92,17 +80,16 @@ def two_sample_accuracy(x, y, seed=0, folds=5):
     return float(cross_val_score(KNeighborsClassifier(neighbours), features, kind, cv=splits).mean())
 
 
-def sliced_wasserstein(x, y, projections=200, seed=0):
+def sliced_wasserstein(x: np.ndarray, y: np.ndarray, projections: int = 200, seed: int = 0) -> float:
     """Return the sliced 2-Wasserstein distance between two samples, in units of the codes.
+
+    It is at least 0 and falls with the sample size even for equal distributions.
 
     Args:
         x: float [N, D].
         y: float [M, D]; the larger sample is cut to the size of the smaller.
-        projections: random directions averaged over.
+        projections: number of random directions.
         seed: seed of the directions.
-
-    Returns:
-        float, at least 0; it falls with the sample size even for equal distributions.
 
     Reference:
         Bonneel et al., 2015, J. Math. Imaging and Vision 51.
@@ -114,29 +101,24 @@ def sliced_wasserstein(x, y, projections=200, seed=0):
     return float(np.sqrt(np.mean((first - second) ** 2)))
 
 
-def prior_coverage_gap(codes, prior_samples, neighbours=5):
-    """Return the share of prior mass that no code is near: 1 - coverage of the prior by q(z).
+def prior_coverage_gap(codes: np.ndarray, prior_samples: np.ndarray, neighbours: int = 5) -> float:
+    """Return the share of prior mass without codes nearby, in [0, 1]: 1 - coverage of the prior by q(z).
 
-    A hole is a place that the prior asks for and no image was encoded to, so that the decoder never learned what to
-    show there. A prior sample is in one when no code is within the distance of its k-th nearest other prior sample,
-    which makes "near" mean what it means locally, in the prior's thick and thin places alike. It is the coverage of
-    Naeem et al., 2020 (arXiv 2002.09797, equation 6), with the prior for the real images and the codes for the
-    samples. For codes that follow the prior, in equal number, it is about 2^-k: 0.031 for k = 5.
+    The decoder has not learned to decode such regions. A prior sample counts if no code is within the distance to its
+    k-th nearest other prior sample, so "nearby" adapts to the local density of the prior. The coverage is that of Naeem
+    et al., 2020 (arXiv 2002.09797, equation 6) with prior samples as real images and codes as generated ones. For equal
+    numbers of codes and prior samples of one distribution the gap is about 2^-k: 0.031 for k = 5.
 
     Args:
         codes: float [N, D], samples of q(z).
         prior_samples: float [M, D], M above `neighbours`; compare equal numbers of both.
         neighbours: k.
-
-    Returns:
-        float in [0, 1].
     """
     radius = neighbour_radius(prior_samples, neighbours)
     distance = NearestNeighbors(n_neighbors=1).fit(codes).kneighbors(prior_samples)[0][:, 0]
     return float((distance > radius).mean())
 
 
-def neighbour_radius(rows, neighbours):
+def neighbour_radius(rows: np.ndarray, neighbours: int) -> np.ndarray:
     """Return the distance of each row of a sample, float [N, D], to its k-th nearest other row, float [N]."""
-    nearest = NearestNeighbors(n_neighbors=neighbours + 1).fit(rows)
-    return nearest.kneighbors(rows)[0][:, -1]
+    return NearestNeighbors(n_neighbors=neighbours + 1).fit(rows).kneighbors(rows)[0][:, -1]

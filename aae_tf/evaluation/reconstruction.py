@@ -1,19 +1,16 @@
-"""How well images come back from their codes."""
+"""Reconstruction error."""
 
 import numpy as np
 
 from aae_tf.utils.images import max_pixel_value
 
 
-def reconstruction_error(images, outputs):
-    """Return each image's reconstruction error.
+def reconstruction_error(images: np.ndarray, outputs: np.ndarray) -> np.ndarray:
+    """Return the mean squared error over the pixels and channels of each image, float64 array [N].
 
     Args:
         images: float in [0, 1] or uint8 [N, ...]; uint8 is scaled to [0, 1].
         outputs: float [N, ...] in [0, 1].
-
-    Returns:
-        float64 array [N]: squared error averaged over the image's pixels and channels.
     """
     errors = np.empty(len(images))
     for start in range(0, len(images), 1000):

@@ -1,6 +1,6 @@
 """How good samples are: distances and coverage between features of samples and of real images.
 
-Each number needs a baseline, the same statistic between two sets of real images, and depends on the number of images.
+The baseline of each is the same statistic between two sets of real images. All depend on the number of images.
 """
 
 import numpy as np
@@ -10,15 +10,14 @@ from aae_tf.evaluation.prior_match import neighbour_radius, unbiased_mmd
 from aae_tf.utils.images import to_unit
 
 
-def frechet_distance(real, fake):
-    """Return the Fréchet distance between Gaussians fitted to two sets of features; 0 for equal means and covariances.
+def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
+    """Return the Fréchet distance between Gaussians fitted to two sets of features.
+
+    It is |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½). It falls with the number of images: compare equal numbers.
 
     Args:
         real: float [N, F], N at least 2.
         fake: float [M, F], M at least 2.
-
-    Returns:
-        float: |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½). It falls with the number of images: compare equal numbers.
 
     Reference:
         Heusel et al., 2017, arXiv 1706.08500 (FID, there on Inception's features).
@@ -33,19 +32,16 @@ def frechet_distance(real, fake):
     return float(max(gap @ gap + np.trace(first) + np.trace(second) - 2 * cross, 0.0))
 
 
-def kernel_distance(real, fake, block=1000):
-    """Return the kernel distance (KID) between two sets of features, and its standard error.
+def kernel_distance(real: np.ndarray, fake: np.ndarray, block: int = 1000) -> tuple[float, float]:
+    """Return the kernel distance (KID) between two sets of features, and its standard error (0 for a single block).
 
-    The unbiased squared MMD with the kernel (x·y / F + 1)³, averaged over blocks of images; about 0, and at times
-    below, for features of one distribution, whatever their number.
+    It is the unbiased squared MMD with the kernel (x·y / F + 1)³, averaged over blocks of images. For features of one
+    distribution it is about 0, whatever their number, and may be negative.
 
     Args:
         real: float [N, F], N at least 2.
         fake: float [M, F], M at least 2.
         block: images in a block.
-
-    Returns:
-        (float, float): mean and standard error over blocks (0 for a single one).
 
     Reference:
         Bińkowski et al., 2018, arXiv 1801.01401.
@@ -56,25 +52,25 @@ def kernel_distance(real, fake, block=1000):
     return float(np.mean(found)), float(np.std(found, ddof=1) / np.sqrt(len(found))) if len(found) > 1 else 0.0
 
 
-def _cubic_mmd(x, y):
+def _cubic_mmd(x: np.ndarray, y: np.ndarray) -> float:
     x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
     within_x, within_y, across = ((a @ b.T / x.shape[1] + 1) ** 3 for a, b in ((x, x), (y, y), (x, y)))
     within = (kernel.sum() - np.trace(kernel) for kernel in (within_x, within_y))
     return unbiased_mmd(*within, across.sum(), len(x), len(y))
 
 
-def precision_recall(real, fake, neighbours=5):
+def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) -> dict[str, float]:
     """Return precision, recall, density and coverage of samples, from nearest-neighbour balls around features.
 
     Args:
         real: float [N, F], N above `neighbours`.
         fake: float [M, F], M above `neighbours`.
-        neighbours: k; a ball reaches to the k-th nearest of its own set.
+        neighbours: k; the radius of a ball is the distance to the k-th nearest other row of its set.
 
     Returns:
-        dict with 'precision' (share of samples within a ball of a real image), 'recall' (share of real images within
-        a ball of a sample), 'density' (mean number of real balls a sample is in, over k; 1 for equal distributions, and
-        it may exceed 1) and 'coverage' (share of real balls with a sample inside; about 1 - 2^-k for equal ones).
+        dict with 'precision' (share of samples in a ball of a real image), 'recall' (share of real images in a ball of
+        a sample), 'density' (mean number of real balls around a sample, divided by k; about 1 for equal distributions)
+        and 'coverage' (share of real balls that contain a sample; about 1 - 2^-k for equal distributions).
 
     Reference:
         Kynkäänniemi et al., 2019, arXiv 1904.06991; Naeem et al., 2020, arXiv 2002.09797.
@@ -98,16 +94,13 @@ def precision_recall(real, fake, neighbours=5):
     }
 
 
-def nearest(images, others, chunk=10_000):
-    """Return which of others is nearest to each image, and the Euclidean distance to it.
+def nearest(images: np.ndarray, others: np.ndarray, chunk: int = 10_000) -> tuple[np.ndarray, np.ndarray]:
+    """Return the index of the nearest other image, int [N], and the Euclidean distance to it, float32 [N].
 
     Args:
         images: float in [0, 1] or uint8 [N, ...]; uint8 is scaled to [0, 1].
         others: float in [0, 1] or uint8 [M, ...].
-        chunk: others that are scaled and compared at a time.
-
-    Returns:
-        (int array [N], float32 array [N]).
+        chunk: others that are compared at a time.
     """
     images, found = _flat(images), []
     for start in range(0, len(others), chunk):
@@ -119,16 +112,16 @@ def nearest(images, others, chunk=10_000):
     return indices[best], distances[best]
 
 
-def _flat(images):
+def _flat(images: np.ndarray) -> np.ndarray:
     return to_unit(images).reshape(len(images), -1)
 
 
-def copying(samples, train, held_out, seed=0):
-    """Return how much nearer samples are to training images than images that were never seen are: the copying ratio.
+def copying(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int = 0) -> float:
+    """Return the copying ratio: how much nearer samples are to training images than held-out images are.
 
-    For each sample, the distance to the nearest training image is divided by that to the nearest of one half of the
-    held-out images; the median over samples is then divided by that of the other half of the held-out images, for which
-    nothing can have been memorised. Blurred samples are near to both sets, so blur does not pass for memorising.
+    The distance to the nearest training image is divided by that to the nearest of one half of the held-out images. The
+    median of this ratio over samples is divided by its median over the other half, which cannot be memorised. Blurred
+    samples are near to both sets, so the ratio does not confuse blur with copies.
 
     Args:
         samples: float [N, ...].
@@ -137,18 +130,17 @@ def copying(samples, train, held_out, seed=0):
         seed: seed of the halves.
 
     Returns:
-        float: about 1 (or above) without memorising, near 0 for copies; inf or NaN where most held-out images are
-        themselves among the training images.
+        float: 1 or above without copies, near 0 for copies; inf or NaN if most held-out images are training images.
 
     Reference:
         After the three-sample test of Meehan, Chaudhuri and Dasgupta, 2020, arXiv 2004.05675.
     """
     order = np.random.default_rng(seed).permutation(len(held_out))
-    unseen, honest = held_out[order[::2]], held_out[order[1::2]]
+    one_half, other_half = held_out[order[::2]], held_out[order[1::2]]
 
-    def ratio(images):
-        to_train, to_unseen = (nearest(images, others)[1] for others in (train, unseen))
+    def ratio(images: np.ndarray) -> float:
+        to_train, to_unseen = (nearest(images, others)[1] for others in (train, one_half))
         return np.median(to_train / np.maximum(to_unseen, 1e-12))
 
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(ratio(samples) / ratio(honest[: max(len(samples), 1)]))
+        return float(ratio(samples) / ratio(other_half[: max(len(samples), 1)]))

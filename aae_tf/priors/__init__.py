@@ -1,12 +1,11 @@
-"""Priors p(z): what the aggregated posterior q(z) is made to look like (paper §2, §2.3).
+"""Priors p(z), which the aggregated posterior q(z) is matched to (paper §2, §2.3).
 
-An adversarial autoencoder needs only *samples* of its prior, so a prior here is anything with
-`sample(n, seed, labels=None)`. Where a density exists it is a TensorFlow Probability distribution and `log_prob`
-gives it in nats. All sampling is stateless: the same seed gives the same numbers, in eager mode as in a graph (XLA has
-random numbers of its own, the same ones each time).
+An adversarial autoencoder needs only samples of its prior, so a prior is anything with `sample(n, seed, labels=None)`.
+Where a density exists, it is a TensorFlow Probability distribution, and `log_prob` returns it in nats. Sampling is
+stateless: a seed always gives the same numbers (under XLA other numbers than in eager mode).
 
-Class-conditional sampling (§2.3): with `labels`, row i comes from the part of the prior that belongs to class
-`labels[i]` (a mixture component, a stretch of the swiss roll), or from the whole prior where `labels[i]` is -1.
+With `labels`, row i is sampled from the part of class `labels[i]` (a mixture component, a section of the swiss roll),
+or from the whole prior where `labels[i]` is -1 (§2.3).
 """
 
 from aae_tf.priors.base import PRIORS, Prior

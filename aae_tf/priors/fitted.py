@@ -1,14 +1,15 @@
-"""Priors fitted to the codes of a trained autoencoder: what an autoencoder without a prior is sampled from.
+"""Priors fitted to the codes of a trained autoencoder, so that an autoencoder without a prior can be sampled.
 
 Ghosh et al., 2020 (arXiv 1903.12436) call this ex-post density estimation.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.errors import InputError
-from aae_tf.priors.base import PRIORS, Prior
-from aae_tf.utils.random import as_seed, split_seed
+from aae_tf.priors.base import PRIORS, Labels, Prior
+from aae_tf.utils.random import Seed, split_seed
 
 tfd = tfp.distributions
 
@@ -28,16 +29,21 @@ class FittedMixture(Prior):
 
     fitted_after = True
 
-    def __init__(self, dim=2, components=10, weights=None, means=None, covariances=None):
+    def __init__(
+        self,
+        dim: int = 2,
+        components: int = 10,
+        weights: ArrayLike | None = None,
+        means: ArrayLike | None = None,
+        covariances: ArrayLike | None = None,
+    ):
         self.dim, self.components = dim, components
-        plain = weights is None
-        self._set(
-            np.full(components, 1 / components) if plain else np.asarray(weights),
-            np.zeros((components, dim)) if plain else np.asarray(means),
-            np.tile(np.eye(dim), (components, 1, 1)) if plain else np.asarray(covariances),
-        )
+        if weights is None:
+            weights = np.full(components, 1 / components)
+            means, covariances = np.zeros((components, dim)), np.tile(np.eye(dim), (components, 1, 1))
+        self._set(np.asarray(weights), np.asarray(means), np.asarray(covariances))
 
-    def _set(self, weights, means, covariances):
+    def _set(self, weights: np.ndarray, means: np.ndarray, covariances: np.ndarray) -> None:
         self.weights, self.means, self.covariances = weights, means, covariances
         self._scales = np.linalg.cholesky(covariances).astype("float32")
         self._log_weights = np.log(np.maximum(weights, 1e-12)).astype("float32")
@@ -46,12 +52,12 @@ class FittedMixture(Prior):
             tfd.MultivariateNormalTriL(means.astype("float32"), self._scales),
         )
 
-    def fit(self, codes, seed=0):
-        """Fit to codes.
+    def fit(self, codes: np.ndarray, seed: int = 0) -> None:
+        """Fit the mixture to codes.
 
         Args:
             codes: float [N, dim].
-            seed: int, of the fit's start.
+            seed: int, of the initial means.
 
         Raises:
             InputError: fewer codes than components, or codes that are not finite.
@@ -65,24 +71,23 @@ class FittedMixture(Prior):
         fitted = GaussianMixture(self.components, reg_covar=1e-5, random_state=seed).fit(np.asarray(codes, "float64"))
         self._set(fitted.weights_, fitted.means_, fitted.covariances_)
 
-    def sample(self, n, seed, labels=None):
+    def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
         """Draw codes; see `Prior.sample`."""
         self._refuse_labels(labels)
-        choose, move = tf.unstack(split_seed(as_seed(seed), 2))
+        choose, move = tf.unstack(split_seed(seed, 2))
         component = tf.random.stateless_categorical(self._log_weights[None], n, choose, tf.int32)[0]
         steps = tf.random.stateless_normal([n, self.dim], move)
         means = tf.constant(self.means.astype("float32"))
         return tf.gather(means, component) + tf.linalg.matvec(tf.gather(self._scales, component), steps)
 
-    def get_config(self):
-        """Return the arguments that make this prior again, as fitted."""
-        fitted = {"weights": self.weights, "means": self.means, "covariances": self.covariances}
-        own = {"dim": self.dim, "components": self.components}
-        return {**own, **{name: value.tolist() for name, value in fitted.items()}}
+    def get_config(self) -> dict:
+        """Return the constructor's arguments, as fitted."""
+        arrays = {name: getattr(self, name).tolist() for name in ("weights", "means", "covariances")}
+        return {"dim": self.dim, "components": self.components, **arrays}
 
 
 @PRIORS.register
-def fitted_gaussian(dim=2):
+def fitted_gaussian(dim: int = 2) -> FittedMixture:
     """Return a `FittedMixture` of one Gaussian.
 
     Args:

@@ -1,12 +1,16 @@
-"""Seeds: everything random is a function of one of these, and nothing keeps a state."""
+"""Stateless randomness: every draw is a function of a seed."""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from aae_tf.backend import tf
 
+Seed = int | Sequence[int] | tf.Tensor
 
-def as_seed(seed):
-    """Return `seed` (an int, or an int32 tensor of shape [2]) as a stateless int32 seed of shape [2].
+
+def as_seed(seed: Seed) -> tf.Tensor:
+    """Return a seed as an int32 tensor of shape [2], for `tf.random.stateless_*`.
 
     Args:
         seed: int, two ints, or int32 tensor [2].
@@ -16,18 +20,18 @@ def as_seed(seed):
     return tf.cast(seed, tf.int32)
 
 
-def split_seed(seed, count):
+def split_seed(seed: Seed, count: int) -> tf.Tensor:
     """Return `count` independent seeds, int32 [count, 2].
 
     Args:
         seed: int, or int32 [2].
-        count: how many.
+        count: number of seeds.
     """
     return tf.random.split(as_seed(seed), count)
 
 
-def fold(seed, number):
-    """Return a seed, int32 [2], that depends on `seed` and on `number`, an int or a scalar int tensor.
+def fold(seed: Seed, number: int | tf.Tensor) -> tf.Tensor:
+    """Return a seed, int32 [2], that depends on another seed and a number.
 
     Args:
         seed: int, or int32 [2].
@@ -39,57 +43,39 @@ def fold(seed, number):
     return _once(lambda: tf.random.experimental.stateless_fold_in(seed, number), seed, number)
 
 
-def normal(shape, seed, dtype="float32"):
-    """Return standard normal numbers; in a graph those of one seed are drawn once.
-
-    Args:
-        shape: of the numbers, ints or an int tensor.
-        seed: int32 tensor [2].
-        dtype: float dtype.
-    """
+def normal(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
+    """Return standard normal numbers of a shape; within one graph the draws of one seed share a tensor."""
     return _drawn(tf.random.stateless_normal, shape, seed, dtype)
 
 
-def uniform(shape, seed, dtype="float32"):
-    """Return numbers uniform in [0, 1); in a graph those of one seed are drawn once.
-
-    Args:
-        shape: of the numbers, ints or an int tensor.
-        seed: int32 tensor [2].
-        dtype: float dtype.
-    """
+def uniform(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
+    """Return uniform numbers in [0, 1) of a shape; within one graph the draws of one seed share a tensor."""
     return _drawn(tf.random.stateless_uniform, shape, seed, dtype)
 
 
-def _drawn(draw, shape, seed, dtype):
+def _drawn(draw: Callable, shape: Sequence[int] | tf.Tensor, seed: tf.Tensor, dtype: str) -> tf.Tensor:
     known = tf.get_static_value(tf.convert_to_tensor(shape))
     if known is None:
         return draw(shape, seed, dtype=dtype)
     return _once(lambda: draw(known, seed, dtype=dtype), seed, draw, tuple(known), dtype)
 
 
-def _once(draw, seed, *what):
-    """Return `draw()`; within one graph the tensor that it gave before for this seed and whatever else it hangs on.
+def _once(draw: Callable, seed: tf.Tensor, *key: object) -> tf.Tensor:
+    """Return `draw()`, or within one graph the earlier tensor of the same seed and key.
 
-    XLA does not see that two draws are one. It would draw again, and take again all passes that hang on the draw. What
-    was drawn is kept on the graph itself, and goes with it.
+    XLA does not merge two equal draws, so it would compute each of them and everything that depends on it again.
     """
     if tf.executing_eagerly():
         return draw()
     graph = tf.compat.v1.get_default_graph()
     if not hasattr(graph, "aae_tf_drawn"):
         graph.aae_tf_drawn = {}
-    drawn, key = graph.aae_tf_drawn, (id(seed), *what)
+    drawn, key = graph.aae_tf_drawn, (id(seed), *key)
     if key not in drawn:
-        drawn[key] = (draw(), seed)  # the seed is kept, so that no other has its id
+        drawn[key] = (draw(), seed)  # keeps the seed alive, so that its id stays unique
     return drawn[key][0]
 
 
-def seeds(seed, count):
-    """Return `count` ints that depend on `seed` alone, for the initializers of a network's layers.
-
-    Args:
-        seed: int, or a list of ints.
-        count: how many.
-    """
+def seeds(seed: int | Sequence[int], count: int) -> list[int]:
+    """Return `count` ints that depend on a seed, for the initializers of layers."""
     return [int(word) & 0x7FFFFFFF for word in np.random.SeedSequence(seed).generate_state(count)]
