@@ -1,21 +1,17 @@
 """What strangers may send, a few of each kind that benchmarks/hostile.py tries by the thousand."""
 
 import contextlib
-import socket
 import sys
-import threading
-import time
 from pathlib import Path
 
 import httpx
 import numpy as np
 import pytest
-from serving_processes import wait_for
 from starlette.testclient import TestClient
 
 import aae_tf
-from aae_tf.serving.server import connections
 from aae_tf.serving.server.app import make_app
+from aae_tf.serving.server.versions import Versions
 from aae_tf.utils.images import as_picture
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -60,8 +56,8 @@ def test_a_folder_larger_than_memory_should_hold_is_refused_at_its_first_file(tm
 
 @pytest.fixture(scope="module")
 def http(exported):
-    app = make_app(exported, "digits", look_seconds=3600, number_limit=2**20)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    app = make_app(Versions(exported), "digits")
+    with TestClient(app, "http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 
@@ -78,68 +74,3 @@ def test_strange_requests_are_answered_rightly_or_refused(kind, http, trained, d
             assert answer.status_code == 200 or 0 < len(answer.json()["error"]) <= 1000
             if request.right is not None and answer.status_code == 200:
                 np.testing.assert_allclose(answer.json()["outputs"], request.right, atol=1e-2)
-
-
-def test_answers_and_what_bodies_become_are_bounded(http):
-    def ask(body):
-        return http.post("/v1/models/digits:predict", content=body)
-
-    answer = ask(requests.asked("sample", seeds=list(range(2000))))
-    assert (answer.status_code, "accepted: 1,048,576, which is 1334 rows" in answer.json()["error"]) == (400, True)
-    assert ask(requests.asked("sample", seeds=list(range(1334)))).status_code == 200
-    answer = ask(b'{"inputs": [' + b"[]," * 2**20 + b"0]}")
-    assert (answer.status_code, "lists and objects" in answer.json()["error"]) == (400, True)
-
-
-@pytest.fixture
-def impatient(exported, monkeypatch):
-    """A server of little patience in a thread: its port."""
-    import uvicorn
-
-    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.5)
-    monkeypatch.setattr(connections, "ANSWER_SECONDS", 5.0)
-    monkeypatch.setattr(connections, "CONNECTIONS", 20)
-    app = make_app(exported, "digits", look_seconds=3600, body_seconds=0.5)
-    config = uvicorn.Config(app, port=0, http=connections.PatientProtocol, ws="none", log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_for(lambda: server.started)
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    thread.join(20)
-
-
-def heard(connection):
-    """Return all that the server says until it hangs up."""
-    parts = []
-    with contextlib.suppress(ConnectionResetError):
-        while part := connection.recv(4096):
-            parts.append(part)
-    return b"".join(parts)
-
-
-def test_connections_are_not_held_without_an_end(impatient):
-    """Of those that say nothing, part of a head, or part of a body; a kept one is answered meanwhile."""
-    head = b"POST /v1/models/digits:predict HTTP/1.1\r\nhost: here\r\n"
-    said = [b""] * 5 + [head] * 5 + [head + b"content-length: 900\r\n\r\n{"] * 5
-    with httpx.Client(base_url=f"http://127.0.0.1:{impatient}") as kept, contextlib.ExitStack() as held:
-        assert kept.get("/v1/models/digits").status_code == 200
-        sockets = [held.enter_context(socket.create_connection(("127.0.0.1", impatient))) for _ in said]
-        for each, text in zip(sockets, said, strict=True):
-            each.settimeout(10)
-            each.sendall(text)
-        started = time.monotonic()
-        assert kept.get("/v1/models/digits").status_code == 200
-        answers = list(map(heard, sockets))
-        assert time.monotonic() - started < 8
-        assert sum(b"408" in answer and b"did not come within" in answer for answer in answers) == 5
-        assert kept.get("/v1/models/digits").status_code == 200
-
-
-def test_a_connection_too_many_is_told_so(impatient):
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_connection(("127.0.0.1", impatient))) for _ in range(21)]
-        sockets[-1].settimeout(10)
-        assert b"503" in sockets[-1].recv(4096)
-    wait_for(lambda: httpx.get(f"http://127.0.0.1:{impatient}/v1/models/digits").status_code == 200)

@@ -2,11 +2,15 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import json
 import shutil
+import socket
 import threading
 import time
+from urllib.parse import urlsplit
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,14 +21,16 @@ from starlette.testclient import TestClient
 from aae_tf.backend import keras, tf
 from aae_tf.export.saved_model import export
 from aae_tf.serving import Client
+from aae_tf.serving.launch import CONNECTIONS
 from aae_tf.serving.server.app import make_app
+from aae_tf.serving.server.versions import Versions
 
 
 @pytest.fixture(scope="module")
 def http(exported):
     """The server's routes, in this process."""
-    app = make_app(exported, "digits", body_limit=400_000, row_limit=50, look_seconds=3600)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    app = make_app(Versions(exported), "digits", body_limit=400_000, row_limit=50)
+    with TestClient(app, "http://localhost", raise_server_exceptions=False) as client:
         yield client
 
 
@@ -106,7 +112,7 @@ IMAGE = np.zeros((1, 28, 28, 1)).tolist()
         ({"signature_name": "sample", "inputs": {"seeds": [0] * 51}}, 400, "1 to 50"),
         ({"signature_name": "sample", "inputs": {"seeds": []}}, 400, "1 to 50"),
         ({"signature_name": "sample", "inputs": {"seeds": [2**40]}}, 400, "range"),
-        ({"signature_name": "sample", "inputs": {"seeds": [0.5]}}, 400, "whole"),
+        ({"signature_name": "sample", "inputs": {"seeds": [0.5]}}, 400, "integers"),
         ({"signature_name": "sample", "inputs": {"seeds": 3}}, 400, "shape []"),
         ({"signature_name": "encode_png", "inputs": {"image_bytes": [{"b64": "!"}]}}, 400, "b64"),
         ({"signature_name": "encode_png", "inputs": {"image_bytes": [{"b64": "AAAA"}]}}, 400, ""),
@@ -156,7 +162,6 @@ def test_generated_requests_never_break_the_server(http, body):
 
 
 def test_a_signature_without_rows_is_not_served(tmp_path):
-    """Version 0.1.0 exported a `sample` of one seed and one count."""
     module = tf.Module()
     specs = {"images": tf.TensorSpec((None, 2), tf.float32, "images"), "seed": tf.TensorSpec((), tf.int32, "seed")}
     signatures = {
@@ -165,11 +170,23 @@ def test_a_signature_without_rows_is_not_served(tmp_path):
     }
     module.functions = signatures
     tf.saved_model.save(module, str(tmp_path / "old" / "1"), signatures)
-    with TestClient(make_app(tmp_path / "old", "old", look_seconds=3600)) as client:
+    with TestClient(make_app(Versions(tmp_path / "old"), "old"), "http://localhost") as client:
         described = client.get("/v1/models/old/metadata").json()["metadata"]["signature_def"]["signature_def"]
         assert set(described) == {"serving_default"}
         answer = client.post("/v1/models/old:predict", json={"signature_name": "sample", "inputs": {"seed": 1}})
         assert "unknown signature_name 'sample'" in answer.json()["error"]
+
+
+def test_other_hosts_and_too_many_connections_are_refused(exported):
+    with serving(exported) as url, contextlib.ExitStack() as held:
+        address = urlsplit(url)
+        for host, status in (("localhost", 200), (address.netloc, 200), (f"evil.example:{address.port}", 400)):
+            assert httpx.get(url, headers={"Host": host}).status_code == status, host
+        for _ in range(CONNECTIONS):
+            held.enter_context(socket.create_connection((address.hostname, address.port)))
+        assert httpx.get(url).status_code == 503
+        held.close()
+        wait_for(lambda: httpx.get(url).status_code == 200)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
-"""Serving: SavedModel export with named signatures, a client, and a small local server.
+"""Serving: a client of served models, and a small local server. `export` and `signatures` are those of `aae_tf.export`.
 
-Importing this package, its `Client` or its configuration does not load TensorFlow; exporting does.
+Importing this package or its `Client` does not load TensorFlow.
 """
 
 from typing import TYPE_CHECKING

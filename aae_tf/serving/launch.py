@@ -1,62 +1,30 @@
-"""`aae-tf serve`: run a model server on an exported model: TensorFlow Serving where it is, or the built-in one."""
+"""`aae-tf serve`: serve an exported model by TensorFlow Serving where it is installed, or by the built-in server."""
 
+import errno
 import os
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
 from aae_tf.errors import InputError
 
-
-def served_folder(dest):
-    """Return the folder of a served model as an absolute Path.
-
-    Raises:
-        InputError: it holds no version.
-    """
-    dest = Path(dest).resolve()
-    if not dest.is_dir() or not any(path.name.isdigit() for path in dest.iterdir()):
-        raise InputError(
-            f"'{dest}' holds no exported model (no numbered folders); write one first: aae-tf export RUN {dest}"
-        )
-    return dest
+LOCAL, ANY = ("127.0.0.1", "localhost", "::1"), ("0.0.0.0", "::")
+CONNECTIONS = 64  # of the built-in server at a time
 
 
-def model_server_command(dest, port):
-    """Return the command that serves a folder with TensorFlow Serving as it is installed here, or None.
+def serve(dest: str | Path, port: int = 8501) -> None:
+    """Replace this process by TensorFlow Serving.
 
     Args:
         dest: folder of the served model.
         port: port of the REST interface; gRPC takes the one before it.
-    """
-    if shutil.which("tensorflow_model_server"):
-        return [
-            "tensorflow_model_server",
-            f"--rest_api_port={port}",
-            f"--port={port - 1}",
-            f"--model_name={dest.name}",
-            f"--model_base_path={dest}",
-        ]
-    if shutil.which("docker") and _docker_answers():
-        return ["docker", "compose", "-f", str(dest / "compose.yaml"), "up"]
-    return None
-
-
-def _docker_answers():
-    try:
-        return subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=False).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
-
-
-def serve(dest, port=8501):
-    """Replace this process by TensorFlow Serving.
 
     Raises:
-        InputError: it is not installed here, nor is docker; the message says what to run.
+        InputError: the folder holds no version, or neither TensorFlow Serving nor docker is here.
     """
-    dest = served_folder(dest)
-    command = model_server_command(dest, port)
+    dest = _served_folder(dest)
+    command = _model_server_command(dest, port)
     if command is None:
         raise InputError(
             "neither tensorflow_model_server nor a running docker is here; to try the model out here: "
@@ -66,59 +34,54 @@ def serve(dest, port=8501):
     os.execvp(command[0], command)
 
 
-def serve_builtin(dest, host="127.0.0.1", port=8501):
+def serve_builtin(dest: str | Path, host: str = "127.0.0.1", port: int = 8501) -> None:
     """Serve a folder with the built-in server until interrupted.
 
     Args:
         dest: folder of the served model; its name is the model's.
-        host: address to listen on; this machine only unless told otherwise.
+        host: address to listen on, by default reachable from this machine only.
         port: port of the REST interface.
 
     Raises:
-        InputError: no model there, none that loads, the port is taken, or the server's packages are missing.
+        InputError: the folder holds no version that loads, the port is taken, or the server's packages are missing.
     """
-    dest = served_folder(dest)
+    dest = _served_folder(dest)
     try:
         import uvicorn
 
         from aae_tf.serving.server.app import make_app
-        from aae_tf.serving.server.connections import PatientProtocol
+        from aae_tf.serving.server.versions import Versions
     except ImportError as error:
         raise InputError(
             f"the built-in server needs {error.name}; install it with: pip install 'aae-tf[serving]'"
         ) from None
     check_free(host, port)
-    app = make_app(dest, dest.name)
-    if app.state.versions.serving is None:
-        reasons = "; ".join(f"version {number}: {text}" for number, (text, _) in app.state.versions.failed.items())
+    versions = Versions(dest)
+    if versions.current is None:
+        reasons = "; ".join(f"version {number}: {reason}" for number, reason in versions.failed.items())
         raise InputError(f"no version in '{dest}' can be loaded ({reasons})")
+    versions.watch()
     print(f"serving {dest.name} on http://{host}:{port}/v1/models/{dest.name} (Ctrl-C ends it)", flush=True)
-    # connections are kept longer than clients keep them, so that none is closed under a request on its way
     uvicorn.run(
-        app,
+        make_app(versions, dest.name, allowed_hosts(host)),
         host=host,
         port=port,
-        http=PatientProtocol,
         ws="none",
         log_level="warning",
         access_log=False,
-        timeout_keep_alive=75,
+        limit_concurrency=CONNECTIONS,
+        timeout_keep_alive=75,  # longer than clients keep idle connections, so that no request meets a closed one
     )
 
 
-def check_free(host, port):
-    """Refuse a port that another program listens on.
+def allowed_hosts(host: str) -> list[str]:
+    """Return the names by which a server on `host` may be addressed, which excludes DNS rebinding; '*' for any."""
+    names = ("*",) if host in ANY else LOCAL if host in LOCAL else (host.lower(),)
+    return [f"[{name}]" if ":" in name else name for name in names]
 
-    Args:
-        host: address.
-        port: int.
 
-    Raises:
-        InputError: it is taken, or the address is none of this machine.
-    """
-    import errno
-    import socket
-
+def check_free(host: str, port: int) -> None:
+    """Refuse a port that another program listens on, and an address that is not one of this machine."""
     try:
         (family, kind, *_, address), *_ = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -129,3 +92,27 @@ def check_free(host, port):
     except OSError as error:
         other = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--host"
         raise InputError(f"cannot listen on {host}:{port} ({error.strerror}); use another {other}") from None
+
+
+def _served_folder(dest):
+    """Return the folder of a served model as an absolute Path; refuse one without versions."""
+    dest = Path(dest).resolve()
+    if not dest.is_dir() or not any(path.name.isdigit() for path in dest.iterdir()):
+        raise InputError(
+            f"'{dest}' holds no exported model (no numbered folders); write one first: aae-tf export RUN {dest}"
+        )
+    return dest
+
+
+def _model_server_command(dest, port):
+    """Return the command that serves a folder with TensorFlow Serving as it is installed here, or None."""
+    if shutil.which("tensorflow_model_server"):
+        ports = [f"--rest_api_port={port}", f"--port={port - 1}"]
+        return ["tensorflow_model_server", *ports, f"--model_name={dest.name}", f"--model_base_path={dest}"]
+    if shutil.which("docker"):
+        try:
+            subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return ["docker", "compose", "-f", str(dest / "compose.yaml"), "up"]
+    return None

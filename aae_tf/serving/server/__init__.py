@@ -1,1 +1,1 @@
-"""A small local server that speaks TensorFlow Serving's REST: for trying a model out, not for production."""
+"""The built-in server: TensorFlow Serving's REST interface on Starlette, to try an export out on this machine."""

@@ -1,145 +1,110 @@
-"""JSON to arrays and back, by TensorFlow Serving's REST rules: row and column format, base64 bytes, clear refusals."""
+"""JSON to arrays and back by TensorFlow Serving's REST rules: row and column format, base64 bytes."""
 
 import base64
 import binascii
+from typing import Any
 
 import numpy as np
+from starlette.exceptions import HTTPException
+
+from aae_tf.backend import tf
+
+DTYPES = {"float32": "DT_FLOAT", "int32": "DT_INT32", "bool": "DT_BOOL", "string": "DT_STRING"}
 
 
-class BadRequest(ValueError):
-    """A request that cannot be served: status 400."""
-
-
-class Missing(LookupError):
-    """A model, version or signature that is not here: status 404."""
+def refused(message: str, status: int = 400) -> HTTPException:
+    """Return the error that refuses a request."""
+    return HTTPException(status, message[:1000])
 
 
 class Signature:
-    """The inputs and outputs of a signature.
+    """A signature of a loaded SavedModel: its name and its `ConcreteFunction`."""
 
-    Args:
-        name: its name.
-        function: its `ConcreteFunction`.
-    """
-
-    def __init__(self, name, function):
+    def __init__(self, name: str, function: Any):
         self.name, self.function = name, function
-        self.inputs = function.structured_input_signature[1]
-        self.outputs = function.structured_outputs
+        self.inputs, self.outputs = function.structured_input_signature[1], function.structured_outputs
+        self.names = ", ".join(sorted(self.inputs))
 
-    def has_rows(self):
-        """Return whether each input has rows, [N, ...]; version 0.1.0 exported a `sample` whose inputs have none."""
-        return all(spec.shape.rank for spec in self.inputs.values())
-
-    def read(self, body, limit):
-        """Return (inputs by name, whether rows) of a request's JSON.
-
-        Args:
-            body: the JSON object.
-            limit: most rows a request may ask for.
-
-        Raises:
-            BadRequest: anything that does not fit, said in one line.
-        """
-        given = [name for name in ("instances", "inputs") if name in body]
-        if len(given) != 1:
-            raise BadRequest('give either "instances" (row format) or "inputs" (column format)')
-        rows = given[0] == "instances"
-        columns = self._columns(body["instances"]) if rows else body["inputs"]
-        if not isinstance(columns, dict) or set(columns) == {"b64"}:
-            columns = {self._only_input(): columns}
-        missing, unknown = set(self.inputs) - set(columns), set(columns) - set(self.inputs)
-        if missing or unknown:
-            raise BadRequest(
-                f"signature '{self.name}' takes {', '.join(sorted(self.inputs))}; "
-                + "; ".join(
-                    f"{word}: {', '.join(sorted(map(str, names)))}"
-                    for word, names in (("missing", missing), ("unknown", unknown))
-                    if names
-                )
-            )
+    def read(self, body: dict, limit: int) -> tuple[dict[str, np.ndarray], bool]:
+        """Return the arrays of a request of at most `limit` rows by name, and whether it is in row format."""
+        in_rows = "instances" in body
+        if in_rows == ("inputs" in body):
+            raise refused('give either "instances" (row format) or "inputs" (column format)')
+        columns = self._columns(body["instances"]) if in_rows else self._named(body["inputs"])
+        if set(columns) != set(self.inputs):
+            both = set(self.inputs) - set(columns), set(columns) - set(self.inputs)
+            missing, unknown = (", ".join(sorted(each)) or "none" for each in both)
+            raise refused(f"signature '{self.name}' takes {self.names}; missing: {missing}; unknown: {unknown}")
         arrays = {name: self._array(name, columns[name], limit) for name in self.inputs}
         lengths = {len(array) for array in arrays.values()}
         if len(lengths) > 1:
-            raise BadRequest(f"inputs have different numbers of rows: {sorted(lengths)}")
-        return arrays, rows
+            raise refused(f"inputs have different numbers of rows: {sorted(lengths)}")
+        return arrays, in_rows
 
-    def _only_input(self):
+    def _named(self, value):
+        """Return values by input name; a value without a name belongs to the only input."""
+        if isinstance(value, dict) and set(value) != {"b64"}:
+            return value
         if len(self.inputs) != 1:
-            raise BadRequest(f"signature '{self.name}' has several inputs; name them: {', '.join(sorted(self.inputs))}")
-        return next(iter(self.inputs))
+            raise refused(f"signature '{self.name}' has several inputs; name them: {self.names}")
+        return {next(iter(self.inputs)): value}
 
-    def _columns(self, instances):
-        if not isinstance(instances, list) or not instances:
-            raise BadRequest('"instances" must be a list that is not empty')
-        named = [isinstance(row, dict) and set(row) != {"b64"} for row in instances]
-        if not any(named):
-            return {self._only_input(): instances}
-        if not all(named) or any(set(row) != set(instances[0]) for row in instances):
-            raise BadRequest('"instances" must all have the same names')
-        return {name: [row[name] for row in instances] for name in instances[0]}
+    def _columns(self, rows):
+        """Return the values of rows by input name."""
+        if not isinstance(rows, list) or not rows:
+            raise refused('"instances" must be a list that is not empty')
+        rows = [self._named(row) for row in rows]
+        if any(set(row) != set(rows[0]) for row in rows):
+            raise refused('"instances" must all have the same names')
+        return {name: [row[name] for row in rows] for name in rows[0]}
 
     def _array(self, name, value, limit):
         spec = self.inputs[name]
-        if spec.dtype.name == "string":
-            return self._checked(name, _bytes(name, value), limit)
-        array = np.asarray(value, object)  # of another type a long text among numbers would be made room for in each
-        types = set(map(type, array.ravel()))
-        if not types <= {int, float}:
-            raise BadRequest(f"'{name}' must be a full array of numbers, each row as long as the others")
-        wanted = np.dtype(spec.dtype.as_numpy_dtype)
-        if wanted.kind == "i" and float in types:
-            raise BadRequest(f"'{name}' must be integers ({wanted})")
-        try:
-            with np.errstate(over="ignore"):
-                array = array.astype(wanted)
-        except OverflowError:
-            raise BadRequest(f"'{name}' is out of the range of {wanted}") from None
-        if wanted.kind == "f" and not np.isfinite(array).all():
-            raise BadRequest(f"'{name}' must be finite")
-        return self._checked(name, array, limit)
-
-    def _checked(self, name, array, limit):
-        spec = self.inputs[name]
+        array = _bytes(name, value) if spec.dtype == tf.string else _numbers(name, value, spec.dtype.as_numpy_dtype)
         if not spec.shape.is_compatible_with(array.shape):
-            raise BadRequest(f"'{name}' has shape {list(array.shape)}; accepted: {_shape(spec)}")
+            raise refused(f"'{name}' has shape {list(array.shape)}; accepted: {_shape(spec)}")
         if not 0 < len(array) <= limit:
-            raise BadRequest(f"'{name}' has {len(array)} rows; accepted: 1 to {limit}")
+            raise refused(f"'{name}' has {len(array)} rows; accepted: 1 to {limit}")
         return array
 
-    def refuse_beyond(self, rows, numbers):
-        """Refuse rows whose answer would hold more than so many numbers.
+    def run(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs by name."""
+        try:
+            outputs = self.function(**{name: tf.constant(array) for name, array in inputs.items()})
+        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
+            raise refused(error.message.splitlines()[0][:300]) from None
+        return {name: value.numpy() for name, value in outputs.items()}
 
-        Args:
-            rows: int.
-            numbers: int.
-
-        Raises:
-            BadRequest: it would.
-        """
-        a_row = sum(spec.shape[1:].num_elements() or 1 for spec in self.outputs.values())
-        if rows * a_row > numbers:
-            raise BadRequest(
-                f"{rows} rows of '{self.name}' would be answered by {rows * a_row:,} numbers; accepted: {numbers:,}, "
-                f"which is {numbers // a_row} rows"
-            )
-
-    def write(self, outputs, rows):
-        """Return the answer's JSON values (arrays are left to the JSON writer)."""
-        if not rows:
-            return {"outputs": next(iter(outputs.values())) if len(outputs) == 1 else outputs}
+    def write(self, outputs: dict[str, np.ndarray], in_rows: bool) -> dict[str, Any]:
+        """Return the content of the answer; arrays are left to the JSON writer."""
         if len(outputs) == 1:
-            return {"predictions": next(iter(outputs.values()))}
-        count = len(next(iter(outputs.values())))
-        return {"predictions": [{name: value[row] for name, value in outputs.items()} for row in range(count)]}
+            return {"predictions" if in_rows else "outputs": next(iter(outputs.values()))}
+        if not in_rows:
+            return {"outputs": outputs}
+        return {"predictions": [dict(zip(outputs, row, strict=True)) for row in zip(*outputs.values(), strict=True)]}
 
-    def metadata(self):
+    def metadata(self) -> dict[str, Any]:
         """Return the signature as TensorFlow Serving's metadata route describes it."""
-        return {
-            "inputs": {name: _described(spec) for name, spec in self.inputs.items()},
-            "outputs": {name: _described(spec) for name, spec in self.outputs.items()},
-            "method_name": "tensorflow/serving/predict",
-        }
+        sides = {side: getattr(self, side).items() for side in ("inputs", "outputs")}
+        described = {side: {name: _described(spec) for name, spec in specs} for side, specs in sides.items()}
+        return {**described, "method_name": "tensorflow/serving/predict"}
+
+
+def _numbers(name, value, dtype):
+    """Return a full array of numbers that fit a dtype."""
+    array = np.asarray(value, object)  # in a text dtype, one long text among numbers would set the size of all items
+    dtype = np.dtype(dtype)
+    kind, accepted = ("integers", {int}) if dtype.kind == "i" else ("numbers", {int, float})
+    if not set(map(type, array.ravel())) <= accepted:
+        raise refused(f"'{name}' must be a full array of {kind}, each row as long as the others")
+    try:
+        with np.errstate(over="ignore"):
+            array = array.astype(dtype)
+    except OverflowError:
+        raise refused(f"'{name}' is out of the range of {dtype}") from None
+    if not np.isfinite(array).all():
+        raise refused(f"'{name}' must be finite")
+    return array
 
 
 def _bytes(name, value):
@@ -147,7 +112,7 @@ def _bytes(name, value):
     try:
         return np.array([base64.b64decode(item["b64"], validate=True) for item in values], object)
     except (TypeError, KeyError, ValueError, binascii.Error):
-        raise BadRequest(f'\'{name}\' must be a list of {{"b64": "..."}}') from None
+        raise refused(f'\'{name}\' must be a list of {{"b64": "..."}}') from None
 
 
 def _shape(spec):
@@ -155,10 +120,5 @@ def _shape(spec):
 
 
 def _described(spec):
-    return {
-        "dtype": {"float32": "DT_FLOAT", "int32": "DT_INT32", "bool": "DT_BOOL", "string": "DT_STRING"}[
-            spec.dtype.name
-        ],
-        "tensor_shape": {"dim": [{"size": str(size), "name": ""} for size in _shape(spec)], "unknown_rank": False},
-        "name": spec.name,
-    }
+    shape = {"dim": [{"size": str(size), "name": ""} for size in _shape(spec)], "unknown_rank": False}
+    return {"dtype": DTYPES[spec.dtype.name], "tensor_shape": shape, "name": spec.name}

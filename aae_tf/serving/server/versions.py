@@ -1,121 +1,72 @@
-"""Which version of a model is served: the newest that loads. New ones are taken up, broken ones passed over."""
+"""The version of a model that is served: the newest that loads. New versions are loaded as they appear."""
 
 import logging
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
 from aae_tf.backend import tf
-from aae_tf.serving.server.tensors import BadRequest, Missing, Signature
+from aae_tf.serving.server.tensors import Signature, refused
 
 log = logging.getLogger(__name__)
 
 
 class Version:
-    """A loaded version.
+    """A loaded version: its `number`, and its `signatures` by name, those whose inputs all have rows."""
 
-    Attributes:
-        number: int.
-        signatures: dict of signature name to its `Signature`.
-    """
-
-    def __init__(self, path):
-        self.number = int(path.name)
-        self.model = tf.saved_model.load(str(path))
-        found = {name: Signature(name, function) for name, function in self.model.signatures.items()}
-        self.signatures = {name: each for name, each in found.items() if each.has_rows()}
+    def __init__(self, path: Path):
+        self.number, self.model = int(path.name), tf.saved_model.load(str(path))
+        found = [Signature(name, function) for name, function in self.model.signatures.items()]
+        self.signatures = {each.name: each for each in found if all(spec.shape.rank for spec in each.inputs.values())}
         if "serving_default" not in self.signatures:
             raise ValueError("it has no serving_default signature whose inputs have rows")
 
-    def run(self, signature, inputs):
-        """Return a signature's outputs, a dict of name to array, of a dict of arrays.
-
-        Raises:
-            BadRequest: the graph refused the inputs.
-        """
-        try:
-            outputs = self.signatures[signature].function(
-                **{name: tf.constant(array) for name, array in inputs.items()}
-            )
-        except (tf.errors.InvalidArgumentError, tf.errors.OutOfRangeError) as error:
-            raise BadRequest(error.message.splitlines()[0][:300]) from None
-        return {name: value.numpy() for name, value in outputs.items()}
-
 
 class Versions:
-    """The versions in a folder, watched.
+    """The versions in a folder: the `current` one, and the reasons why others `failed` to load, by number."""
 
-    Args:
-        folder: DEST, holding numbered versions.
-        seconds: between looks.
-    """
+    def __init__(self, folder: Path):
+        self.folder, self.current, self.failed, self._files = folder, None, {}, {}
+        self._refresh()
 
-    def __init__(self, folder, seconds=1.0):
-        self.folder, self.seconds = Path(folder), seconds
-        self.serving, self.failed = None, {}
-        self._stop, self._lock = threading.Event(), threading.Lock()
+    def watch(self, seconds: float = 1.0) -> None:
+        """Load new versions in the background, within `seconds` after they appear."""
+        threading.Thread(target=self._poll, args=(seconds,), daemon=True, name="versions").start()
 
-    def start(self):
-        """Load what is there, and go on watching in the background."""
-        self.look()
-        threading.Thread(target=self._watch, daemon=True, name="versions").start()
+    def _poll(self, seconds):
+        while True:
+            time.sleep(seconds)
+            self._refresh()
 
-    def stop(self):
-        """Stop watching."""
-        self._stop.set()
-
-    def _watch(self):
-        while not self._stop.wait(self.seconds):
-            try:
-                self.look()
-            except OSError as error:
-                log.warning("cannot look at '%s': %s", self.folder, error)
-
-    def look(self):
-        """Take up the newest version that loads, if it is newer than the one being served."""
-        with self._lock:
-            found = sorted((int(path.name) for path in self.folder.iterdir() if path.name.isdigit()), reverse=True)
-            for number in found:
-                if self.serving is not None and number <= self.serving.number:
-                    return
-                path = self.folder / str(number)
-                if self.failed.get(number, ("", None))[1] == _stamp(path):
-                    continue  # broken, and not changed since
-                stamp = _stamp(path)
-                try:
-                    self.serving = Version(path)
-                except Exception as error:  # whatever a broken SavedModel raises must not stop the server
-                    self.failed[number] = (f"{type(error).__name__}: {error}".splitlines()[0][:300], stamp)
-                    log.warning("version %d is not served: %s", number, self.failed[number][0])
-                    continue
-                self.failed.pop(number, None)
-                log.info("serving version %d", number)
+    def _refresh(self):
+        """Load the newest version that loads, if it is newer than the current one."""
+        for number in sorted((int(path.name) for path in self.folder.glob("*") if path.name.isdigit()), reverse=True):
+            if self.current is not None and number <= self.current.number:
                 return
+            path = self.folder / str(number)
+            try:
+                files = sorted((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in path.rglob("*"))
+                if self._files.get(number) == files:  # it failed, and has not changed since
+                    continue
+                self._files[number] = files
+                self.current = Version(path)
+                self.failed.pop(number, None)
+            except Exception as error:  # a broken SavedModel may raise anything
+                self.failed[number] = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+                log.warning("version %d is not served: %s", number, self.failed[number])
 
-    def get(self, number=None):
-        """Return the served `Version`.
+    def get(self, number: str | None = None) -> Version:
+        """Return the served version; refuse another `number` than its own."""
+        if self.current is None or number not in (None, str(self.current.number)):
+            raise refused(f"Servable not found for request: version {number or 'any'} is not served"[:300], 404)
+        return self.current
 
-        Raises:
-            Missing: nothing is served, or not this version.
-        """
-        serving = self.serving
-        if serving is None or (number is not None and number != serving.number):
-            asked = "" if number is None else f" version {number} of"
-            raise Missing(f"Servable not found for request:{asked} the model is not being served")
-        return serving
-
-    def status(self):
+    def status(self) -> list[dict[str, Any]]:
         """Return the states, as TensorFlow Serving's status route gives them."""
-        states = []
-        if self.serving is not None:
-            states.append(_state(self.serving.number, "AVAILABLE", "OK", ""))
-        states += [_state(number, "END", "UNKNOWN", text) for number, (text, _) in sorted(self.failed.items())]
-        return states
-
-
-def _state(number, state, code, message):
-    return {"version": str(number), "state": state, "status": {"error_code": code, "error_message": message}}
-
-
-def _stamp(path):
-    """Return something that changes when a version's files do."""
-    return tuple(sorted((str(file), file.stat().st_mtime_ns, file.stat().st_size) for file in path.rglob("*")))
+        states = [] if self.current is None else [(self.current.number, "AVAILABLE", "OK", "")]
+        states += [(number, "END", "UNKNOWN", reason) for number, reason in sorted(self.failed.items())]
+        return [
+            {"version": str(number), "state": state, "status": {"error_code": code, "error_message": message}}
+            for number, state, code, message in states
+        ]
