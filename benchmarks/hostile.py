@@ -1,7 +1,7 @@
-"""Gives the readers of data what strangers may send, and the built-in server; looks at what comes of it.
+"""Gives invalid and hostile inputs to the readers of data and to the built-in server, and judges the outcomes.
 
     python benchmarks/hostile.py data              # 5,000 files, folders and arrays: about ten minutes
-    python benchmarks/hostile.py server            # 5,000 requests, slow and half-open clients: some minutes
+    python benchmarks/hostile.py server            # 5,000 requests: some minutes
 
 Each answer must be right, or a refusal in one line that names what was given; no other exception, none that takes long,
 none beyond a bound of memory. Every kind of data has a process of its own, whose peak memory is the kind's.

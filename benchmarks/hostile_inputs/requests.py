@@ -1,4 +1,4 @@
-"""Requests to a model server as strangers may send them, each with the statuses that may come of it."""
+"""Invalid and hostile requests to a model server, each with the accepted statuses of the answer."""
 
 import base64
 import gzip
@@ -19,9 +19,9 @@ class Request:
 
     Attributes:
         body: bytes.
-        statuses: those that may be answered.
-        right: codes that a 200 must hold; None for any.
-        path: what comes after /v1/models/NAME.
+        statuses: accepted statuses of the answer.
+        right: codes in an answer of status 200; None for any.
+        path: the rest of the path after /v1/models/NAME.
         method: HTTP method.
         headers: dict.
     """
@@ -35,7 +35,7 @@ class Request:
 
 
 def kind(name, most=10**6):
-    """Register a maker of requests, a function (random generator, images [N, 28, 28, 1], their codes)."""
+    """Register a function (random generator, images [N, 28, 28, 1], their codes) that returns a request."""
     return lambda make: KINDS.setdefault(name, (make, most))[0]
 
 
@@ -53,14 +53,14 @@ def right(chance, images, codes):
     return Request(asked("encode", images=images[rows].tolist()), (200,), codes[rows])
 
 
-@kind("right, of files")
+@kind("right, with files")
 def files(chance, images, codes):
     rows = chance.integers(0, len(images), chance.integers(1, 5))
     contents = [encoded(as_pil(np.rint(images[row] * 255).astype(np.uint8)), "png") for row in rows]
     return Request(asked("encode_png", image_bytes=[file(each) for each in contents]), (200,), codes[rows])
 
 
-@kind("no JSON")
+@kind("not JSON")
 def no_json(chance, images, codes):
     body = asked("encode", images=images[:1].tolist())
     bodies = (
@@ -114,7 +114,7 @@ def types(chance, images, codes):
 
 @kind("a long text among numbers", most=30)
 def long_text(chance, images, codes):
-    """As an array of texts it would take gigabytes."""
+    """An array of texts of this length would take gigabytes."""
     return Request(asked("encode", images=["x" * 500_000] + [1] * 100_000))
 
 
@@ -125,7 +125,7 @@ def base(chance, images, codes):
     return Request(asked("encode_png", image_bytes=[value] if chance.random() < 0.8 else value))
 
 
-@kind("files that are no images")
+@kind("files that are not images")
 def no_images(chance, images, codes):
     good = encoded(as_pil(np.rint(images[0] * 255).astype(np.uint8)), str(chance.choice(["png", "jpg", "gif", "bmp"])))
     contents = (b"", good[:4], good[: int(chance.integers(40))], chance.bytes(100), b"GIF89a", b"BM", b"\xff\xd8\xff")
@@ -149,12 +149,12 @@ def bombs(chance, images, codes):
 
 @kind("whole bombs", most=10)
 def whole(chance, images, codes):
-    """Some kB that are a whole picture of 225 million pixels, 32 times."""
+    """32 files of a few kB with 225 million pixels each."""
     content = png(15_000, 15_000, zlib.compress(bytes(15_001) * 15_000, 9))
     return Request(asked("encode_png", image_bytes=[file(content)] * 32))
 
 
-@kind("too many rows, too large answers")
+@kind("too many rows")
 def rows(chance, images, codes):
     count = int(chance.choice([4097, 10_000, 1_000_000]))
     return Request(asked("sample", seeds=list(range(count))))
@@ -162,7 +162,7 @@ def rows(chance, images, codes):
 
 @kind("large answers", most=20)
 def large(chance, images, codes):
-    return Request(asked("sample", seeds=list(range(4096))), (200, 503))
+    return Request(asked("sample", seeds=list(range(4096))), (200,))
 
 
 @kind("bodies of 60 MB that are large objects", most=10)
