@@ -34,15 +34,15 @@ class Rows:
         return len(self.names)
 
 
-def data_rows(paths, inputs, labels=None, columns=None):
+def data_rows(paths, inputs, labels=None, element=None):
     """Return the rows of a user's data.
 
     Args:
         paths: image files and folders of them; or one .npy, .npz or .csv file.
         inputs: dict of the names that are needed to `tf.TensorSpec`.
         labels: int [M], taken in turn by the rows; by default those in the file.
-        columns: `aae_tf.data.Columns` of rows, None for images: a table is read by the names of its columns, and may
-            have others beside them.
+        element: `aae_tf.data.Element` of the model: a table is read by the names of its columns, and may have others
+            beside them.
 
     Raises:
         InputError: nothing that can be read, or something that is needed is not there.
@@ -51,8 +51,8 @@ def data_rows(paths, inputs, labels=None, columns=None):
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise InputError(f"there is no file or folder '{missing[0]}'")
-    if columns is not None and "inputs" in inputs and is_table_path(paths[0], *TABLE_FILES):
-        return with_labels(_of_table(paths, columns), labels, "labels" in inputs)
+    if element and element.entries and "inputs" in inputs and is_table_path(paths[0], *TABLE_FILES):
+        return with_labels(_of_table(paths, element.columns), labels, "labels" in inputs)
     arrays = [path for path in paths if path.suffix.lower() in READERS]
     if arrays and len(paths) > 1:
         raise InputError(f"'{arrays[0]}' was given beside others; accepted: one {', '.join(READERS)} file alone")

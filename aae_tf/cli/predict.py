@@ -54,7 +54,7 @@ def sample(
 ):
     """New images."""
 
-    def rows(inputs, columns=None):
+    def rows(inputs, element=None):
         from aae_tf.cli.inputs import seed_rows, with_labels
 
         wanted = "labels" in inputs
@@ -72,11 +72,11 @@ def interpolate(
 ):
     """Images on the way from one image to the next."""
 
-    def rows(inputs, columns=None):
+    def rows(inputs, element=None):
         from aae_tf.cli.inputs import steps_between
 
         ends = {name: spec for name, spec in inputs.items() if name in ("images", "inputs", "labels")}
-        return steps_between(_data(data, labels)(ends, columns), steps)
+        return steps_between(_data(data, labels)(ends, element), steps)
 
     _use("interpolate", run, out, rows)
 
@@ -101,7 +101,7 @@ def detect(
     refuse_for_export(run, normal, false_alarm, score)
     trained = Trained(run)
     encode = trained.function("encode")  # whatever is wrong is said before the detector is another one
-    found = _data(data, labels)(inputs_of(trained.function("reconstruct")), trained.columns)
+    found = _data(data, labels)(inputs_of(trained.function("reconstruct")), trained.element)
     check_out(out, {"score": encode.structured_outputs["codes"]}, len(found))
     set_detector(run, None if normal is None else _data([normal], labels), false_alarm, score)
     _use("detect", run, out, _data(data, labels))
@@ -119,10 +119,10 @@ COMMANDS = (encode, decode, reconstruct, classify, sample, interpolate, detect)
 def _data(paths, labels=None):
     """Return the function from a signature's inputs to the rows of a user's data."""
 
-    def rows(inputs, columns=None):
+    def rows(inputs, element=None):
         from aae_tf.cli.inputs import data_rows
 
-        return data_rows(paths, inputs, _numbers(labels), columns)
+        return data_rows(paths, inputs, _numbers(labels), element)
 
     return rows
 
@@ -143,15 +143,15 @@ def _use(verb, run, out, rows):
         verb: name of the signature.
         run: path of the model.
         out: where to write; None for standard output.
-        rows: function from the signature's inputs (dict of name to `tf.TensorSpec`) and the model's `Columns` (None of
-            images) to `Rows`.
+        rows: function from the signature's inputs (dict of name to `tf.TensorSpec`) and the model's
+            `Element` to `Rows`.
     """
     from aae_tf.cli.outputs import check_out, write_results
     from aae_tf.cli.trained import Trained, inputs_of
 
     trained = Trained(run)
     function = trained.function(verb)
-    found = rows(inputs_of(function), trained.columns)
+    found = rows(inputs_of(function), trained.element)
     check_out(out, function.structured_outputs, len(found))
     write_results(out, _answers(verb, function, found, trained), len(found))
     if out is not None:

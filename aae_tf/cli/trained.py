@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from aae_tf.data import Columns
+from aae_tf.data.element import ImageElement, TableElement
 from aae_tf.errors import InputError
 
 DETECTOR = "detector.json"
@@ -19,7 +20,7 @@ class Trained:
 
     Attributes:
         class_names: what the labels are called, from 0; empty where that is not known.
-        columns: `aae_tf.data.Columns` of its rows; None of images.
+        element: `aae_tf.data.Element`, what the model is of.
 
     Raises:
         InputError: none of these.
@@ -37,7 +38,7 @@ class Trained:
         from aae_tf.runs.run import class_names, load_model
 
         model = load_model(self.path)
-        declared, self.columns = model.signatures(), model.image_scale.columns
+        declared, self.element = model.signatures(), model.element
         if (self.path / DETECTOR).exists():
             from aae_tf.anomaly.detector import Detector
 
@@ -52,7 +53,8 @@ class Trained:
         self.names, names = tuple(self._loaded.signatures), version / "class_names.json"
         self.class_names = json.loads(names.read_text()) if names.exists() else []
         columns = version / "columns.json"
-        self.columns = Columns.from_config(json.loads(columns.read_text())) if columns.exists() else None
+        table = columns.exists() and TableElement(Columns.from_config(json.loads(columns.read_text())))
+        self.element = table or ImageElement()
         self._get = lambda name: self._loaded.signatures[name]
 
     @property
@@ -121,7 +123,7 @@ def set_detector(path, normal=None, false_alarm=None, score=None):
 
     Args:
         path: of the run directory or of an export.
-        normal: function from inputs and columns to the `Rows` of normal images; None: the run's validation images.
+        normal: function from inputs and the element to the `Rows` of normal images; None: the run's validation images.
         false_alarm: see `aae_tf.Run.detector`.
         score: see `aae_tf.Run.detector`.
     """
@@ -133,7 +135,7 @@ def set_detector(path, normal=None, false_alarm=None, score=None):
     run, labels = load_run(path), None
     if normal is not None:
         trained = Trained(path)
-        rows = normal(inputs_of(trained.function("reconstruct")), trained.columns)
+        rows = normal(inputs_of(trained.function("reconstruct")), trained.element)
         found = rows.read(np.arange(len(rows)))
         labels = found.pop("labels", None)
         (normal,) = found.values()

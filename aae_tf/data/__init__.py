@@ -7,6 +7,7 @@ import numpy as np
 
 from aae_tf.config.registry import Registry
 from aae_tf.data.dataset import Dataset, Split, Stream
+from aae_tf.data.element import TableElement
 from aae_tf.data.images.checks import check_images, check_labels
 from aae_tf.data.large.packed import Packed, pack
 from aae_tf.data.tables.columns import Column, Columns
@@ -99,7 +100,7 @@ def _load_images(dataset, image_size):
 
 
 def _of_size(dataset, image_size):
-    if image_size and dataset.columns is not None:
+    if image_size and isinstance(dataset.element, TableElement):
         raise InputError(f"image_size={image_size} was set, but the data is a table; leave it out")
     if image_size and dataset.image_shape[:2] != (image_size, image_size):
         height, width = dataset.image_shape[:2]

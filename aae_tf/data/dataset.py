@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aae_tf.data.element import Element, element_of
 from aae_tf.data.tables.columns import Columns
 from aae_tf.errors import InputError
 
@@ -185,9 +186,9 @@ class Dataset:
             yield train.take(slice(first, first + 1000)).images
 
     @property
-    def elements(self):
-        """What its elements are called: 'images', or 'rows' of a table."""
-        return "images" if self.columns is None else "rows"
+    def element(self) -> Element:
+        """What its elements are, images or rows."""
+        return element_of(self.image_shape, self.columns)
 
     def fingerprint(self):
         """Return a hash of all images, labels and class names, by which the data is recognised."""
@@ -204,7 +205,7 @@ class Dataset:
             images.update(np.ascontiguousarray(split.images))
             whole.update(b"none" if split.labels is None else np.ascontiguousarray(split.labels, np.int32))
         about = [images.hexdigest(), self.image_shape, self.class_names]
-        about += [] if self.columns is None else [self.columns.get_config()]
+        about += [self.columns.get_config()] if self.columns else []
         whole.update(json.dumps(about).encode())
         return whole.hexdigest()
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from aae_tf.data.dataset import Dataset, Split, joined
+from aae_tf.data.element import TableElement
 from aae_tf.errors import InputError
 
 PARTS = ("train", "validation", "test")
@@ -36,7 +37,7 @@ def from_parts(parts, image_size=0):
         except InputError as error:
             raise InputError(f"the part '{name}': {error}") from None
     kept = found["train"]
-    tables = [name for name, each in found.items() if each.columns is not None]
+    tables = [name for name, each in found.items() if isinstance(each.element, TableElement)]
     if tables:
         raise InputError(f"'{tables[0]}' is a table; give one table, whose parts are drawn from its rows")
     whole = {name: _whole(name, each, kept) for name, each in found.items() if name != "train"}

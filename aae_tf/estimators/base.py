@@ -72,7 +72,7 @@ class RunEstimator(BaseEstimator):
             given["seed"] = int(check_random_state(self.random_state).randint(2**31 - 1))
         recipe = get_recipe(self.recipe or self.usual)
         size = given.get("batch_size", recipe.batch_size)
-        least = size if dataset.columns is None else 16  # of which the defaults of tables make batches
+        least = dataset.element.smallest_batch or size
         if "batch_size" in given or len(dataset.train) < least:
             given["batch_size"] = min(size, len(dataset.train))
         self._folder = tempfile.TemporaryDirectory(prefix="aae_tf-", ignore_cleanup_errors=True)

@@ -44,7 +44,7 @@ class LatentSpace:
         if "encode" not in signatures:
             raise InputError(f"{type(self.model).__name__} has no encoder, so there is nothing to show images in")
         held_out = run.held_out(split)
-        self.what, self.columns = held_out.what, held_out.data.columns
+        self.what, self.element = held_out.what, held_out.data.element
         self.rows = some_rows(held_out.images, most, run.recipe.seed)
         self.held_out = held_out.images.take(self.rows)
         self.class_names = held_out.data.class_names

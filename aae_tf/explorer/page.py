@@ -171,7 +171,7 @@ class Page:
     def _make_place(self):
         space = self.space
         self.shown = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
-        if space.columns is None:
+        if space.element.figures == "pictures":
             height, width, _ = space.held_out.images.shape[1:]
             gap = 0.12 * width
             self._frames = {"x": [0, width + gap], "y": [0, 0], "dw": [width, width], "dh": [height, height]}
@@ -236,7 +236,7 @@ class Page:
     @property
     def _takes_files(self):
         """Whether an image file holds what the model takes."""
-        return self.space.columns is None and self.space.held_out.images.shape[-1] in (1, 3)
+        return self.space.element.in_files
 
     @property
     def _labelled(self):
@@ -245,7 +245,7 @@ class Page:
 
     @property
     def _row_names(self):
-        return None if self.space.columns is None else self.space.columns.entries
+        return self.space.element.entries or None
 
     def _div(self, name):
         return Div(name=name, stylesheets=[STYLE], **WIDE)

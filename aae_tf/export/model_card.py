@@ -15,22 +15,22 @@ Learned from one dataset, with its gaps and its errors. Not tested against adver
 about people."""
 
 
-def signature_table(found, scale):
+def signature_table(found, element):
     """Return signatures.json's content: for each signature its inputs and outputs by name, with dtype, shape and, of
     rows, the names of the columns.
 
     Args:
         found: dict of signature name to its `ConcreteFunction`.
-        scale: the model's `ImageScale` or `ColumnScale`.
+        element: `aae_tf.data.Element` of the model.
     """
-    entries = {} if scale.columns is None else {"columns": list(scale.columns.entries)}
+    entries = {"columns": list(element.entries)} if element.entries else {}
 
     def describe(specs):
         return {
             name: {
                 "dtype": spec.dtype.name,
                 "shape": [-1 if size is None else size for size in spec.shape],
-                **(entries if name in (scale.input_name, scale.output_name) else {}),
+                **(entries if name in (element.input_name, element.output_name) else {}),
             }
             for name, spec in specs.items()
         }
@@ -57,13 +57,10 @@ def model_card(model, table, precision, changes, about=None):
         about: dict with 'recipe', 'data', 'epochs' and 'metrics' of the run, where the model comes from one, and
             'class_names' where its labels have names.
     """
-    shape, columns = model.get_build_config()["input_shape"][1:], model.image_scale.columns
-    taken = f"Images: {' x '.join(map(str, shape))}, float32 in [0, 1]."
-    if columns is not None:
-        taken = f"Rows: {len(columns)} numbers, float32, in the units of the columns below."
+    element = model.element
     lines = [f"# {type(model).__name__}", ""]
     lines += [
-        f"Exported {datetime.date.today()} by aae_tf {_version.__version__}. {taken}",
+        f"Exported {datetime.date.today()} by aae_tf {_version.__version__}. {element.about['inputs']}",
         "",
     ]
     if about:
@@ -76,7 +73,7 @@ def model_card(model, table, precision, changes, about=None):
             baseline = f"{measure['baseline']:.4g}" if "baseline" in measure else ""
             lines.append(f"| {name} | {measure['value']:.4g} | {baseline} | {measure['unit']} |")
         lines.append("")
-    lines += [] if columns is None else _column_table(model.image_scale)
+    lines += _column_table(model.image_scale) if element.entries else []
     lines += ["## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
     for name, signature in table.items():
         sides = [
@@ -88,9 +85,8 @@ def model_card(model, table, precision, changes, about=None):
     if changes:
         lines += ["Greatest change of each output on real inputs:", ""]
         lines += [f"- `{name}`: {change:.2g}" for name, change in changes.items()]
-    use = {"what": "images", "one": "an image", "shape": f"{' x '.join(map(str, shape))} arrays in [0, 1]"}
-    if columns is not None:
-        use = {"what": "rows", "one": "a row", "shape": f"the {len(columns)} numbers of the columns above"}
+    one = f"{element.article} {element.singular}"
+    use = {"what": element.plural, "one": one, "shape": element.about["shape"]}
     return "\n".join([*lines, "", _USE.format(**use), ""])
 
 

@@ -77,7 +77,7 @@ def export(model, dest, precision="float32", png=False, images=None, about=None,
             for name, (function, specs) in found.items()
         }
         concrete = {name: function.get_concrete_function() for name, function in module.functions.items()}
-        table = signature_table(concrete, model.image_scale)
+        table = signature_table(concrete, model.element)
         _refuse_without_rows(table)
         with _quiet():
             tf.saved_model.save(module, str(partial), signatures=concrete)
@@ -88,8 +88,8 @@ def export(model, dest, precision="float32", png=False, images=None, about=None,
         write_json(partial / "signatures.json", table)
         if about and about.get("class_names"):
             write_json(partial / "class_names.json", about["class_names"])
-        if model.image_scale.columns is not None:
-            write_json(partial / "columns.json", model.image_scale.columns.get_config())
+        if model.element.entries:
+            write_json(partial / "columns.json", model.element.columns.get_config())
         card = model_card(model, table, precision, changes, about)
         (partial / "model_card.md").write_text(card)
         partial.rename(final)

@@ -11,6 +11,7 @@ import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import arguments_of
+from aae_tf.data.element import element_of
 from aae_tf.errors import InputError
 from aae_tf.losses import RECONSTRUCTION, losses_of
 from aae_tf.models.batches import Batches
@@ -120,13 +121,12 @@ class LatentModel(Predictor, keras.Model):
         options = recipe.options
         more = make(cls.from_data, options, recipe, classes, prior)
         plan = NetworkSpec(
-            image_shape,
+            element_of(image_shape, columns),
             recipe.latent_dim,
             more.get("classes", 0),
             spread=prior.code_std,
             seed=recipe.seed,
             dtype=dtype,
-            columns=columns,
         )
         networks = {part: make(maker, options, plan) for part, maker in cls.builders.items()}
         scale = plan.scale(options.get("image_scale", "unit"))

@@ -173,6 +173,6 @@ class DimensionalityReductionAAE(CategoricalAAE):
             return {"latent_points": self.decoder_input(self.codes({"images": images}))}
 
         def decode_map(latent_points):
-            return {self.image_scale.output_name: self._decode_points(latent_points)}
+            return {self.element.output_name: self._decode_points(latent_points)}
 
         return {**found, "represent": (represent, found["encode"][1]), "decode_map": (decode_map, [latent_points])}

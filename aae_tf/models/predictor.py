@@ -6,6 +6,7 @@ Everything here is said of the model's codes by name, so it holds for models wit
 import numpy as np
 
 from aae_tf.backend import tf
+from aae_tf.data.element import Element
 from aae_tf.errors import InputError, check_choice
 from aae_tf.models.batches import check_rows
 from aae_tf.models.inputs import as_images
@@ -18,6 +19,11 @@ class Predictor(Signatures):
     """What a `LatentModel` is used for once it is trained."""
 
     default_signature = "encode"
+
+    @property
+    def element(self) -> Element:
+        """What the model is of, images or rows."""
+        return self.image_scale.element
 
     @property
     def drawn(self):

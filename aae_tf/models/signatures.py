@@ -39,8 +39,8 @@ class Signatures:
             dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`). Every
             input and output has the same rows, and a row's outputs depend on that row alone.
         """
-        images = tf.TensorSpec((None, *self._element_shape), tf.float32, self.image_scale.input_name)
-        output = self.image_scale.output_name
+        images = tf.TensorSpec((None, *self._element_shape), tf.float32, self.element.input_name)
+        output = self.element.output_name
         labels = tf.TensorSpec((None,), tf.int32, "labels")
         codes = [self._code_spec(name) for name in self.drawn]
         seeds = tf.TensorSpec((None,), tf.int32, "seeds")

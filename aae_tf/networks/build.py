@@ -5,6 +5,7 @@ from typing import Annotated
 
 from aae_tf.config.registry import Registry
 from aae_tf.config.schema import Choices, Range, options_of
+from aae_tf.data.element import Element
 from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
@@ -15,6 +16,10 @@ from aae_tf.utils.random import seeds
 
 ARCHITECTURES = Registry("architecture")
 HEAD_NORMS = Choices(("none", "y", "both", "balanced"))
+SCALE_LAYERS = {  # by `Element.scale`
+    "image": lambda element, kind: ImageScale(kind),
+    "columns": lambda element, kind: ColumnScale(element.columns, kind),
+}
 Widths = Annotated[tuple[int, ...], Range(1)]
 
 # A logit of unit variance that is high for one image in K has it sqrt(K) above the others'; three times that makes the
@@ -27,22 +32,20 @@ class NetworkSpec:
     """What networks are made for.
 
     Attributes:
-        shape: shape of one element, (H, W, C) of an image.
+        element: `aae_tf.data.Element`, what the model is of.
         latent_dim: dimension of z.
         classes: entries of y, 0 for none.
         spread: standard deviation of the prior's coordinates.
         seed: the recipe's.
         dtype: Keras dtype policy.
-        columns: `aae_tf.data.Columns` of rows, None for images.
     """
 
-    shape: tuple
+    element: Element
     latent_dim: int
     classes: int = 0
     spread: float = 1.0
     seed: int = 0
     dtype: str = "float32"
-    columns: object = None
 
     def seed_of(self, role):
         """Return the seed of one of the networks, an int.
@@ -53,12 +56,8 @@ class NetworkSpec:
         return seeds([self.seed, role], 1)[0]
 
     def scale(self, kind):
-        """Return the scale layer of the elements: a `ColumnScale` of rows, else an `ImageScale`.
-
-        Args:
-            kind: its kind.
-        """
-        return ImageScale(kind) if self.columns is None else ColumnScale(self.columns, kind)
+        """Return the scale layer of the elements, of a kind: an `ImageScale` or a `ColumnScale`."""
+        return SCALE_LAYERS[self.element.scale](self.element, kind)
 
 
 @ARCHITECTURES.register("mlp")
@@ -176,7 +175,7 @@ def make_decoder(
         **more: what the architecture takes.
     """
     return make(ARCHITECTURES[architecture], more).decoder(
-        image_shape=plan.shape,
+        image_shape=plan.element.shape,
         widths=widths[::-1],
         output_activation=plan.scale(image_scale).output_activation,
         batch_norm=decoder_batch_norm,

@@ -9,6 +9,7 @@ import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Choices
+from aae_tf.data.element import TableElement
 from aae_tf.data.tables.columns import Columns, listed
 from aae_tf.errors import InputError
 
@@ -33,17 +34,16 @@ class ColumnScale(keras.layers.Layer):
 
     Attributes:
         kinds: the kinds of its columns.
-        input_name, output_name: what rows are called in signatures.
+        element: `aae_tf.data.TableElement` of its columns.
 
     Raises:
         InputError: an unknown kind, or 'unit' for other columns than real ones.
     """
 
-    input_name, output_name = "inputs", "outputs"
-
     def __init__(self, columns, kind="standardized", **kwargs):
         super().__init__(**kwargs)
         self.columns = columns if isinstance(columns, Columns) else Columns.from_config(columns)
+        self.element = TableElement(self.columns)
         self.kind = COLUMN_SCALES.check("scale of a table", kind)
         self.kinds = tuple(dict.fromkeys(kind for kind, _ in self.columns.parts()))
         if kind == "unit" and self.kinds != ("real",):

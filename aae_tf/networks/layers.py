@@ -4,6 +4,7 @@ import numpy as np
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Choices
+from aae_tf.data.element import ImageElement
 from aae_tf.errors import InputError
 from aae_tf.networks.normalization import BatchNormalization
 from aae_tf.utils.images import max_pixel_value
@@ -58,24 +59,24 @@ class ImageScale(keras.layers.Layer):
         images: float32 [N, H, W, C] in [0, 1]. Returns float32 of the same shape.
 
     Attributes:
-        columns: None: the pixels of an image are all alike.
+        element: `aae_tf.data.ImageElement`; its shape is None until the layer is built.
         kinds: the kind of number that a pixel is, as those of columns.
-        input_name, output_name: what images are called in signatures.
 
     Raises:
         InputError: an unknown kind.
     """
 
-    columns, kinds = None, ("real",)
-    input_name, output_name = "images", "images"
+    kinds = ("real",)
 
     def __init__(self, kind="unit", **kwargs):
         super().__init__(**kwargs)
         self.kind = IMAGE_SCALES.check("image_scale", kind)
+        self.element = ImageElement()
 
     def build(self, input_shape):
         """Make the two constants; per dimension where `adapt` sets them."""
-        shape = tuple(input_shape[1:]) if self.kind in ("centred", "standardized") else ()
+        self.element = ImageElement(tuple(input_shape[1:]))
+        shape = self.element.shape if self.kind in ("centred", "standardized") else ()
         start = 0.5 if self.kind == "signed" else None
         constant = keras.initializers.Constant
         self.shift = self.add_weight(name="shift", shape=shape, initializer=constant(start or 0.0), trainable=False)

@@ -30,11 +30,11 @@ def _mostly_mean(dataset):
 
 # when a recipe's own `variants` apply, by their name
 CONDITIONS = {
-    "colour": lambda recipe, dataset: dataset.columns is None and dataset.image_shape[-1] == 3,
+    "colour": lambda recipe, dataset: dataset.element.channels == 3,
     "many": lambda recipe, dataset: len(dataset.train) >= MANY,
     "unlabelled": lambda recipe, dataset: recipe.labels == 0,
     "many labelled": lambda recipe, dataset: len(dataset.train) >= MANY and _all_labelled(recipe, dataset),
-    "mostly mean": lambda recipe, dataset: dataset.columns is None and _mostly_mean(dataset),
+    "mostly mean": lambda recipe, dataset: dataset.element.channels > 0 and _mostly_mean(dataset),
 }
 
 
@@ -52,7 +52,7 @@ def for_data(recipe, dataset, given):
     theirs = usual.flat()
     kept = _names(given) | {name for name, value in recipe.flat().items() if theirs.get(name) != value}
     own = [name for name in recipe.variants if CONDITIONS[name](recipe, dataset)]
-    if dataset.columns is not None:
+    if dataset.element.defaults == "columns":
         changed = _table(recipe, dataset, kept)
     else:
         changed = _length(recipe, len(dataset.train))

@@ -130,7 +130,7 @@ def features_of(data):
     Args:
         data: `aae_tf.data.Dataset` with labelled training and validation images.
     """
-    if data.columns is not None:
+    if not data.element.learned_features:
         return ColumnFeatures()
     if not data.classes:
         return None

@@ -45,7 +45,7 @@ class HeldOut:
     @property
     def what(self):
         """What titles call them: 'test images', 'validation rows'."""
-        return f"{self.split} {'images' if self.data.columns is None else 'rows'}"
+        return f"{self.split} {self.data.element.plural}"
 
     @property
     def choosing(self):
@@ -75,7 +75,7 @@ class HeldOut:
             model: a `LatentModel`.
             elements: uint8 or float array [N, ...].
         """
-        return elements if self.data.columns is None else np.asarray(model.image_scale.comparable(elements))
+        return np.asarray(model.image_scale.comparable(elements))
 
     @cached_property
     def features(self):

@@ -31,19 +31,14 @@ def compute_metrics(model, held_out):
     found = {}
     for _, function in declared(model.metrics, METRICS):
         found |= function(model, held_out)
-    return found if held_out.data.columns is None else _of_rows(found)
+    return _named(found, held_out.data.element)
 
 
-def _of_rows(metrics):
-    """Return metrics with their units said of rows, not of images."""
-
-    def said(value):
-        return value.replace("image", "row") if isinstance(value, str) else value
-
-    return {
-        name: {key: said(value) if key in ("unit", "baseline_is") else value for key, value in about.items()}
-        for name, about in metrics.items()
-    }
+def _named(metrics, element):
+    """Return metrics with the name of the elements in their units and baselines."""
+    for about in metrics.values():
+        about |= {key: about[key].replace("image", element.singular) for key in ("unit", "baseline_is") if key in about}
+    return metrics
 
 
 @METRICS.register
@@ -64,23 +59,19 @@ def reconstruction_error(model, held_out):
             "value": float(errors.mean()),
             "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
             "baseline": float(evaluation.reconstruction_error(images, mean).mean()),
-            **_about_error(held_out.data.columns, images, outputs),
+            **_about_error(held_out.data.element, images, outputs),
             "n": len(errors),
         }
     }
 
 
-def _about_error(columns, images, outputs):
-    """Return what an error is of; of rows also the share of each column's variance that comes back."""
-    if columns is None:
-        unit = "mean squared error per pixel, images in [0, 1]"
-        return {"baseline_is": "the mean image for every image", "unit": unit}
+def _about_error(element, images, outputs):
+    """Return baseline and unit of an error; of rows also the share of each column's variance that is explained."""
+    about = {"baseline_is": "the mean image for every image", "unit": element.error_unit}
+    if not element.entries:
+        return about
     left = np.square(images - outputs).mean(0) / np.maximum(images.var(0), 1e-12)
-    return {
-        "baseline_is": "the mean row for every row",
-        "unit": "mean squared error per column, columns scaled as the networks see them",
-        "explained": dict(zip(columns.entries, (1 - left).round(4).tolist(), strict=True)),
-    }
+    return about | {"explained": dict(zip(element.entries, (1 - left).round(4).tolist(), strict=True))}
 
 
 @METRICS.register

@@ -14,6 +14,7 @@ from aae_tf.reporting.samples import TRAINING
 from aae_tf.utils.random import as_seed
 
 FIGURES = Registry("figure")
+REPLACED = {"columns": ROW_FIGURES}  # by `Element.figures`: figures of the same names that are drawn in their place
 
 
 def draw(model, held_out):
@@ -29,9 +30,9 @@ def draw(model, held_out):
     Raises:
         InputError: a figure that `FIGURES` does not know.
     """
-    of_rows = {} if held_out.data.columns is None else dict(ROW_FIGURES)
+    replaced = dict(REPLACED.get(held_out.data.element.figures, {}))
     declared_ones = declared(model.figures, FIGURES)
-    drawn = {name: of_rows.get(name, function)(model, held_out) for name, function in declared_ones}
+    drawn = {name: replaced.get(name, function)(model, held_out) for name, function in declared_ones}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
@@ -47,7 +48,7 @@ def plane_panel(model, held_out):
         rows).
     """
     plane = _plane(model, held_out) if "latent_plane" in model.figures else None
-    samples = model.sample(40, held_out.seed) if held_out.data.columns is None else None
+    samples = model.sample(40, held_out.seed) if held_out.data.element.figures == "pictures" else None
     return {"plane": plane, "samples": samples}
 
 

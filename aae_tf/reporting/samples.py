@@ -93,7 +93,7 @@ def sample_class_accuracy(model, held_out, most=10_000):
         most: largest number of samples of all classes together; of one 1,000 at most.
     """
     split = held_out.images.labelled()
-    if held_out.data.columns is not None or not len(split) or held_out.features is None:
+    if not held_out.data.element.learned_features or not len(split) or held_out.features is None:
         return {}
     classes, predict = np.unique(split.labels), held_out.features.predict_labels
     each = max(1, min(1_000, most // len(classes)))

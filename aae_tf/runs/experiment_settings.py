@@ -63,7 +63,7 @@ class Setting:
     def unit(self):
         """Return what the monitor number is measured in: errors of differently scaled columns do not compare."""
         run = next(iter(self.runs.values()))
-        of_rows = run.data.columns is not None and self.monitor == "val_reconstruction_error"
+        of_rows = run.data.element.scaled_errors and self.monitor == "val_reconstruction_error"
         return str((run.recipe.options.get("image_scale"), run.data.columns.get_config())) if of_rows else None
 
     def order(self):

@@ -138,7 +138,7 @@ def _resolve(recipe, dataset, prior, model, options):
     if isinstance(dataset, data.Dataset) and recipe.columns:
         raise InputError(f"columns.{next(iter(recipe.columns))} was set, but the Dataset is read; give it to data.load")
     dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size, recipe.columns)
-    if recipe.views and dataset.columns is not None:
+    if recipe.views and not dataset.element.views:
         raise InputError(f"recipe '{recipe.name}' is trained on views, which are of images and not of rows")
     return (recipe if model is not None else for_data(recipe, dataset, options)).resolved(), dataset
 
@@ -158,9 +158,9 @@ def _build(model, dataset):
             f"the model is built for images of shape {model.get_build_config()['input_shape'][1:]}, "
             f"the data has {shape[1:]}"
         )
-    if model.image_scale.columns != dataset.columns:
-        needed = "an ImageScale" if dataset.columns is None else "networks.ColumnScale(data.load(rows).columns)"
-        raise InputError(f"the model's image_scale is not of this data; give the model image_scale={needed}")
+    if model.element.columns != dataset.columns:
+        code = dataset.element.scale_code
+        raise InputError(f"the model's image_scale is not of this data; give the model image_scale={code}")
     model.build(shape)
     model.image_scale.adapt(dataset.training_images(10**9, 0).images)
     return model

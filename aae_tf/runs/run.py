@@ -188,7 +188,7 @@ class Run:
             normal, labels = split.images, split.labels
         elif self.data is not None:
             normal = self.model.image_scale.read(normal)
-            if self.data.columns is None or len(self.data.columns.of_kind("real")):  # others are alike by chance
+            if self.data.element.identifiable:
                 normal, labels = unseen(normal, self.data.training_blocks(), labels)
         options = {"false_alarm": false_alarm, "score": score}
         given = {name: value for name, value in options.items() if value is not None}

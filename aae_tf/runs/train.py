@@ -177,7 +177,7 @@ def _outcome(trainer, callbacks):
 
 
 def _fit(out_dir, recipe, dataset, trainer, callbacks, console):
-    display = ProgressDisplay(recipe.batch_size, console, dataset.elements)
+    display = ProgressDisplay(recipe.batch_size, console, dataset.element.plural)
     displays = [display]
     if is_chief(trainer.strategy):
         displays += [HistoryFile(out_dir / "history.csv", trainer.history), TensorBoardEvents(out_dir / "events")]
@@ -194,10 +194,10 @@ def _finish(run, split, console):
         HistoryFile(out_dir / "history.csv", run.history).on_epoch_end(len(run.history))
     if (out_dir / "model.keras").exists() and (out_dir / "evaluation.json").exists():
         if run.last_report(split) is None:
-            console.print(f"measuring on {split} {run.data.elements}", highlight=False)
+            console.print(f"measuring on {split} {run.data.element.plural}", highlight=False)
             run.evaluate(split)
         return
-    console.print(f"measuring on {split} {run.data.elements}, drawing and exporting", highlight=False)
+    console.print(f"measuring on {split} {run.data.element.plural}, drawing and exporting", highlight=False)
     run.save_model()  # first: whatever goes wrong after it, the trained model is there
     run.figures(split)
     report = run.report(split)

@@ -24,9 +24,7 @@ def check_images(images, what="images"):
 
 def as_uint8(images, what="images"):
     """Return images as uint8 [N, H, W, C], as `check_images` does, also integers that are all 0 or 1."""
-    if np.ma.is_masked(images):
-        raise InputError(f"{what} have {np.ma.count_masked(images)} masked values; fill them in first")
-    images = np.asarray(images)
+    images = as_array(images, what)
     if images.ndim not in (3, 4):
         raise InputError(
             f"{what} have shape {images.shape}; accepted: [N, H, W] or [N, H, W, C]"
@@ -42,6 +40,39 @@ def as_uint8(images, what="images"):
             f"{what} have shape {images.shape}; accepted: 1 to 4 channels, last ([N, H, W, C])"
             + (" (move the channels from axis 1 to the end)" if images.shape[1] in (1, 3) else "")
         )
+    images = _pixels(images, what)
+    return images if images.dtype == np.uint8 else np.rint(images * 255.0).astype(np.uint8)
+
+
+def as_array(images, what="images"):
+    """Return images as an array, without masked values."""
+    if np.ma.is_masked(images):
+        raise InputError(f"{what} have {np.ma.count_masked(images)} masked values; fill them in first")
+    try:
+        return np.asarray(images)
+    except ValueError:
+        raise InputError(f"{what} have several shapes; accepted: one array, [N, H, W] or [N, H, W, C]") from None
+
+
+def check_pixels(images, what="images"):
+    """Return images of any shape as uint8, or as float32 in [0, 1]; a model takes both.
+
+    Args:
+        images: array of uint8 (or other integers) in 0..255, booleans, or floats in [0, 1].
+        what: what they are called in messages.
+
+    Raises:
+        InputError: as `check_images`, but for the shape.
+    """
+    images = _pixels(images, what)
+    if images.dtype != np.uint8:
+        return images.astype("float32", copy=False)
+    refuse_binary(images, what)
+    return images
+
+
+def _pixels(images, what):
+    """Return images as uint8, or as floats in [0, 1], with their type and range checked."""
     if images.dtype == np.uint8:
         return images
     if images.dtype == bool:
@@ -60,9 +91,7 @@ def as_uint8(images, what="images"):
             + (" (divide by 255, or pass uint8)" if top == 1.0 and low >= 0 and high <= 255 else "")
             + (" (of 16 bits: divide by 65535)" if top == 255 and low >= 0 and high <= 65535 else "")
         )
-    if top == 255:
-        return images.astype(np.uint8)
-    return np.rint(np.clip(images, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return images.astype(np.uint8) if top == 255 else np.clip(images, 0.0, 1.0)
 
 
 def refuse_binary(images, what="images"):

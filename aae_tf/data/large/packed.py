@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aae_tf.data.dataset import Dataset, Split, Stream, labelled_rows
+from aae_tf.data.element import TableElement
 from aae_tf.data.images.arrays import read_rows
 from aae_tf.data.images.checks import as_uint8, check_labels, fit_images, refuse_binary
 from aae_tf.data.large import held_out
@@ -277,7 +278,7 @@ def _opened(source, image_size):
         parts = _slices(images), itertools.repeat(None) if labels is None else _slices(np.ravel(labels))
         return Opened(((_fitted(part, image_size), each) for part, each in zip(*parts, strict=False)), "custom arrays")
     found = load(source, image_size)
-    if found.columns is not None:
+    if isinstance(found.element, TableElement):
         raise InputError("a table is read whole and is not packed; pass it to train as it is")
     parts = [found.train, found.validation, found.test]
     return Opened(_blocks_of(parts, found.classes), found.source, found.class_names, [len(part) for part in parts])

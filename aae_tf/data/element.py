@@ -1,0 +1,193 @@
+"""The elements of a dataset, images or rows of a table, and everything in which they differ.
+
+Other packages read these attributes and do not test which kind of element they have. A new kind of element is a class
+here, its scale layer in `networks` and its figures in `figures`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aae_tf.data.images.checks import as_array, check_pixels
+from aae_tf.data.tables.columns import Columns
+from aae_tf.errors import InputError
+
+
+class Element:
+    """What images and rows have in common.
+
+    Attributes:
+        shape: shape of one element; None where it is not known yet.
+        columns: `Columns` of rows, None for images.
+        entries: names of the numbers of an element; empty for images.
+        singular, plural, article: what elements are called in messages and titles: 'image', 'images', 'an'.
+        input_name, output_name: names of inputs and outputs in signatures.
+        scale: key of the scale layer in `aae_tf.networks.build.SCALE_LAYERS`.
+        scale_code: the code that makes this layer, for messages.
+        scaled_errors: whether errors and distances are measured in the networks' scale.
+        error_unit: unit of a reconstruction error.
+        defaults: key of the default rules in `aae_tf.recipes.data_defaults`.
+        smallest_batch: batch size from which these rules choose; None for that of the recipe.
+        figures: key of the figures in `aae_tf.reporting.plots`.
+        learned_features: whether a classifier learns the features by which samples are judged; else they are the
+            elements themselves.
+        views: whether augmentations apply.
+        channels: number of channels, 0 for rows.
+        identifiable: whether two equal elements are the same one.
+        in_files: whether image files can hold an element.
+    """
+
+    shape: tuple[int, ...] | None
+    columns: Columns | None
+    entries: tuple[str, ...]
+    singular: ClassVar[str]
+    plural: ClassVar[str]
+    article: ClassVar[str]
+    input_name: ClassVar[str]
+    output_name: ClassVar[str]
+    scale: ClassVar[str]
+    scale_code: ClassVar[str]
+    scaled_errors: ClassVar[bool]
+    error_unit: ClassVar[str]
+    defaults: ClassVar[str]
+    smallest_batch: ClassVar[int | None]
+    figures: ClassVar[str]
+    learned_features: ClassVar[bool]
+    views: ClassVar[bool]
+    channels: int
+    identifiable: bool
+    in_files: bool
+
+    def check(self, inputs: ArrayLike) -> np.ndarray:
+        """Return inputs as models take them, by the rules that training data is checked by.
+
+        Args:
+            inputs: array [N, ...], or a DataFrame of rows.
+
+        Raises:
+            InputError: another shape, dtype or range, or NaN or infinite values.
+        """
+        raise NotImplementedError
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """Refuse the shape of an array of other elements than these, or of none.
+
+        Args:
+            shape: shape of the array; a last axis of 1 may be missing.
+
+        Raises:
+            InputError: another shape, or no elements.
+        """
+        wanted = self.shape
+        accepted = (wanted, wanted[:-1]) if len(wanted) > 1 and wanted[-1] == 1 else (wanted,)
+        if not shape or shape[0] == 0 or shape[1:] not in accepted:
+            named = ", ".join(map(str, wanted))
+            raise InputError(f"an array of shape {shape} was given; accepted: [N, {named}] with N > 0")
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What the model card says of inputs: 'inputs', a sentence, and 'shape', a noun phrase."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ImageElement(Element):
+    """Images, uint8 in 0..255 or float in [0, 1].
+
+    Args:
+        shape: (H, W, C).
+    """
+
+    shape: tuple[int, ...] | None = None
+
+    columns, entries, identifiable = None, (), True
+    singular, plural, article = "image", "images", "an"
+    input_name, output_name = "images", "images"
+    scale, scale_code = "image", "an ImageScale"
+    scaled_errors, error_unit = False, "mean squared error per pixel, images in [0, 1]"
+    defaults, smallest_batch = "pixels", None
+    figures, learned_features, views = "pictures", True, True
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.shape[-1]
+
+    @property
+    def in_files(self) -> bool:
+        """Whether image files can hold an element."""
+        return len(self.shape) == 3 and self.channels in (1, 3)
+
+    def check(self, inputs: ArrayLike) -> np.ndarray:
+        """Return images as uint8 or float32 [N, H, W, C], see `Element.check`."""
+        images = as_array(inputs)
+        if self.shape is not None:
+            self.check_shape(images.shape)
+            images = images.reshape(-1, *self.shape)
+        return check_pixels(images)
+
+    @property
+    def about(self) -> dict[str, str]:
+        """See `Element.about`."""
+        sizes = " x ".join(map(str, self.shape))
+        return {"inputs": f"Images: {sizes}, float32 in [0, 1].", "shape": f"{sizes} arrays in [0, 1]"}
+
+
+@dataclass(frozen=True)
+class TableElement(Element):
+    """Rows of a table, float32 [D] in their own units.
+
+    Args:
+        columns: what each number of a row is.
+    """
+
+    columns: Columns
+
+    singular, plural, article = "row", "rows", "a"
+    input_name, output_name = "inputs", "outputs"
+    scale, scale_code = "columns", "networks.ColumnScale(data.load(rows).columns)"
+    scaled_errors = True
+    error_unit = "mean squared error per column, columns scaled as the networks see them"
+    defaults, smallest_batch = "columns", 16
+    figures, learned_features, views = "columns", False, False
+    channels, in_files = 0, False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(D,)."""
+        return (len(self.columns),)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Names of a row's numbers."""
+        return self.columns.entries
+
+    @property
+    def identifiable(self) -> bool:
+        """Whether two equal rows are the same one: rows without real columns are alike by chance."""
+        return len(self.columns.of_kind("real")) > 0
+
+    def check(self, inputs: ArrayLike) -> np.ndarray:
+        """Return rows as float32 [N, D], see `Columns.encode`."""
+        return self.columns.encode(inputs)
+
+    @property
+    def about(self) -> dict[str, str]:
+        """See `Element.about`."""
+        size = len(self.columns)
+        return {
+            "inputs": f"Rows: {size} numbers, float32, in the units of the columns below.",
+            "shape": f"the {size} numbers of the columns above",
+        }
+
+
+def element_of(shape: tuple[int, ...], columns: Columns | None = None) -> Element:
+    """Return the element of a shape, or of the columns of a table.
+
+    Args:
+        shape: (H, W, C) of an image, (D,) of a row.
+        columns: `Columns` of rows, None for images.
+    """
+    return ImageElement(tuple(shape)) if columns is None else TableElement(columns)
