@@ -69,11 +69,13 @@ def profile(order, steps):
     start = time.perf_counter()
     run(steps)
     wall = (time.perf_counter() - start) * 1000 / steps
+    from aae_tf.training.data_source import Chunk
+
     source = trainer.source
     rows = next(source.chunks(0, lambda: 1)).rows
-    numbers = (tf.constant(number, tf.int32) for number in (0, 0, steps, 0))
-    arguments = (source.images, source.labels, source.pool, rows, *numbers, tf.constant(np.zeros(3, "float32")))
-    known = instructions(trainer._chunk.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo"))
+    chunk = Chunk(source.images, source.labels, source.pool, rows, 0, 0, steps).as_tensors()
+    arguments = (chunk, tf.constant(0, tf.int32), tf.constant(np.zeros(3, "float32")))
+    known = instructions(trainer.steps.compiled.experimental_get_compiler_ir(*arguments)(stage="optimized_hlo"))
     with tempfile.TemporaryDirectory() as folder:
         tf.profiler.experimental.start(folder)
         run(steps)

@@ -56,7 +56,7 @@ def optimizers_of(updates, make):
     """Return what `make(update)` gives for each optimizer that updates share, built for all that they move."""
     moved = {}
     for update in updates:
-        moved.setdefault(update.state, []).append(update)
+        moved.setdefault(update.optimizer_key, []).append(update)
     made = {state: make(those[0]) for state, those in moved.items()}
     for state, those in moved.items():
         variables = {id(variable): variable for update in those for variable in update.variables}

@@ -147,7 +147,7 @@ def declared(model):
     name, weight and variables."""
     return [
         (
-            (update.optimizer, update.state, update.repeat),
+            (update.optimizer, update.optimizer_key, update.repeat),
             [(each.name, each.weight, [tuple(v.shape) for v in each.variables]) for each in update.phases],
         )
         for update in model.updates()

@@ -18,7 +18,7 @@ from aae_tf.data import Split, reading
 from aae_tf.data.large import held_out, streams
 from aae_tf.models import as_images
 from aae_tf.serving import client
-from aae_tf.training import Trainer
+from aae_tf.training import Trainer, TrainingSettings
 from aae_tf.training import data_source as sources
 from aae_tf.utils.images import to_unit
 
@@ -548,11 +548,11 @@ def test_a_stream_with_few_labels_is_traced_once_and_draws_labelled_images_alone
         assert (tf.gather(stretch.pool.labels, rows).numpy() >= 0).all()
     recipe = aae_tf.recipes()["semi_supervised"].with_options(widths=(16,), discriminator_widths=(16,))
     model = model_of(recipe)
-    optimizers = {update.state: keras.optimizers.SGD(0.01) for update in model.updates()}
-    trainer = Trainer(model, stream, optimizers, batch_size=40, jit_compile=False)
+    optimizers = {update.optimizer_key: keras.optimizers.SGD(0.01) for update in model.updates()}
+    trainer = Trainer(model, stream, TrainingSettings(batch_size=40, jit_compile=False), optimizers=optimizers)
     trainer.source = source
     assert np.isfinite(trainer.fit(1)[0]["classification"])
-    assert trainer._stretch.experimental_get_tracing_count() <= (1 if most > 10 else 2)
+    assert trainer.steps.compiled.experimental_get_tracing_count() <= (1 if most > 10 else 2)
 
 
 def test_what_learns_from_labels_refuses_a_stream_without(few):

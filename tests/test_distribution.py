@@ -22,7 +22,7 @@ SETUP = """
     import numpy as np
     from aae_tf.backend import keras, tf
     from aae_tf import data, models, networks, priors
-    from aae_tf.training import Trainer
+    from aae_tf.training import Trainer, TrainingSettings
 
     def draw_nothing(n, seed):
         angle = tf.cast(tf.range(n), tf.float32)
@@ -35,9 +35,10 @@ SETUP = """
                 widths=(32,), discriminator_widths=(32,), posterior="deterministic")
             model = models.AdversarialAutoencoder.from_recipe(recipe, (28, 28, 1), priors.SamplerPrior(draw_nothing, 2))
             model.build((None, 28, 28, 1))
-            optimizers = {update.state: keras.optimizers.SGD(0.01, 0.9) for update in model.updates()}
-            trainer = Trainer(model, digits, optimizers, batch_size=100, strategy=strategy, weight_ema=0.9,
-                              checkpoint_folder=folder, jit_compile=jit_compile)
+            optimizers = {update.optimizer_key: keras.optimizers.SGD(0.01, 0.9) for update in model.updates()}
+            settings = TrainingSettings(batch_size=100, weight_ema=0.9, jit_compile=jit_compile)
+            trainer = Trainer(model, digits, settings, optimizers=optimizers, strategy=strategy,
+                              checkpoint_folder=folder)
         trainer.fit(2)
         return trainer
 """
@@ -55,7 +56,7 @@ STRATEGY = """
 
 MIRRORED = """
     trainer = train(two_devices, "checkpoints")
-    assert trainer.replicas == 2
+    assert trainer.strategy.num_replicas_in_sync == 2
     for variable in trainer.model.trainable_variables:
         first, second = variable.value.values
         np.testing.assert_array_equal(first, second)
@@ -66,9 +67,11 @@ MIRRORED = """
 
 EQUAL = """
     import re
+    import types
     import aae_tf
     from aae_tf.backend import keras
     from aae_tf.training import make_optimizer
+    from aae_tf.training.step import Step
 
     def cycle(points):
         return lambda self, n, seed, labels=None: tf.gather(points, tf.range(n) % len(points))
@@ -88,11 +91,11 @@ EQUAL = """
             prior = priors.SamplerPrior(draw_nothing, 10)
             model = models.SemiSupervisedAAE.from_recipe(recipe, (28, 28, 1), prior, classes=10)
             model.build((None, 28, 28, 1))
-            optimizers = {update.state: make_optimizer(
+            optimizers = {update.optimizer_key: make_optimizer(
                 aae_tf.OptimizerSettings("sgd", rate * RATES[update.optimizer], 0.0),
                 "mixed_float16" if scaled else "float32") for update in model.updates()}
-            trainer = Trainer(model, data.Split(images, labels), optimizers, batch_size=20, strategy=strategy,
-                              jit_compile=False)
+            settings = TrainingSettings(batch_size=20, jit_compile=False)
+            trainer = Trainer(model, data.Split(images, labels), settings, optimizers=optimizers, strategy=strategy)
         shuffled = trainer.source.chunks
         trainer.source.chunks = lambda *args: (
             chunk._replace(rows=tf.sort(chunk.rows, -1)) for chunk in shuffled(*args))
@@ -126,8 +129,8 @@ EQUAL = """
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
         factor = tf.where(tf.equal(replica, wild), np.inf, 1.0)
         update = models.Update(models.Phase("p", lambda *given: tf.reduce_sum(weight) * factor, [weight]))
-        models.phases.take([update], None, {update.state: sgd}, {}, tf.constant([0, 0]), set(), replicas=2,
-                           compute=lambda found: found)
+        model = types.SimpleNamespace(variables=[weight], codes=lambda *given, **named: {})
+        Step(model, {update.optimizer_key: sgd}, {"epoch": 0.0}, tf.constant([0, 0]), replicas=2).apply([update])
 
     results["overflow"] = []
     for wild in (0, 1, 2):  # 2: neither

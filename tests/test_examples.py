@@ -15,7 +15,7 @@ import aae_tf
 from aae_tf import models, reporting
 from aae_tf.backend import tf
 from aae_tf.cli import main as cli
-from aae_tf.training import Trainer, make_optimizer
+from aae_tf.training import Trainer, TrainingSettings, make_optimizer
 from aae_tf.training.updates import configured
 
 ROOT = Path(__file__).parents[1]
@@ -180,10 +180,10 @@ def test_a_critics_optimizer_counts_five_updates_a_step():
     model.build((None, 28, 28, 1))
     train = aae_tf.data.load("few").train
     optimizers = {
-        update.state: make_optimizer(recipe.optimizer(update.optimizer), "float32")
+        update.optimizer_key: make_optimizer(recipe.optimizer(update.optimizer), "float32")
         for update in configured(model.updates())
     }
-    trainer = Trainer(model, train, optimizers, batch_size=40, jit_compile=False)
+    trainer = Trainer(model, train, TrainingSettings(batch_size=40, jit_compile=False), optimizers=optimizers)
     trainer.fit(1)
     steps = len(train) // 40
     counted = {name: int(optimizer.iterations) for name, optimizer in optimizers.items()}

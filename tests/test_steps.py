@@ -12,7 +12,7 @@ import aae_tf
 from aae_tf import data, priors
 from aae_tf.backend import keras, tf
 from aae_tf.models import ORDERS, AdversarialAutoencoder, Update
-from aae_tf.training import Trainer
+from aae_tf.training import Trainer, TrainingSettings
 from aae_tf.training.updates import configured, phases_of
 from aae_tf.utils.random import fold
 
@@ -38,7 +38,7 @@ def take(model, updates, batch, order="alternating", steps=1, make=adam):
 
 def by(update, state):
     """Return an update that takes another's optimizer."""
-    return Update(*update.phases, optimizer=update.optimizer, state=state)
+    return Update(*update.phases, optimizer=update.optimizer, optimizer_key=state)
 
 
 def layers_of(*chains):
@@ -296,9 +296,8 @@ def test_weights_that_a_layer_sets_itself_are_trained(few):
     trainer = Trainer(
         model,
         data.Split(*few),
-        {update.state: keras.optimizers.SGD(0.5) for update in model.updates()},
-        batch_size=50,
-        jit_compile=False,
+        TrainingSettings(batch_size=50, jit_compile=False),
+        optimizers={update.optimizer_key: keras.optimizers.SGD(0.5) for update in model.updates()},
     )
     trainer.fit(3)
     for layer, start in zip(layers, before, strict=True):

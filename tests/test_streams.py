@@ -11,7 +11,7 @@ from aae_tf import InputError, data
 from aae_tf.backend import keras, tf
 from aae_tf.data import reading
 from aae_tf.data.large import held_out, streams
-from aae_tf.training import Trainer
+from aae_tf.training import Trainer, TrainingSettings
 from aae_tf.training.data_source import Streamed
 
 SPEC = (tf.TensorSpec((4, 4, 1), tf.uint8), tf.TensorSpec((), tf.int32))
@@ -97,8 +97,9 @@ def test_what_fits_is_read_once(many, monkeypatch):
 def trainer_on(train, folder):
     recipe = aae_tf.recipes()["gaussian"].with_options(widths=(8,), discriminator_widths=(8,))
     model = model_of(recipe, (4, 4, 1))
-    optimizers = {update.state: keras.optimizers.SGD(0.01, momentum=0.9) for update in model.updates()}
-    trainer = Trainer(model, train, optimizers, batch_size=40, jit_compile=False, checkpoint_folder=folder)
+    optimizers = {update.optimizer_key: keras.optimizers.SGD(0.01, momentum=0.9) for update in model.updates()}
+    settings = TrainingSettings(batch_size=40, jit_compile=False)
+    trainer = Trainer(model, train, settings, optimizers=optimizers, checkpoint_folder=folder)
     trainer.source = Streamed(train, 40, 0, steps_per_chunk=3)
     return trainer
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import SMALL, model_of, optimizers_of, small
+from conftest import SMALL, model_of, small
 
 import aae_tf
 from aae_tf import data, priors
@@ -17,7 +17,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.data.large import streams
 from aae_tf.models import ORDERS
 from aae_tf.runs import run as runs
-from aae_tf.training import Trainer, checkpoints, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training import Trainer, TrainingSettings, checkpoints, dtype_policy, make_optimizer
 from aae_tf.training import trainer as loop
 from aae_tf.training.data_source import Indexed, InMemory, Streamed
 from aae_tf.training.updates import configured
@@ -28,11 +28,13 @@ def make_trainer(few, folder=None, count=400, recipe="gaussian", **options):
     changed |= {"input_dropout": 0.1} if "input_dropout" in aae_tf.recipes()[recipe].accepted() else {}
     recipe = aae_tf.recipes()[recipe].with_options(**changed)
     model = model_of(recipe)
-    optimizers = {update.state: make_optimizer(recipe.optimizer(update.optimizer)) for update in model.updates()}
-    usual = {"jit_compile": False, "weights": recipe.weights}  # a few steps take less time than to compile them
-    options = {**usual, "views": aae_tf.Views(**recipe.views) if recipe.views else None, **options}
+    optimizers = {
+        update.optimizer_key: make_optimizer(recipe.optimizer(update.optimizer)) for update in model.updates()
+    }
+    usual = {"batch_size": 50, "jit_compile": False, "weights": recipe.weights, "views": recipe.views}
     split = data.Split(few[0][:count], few[1][:count])
-    return Trainer(model, split, optimizers, batch_size=50, checkpoint_folder=folder, **options)
+    settings = TrainingSettings(**usual | options)  # not compiled: that takes longer than a few steps
+    return Trainer(model, split, settings, optimizers=optimizers, checkpoint_folder=folder)
 
 
 def weights(trainer):
@@ -173,8 +175,9 @@ def test_joined_phases_take_one_step_by_the_sum_of_their_losses(few, batch):
     for joint in (("reconstruction", "generator"), ()):
         trainer = make_trainer(few)
         sgd = {name: keras.optimizers.SGD(0.01) for name in trainer.names}
-        trainer = Trainer(trainer.model, data.Split(*few), sgd, batch_size=50, order="simultaneous", fused=joint)
-        trainer.step(trainer.model, trainer.updates, sgd, batch, priors.as_seed(1))
+        settings = TrainingSettings(batch_size=50, order="simultaneous", fused=joint)
+        trainer = Trainer(trainer.model, data.Split(*few), settings, optimizers=sgd)
+        ORDERS["simultaneous"](trainer.model, trainer.updates, sgd, batch, priors.as_seed(1))
         assert int(sgd["reconstruction"].iterations) == 1
         results.append([variable.numpy() for variable in trainer.model.trainable_variables])
     for joint, separate in zip(*results, strict=True):
@@ -279,7 +282,8 @@ def test_a_checkpoint_with_a_flipped_bit_is_noticed(tmp_path):
     kept = {}
     for epoch in (1, 2):
         kept[epoch] = [tf.Variable(tf.random.stateless_normal([7, 5], [epoch, 0])), tf.Variable(epoch)]
-        checkpoints.save(tmp_path, epoch, kept[epoch], [{"epoch": 1}] * epoch, {"rates": [np.arange(3)]})
+        state = {"rates": [np.arange(3)]}
+        checkpoints.write(tmp_path, epoch, 0, checkpoints.as_arrays(kept[epoch], [{"epoch": 1}] * epoch, state))
     newest = tmp_path / "epoch-000002.npz"
     whole, taken = newest.read_bytes(), set()
     for bit in range(0, 8 * len(whole), 37):
@@ -317,28 +321,27 @@ def test_too_few_images_for_a_batch_are_refused(few):
 
 def test_batch_normalisation_of_one_image_is_refused(few):
     plain, normalised = (make_trainer(few, recipe=recipe) for recipe in ("gaussian", "semi_supervised"))
-    Trainer(plain.model, data.Split(*few), plain.optimizers, batch_size=1)
+    Trainer(plain.model, data.Split(*few), TrainingSettings(batch_size=1))
     two = SimpleNamespace(num_replicas_in_sync=2)  # each has its own statistics
     for batch_size, strategy in ((1, None), (2, two)):
         with pytest.raises(aae_tf.InputError, match="batch normalisation of one image a replica cannot tell"):
-            Trainer(normalised.model, data.Split(*few), normalised.optimizers, batch_size, strategy=strategy)
+            Trainer(normalised.model, data.Split(*few), TrainingSettings(batch_size=batch_size), strategy=strategy)
     of_places = {"architecture": "convolutional", "filters": (4, 8), "widths": (16,), "batch_norm": (1, 2)}
     model = model_of(aae_tf.recipes()["gaussian"].with_options(**of_places))  # height and width have statistics too
-    optimizers = optimizers_of(configured(model.updates()), lambda update: keras.optimizers.SGD(0.1))
-    Trainer(model, data.Split(*few), optimizers, batch_size=1)
+    Trainer(model, data.Split(*few), TrainingSettings(batch_size=1))
     for layer in normalised.model._flatten_layers():
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)  # by its moving statistics then
-    optimizers = optimizers_of(configured(normalised.model.updates()), lambda update: keras.optimizers.SGD(0.1))
-    Trainer(normalised.model, data.Split(*few), optimizers, batch_size=1)
+    Trainer(normalised.model, data.Split(*few), TrainingSettings(batch_size=1))
 
 
 def test_a_discrepancy_over_pairs_needs_two_images_a_replica(few):
     made = make_trainer(few, recipe="wae_mmd")
     for batch_size, replicas in ((1, 1), (2, 2)):
         strategy = SimpleNamespace(num_replicas_in_sync=replicas)
-        with pytest.raises(aae_tf.InputError, match="needs 2 of them a replica; use a larger batch"):
-            Trainer(made.model, data.Split(*few), made.optimizers, batch_size, strategy=strategy)
-    pair = Trainer(made.model, data.Split(few[0][:2]), made.optimizers, batch_size=2, jit_compile=False)
+        with pytest.raises(aae_tf.InputError, match="needs 2 of them on each replica; use a larger batch"):
+            Trainer(made.model, data.Split(*few), TrainingSettings(batch_size=batch_size), strategy=strategy)
+    settings = TrainingSettings(batch_size=2, jit_compile=False)
+    pair = Trainer(made.model, data.Split(few[0][:2]), settings, optimizers=made.optimizers)
     pair.fit(1)
     assert np.isfinite(pair.history[0]["mmd"])
 
@@ -348,24 +351,24 @@ def test_what_a_trainer_lacks_is_said(few, monkeypatch):
     two = {name: made.optimizers[name] for name in ("reconstruction", "discriminator")}
     words = "update 'generator' has no optimizer 'generator'; given: reconstruction, discriminator"
     with pytest.raises(aae_tf.InputError, match=words):
-        Trainer(made.model, data.Split(*few), two, 50)
+        Trainer(made.model, data.Split(*few), optimizers=two)
     with pytest.raises(aae_tf.InputError, match="unknown order 'parallel'; accepted: alternating, simultaneous"):
         make_trainer(few, order="parallel")
-    monkeypatch.setattr(type(made.model), "brings", ("views",))
+    monkeypatch.setattr(type(made.model), "required_inputs", ("views",))
     with pytest.raises(aae_tf.InputError, match="trained on views of the images; set some"):
-        Trainer(made.model, data.Split(*few), made.optimizers, 50)
+        Trainer(made.model, data.Split(*few), optimizers=made.optimizers)
 
 
 def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
     """Labelled images are seen through views, the images to be reconstructed are not."""
-    trainer = make_trainer(few, count=50, recipe="semi_supervised", views=aae_tf.Views(shift=2))
-    step, seen = trainer.step, []
+    trainer = make_trainer(few, count=50, recipe="semi_supervised", views={"shift": 2})
+    step, seen = trainer.steps.take_step, []
 
     def monitor(model, updates, optimizers, batch, seed):
         seen.append({name: value.numpy() for name, value in batch.items()})
         return step(model, updates, optimizers, batch, seed)
 
-    trainer.step = monitor
+    trainer.steps.take_step = monitor
     tf.config.run_functions_eagerly(True)
     try:
         trainer.fit(2)
@@ -384,7 +387,7 @@ def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
 
 
 def test_views_train_compiled(few):
-    views = aae_tf.Views(rotation=12, shift=2, scale=0.1)
+    views = {"rotation": 12, "shift": 2, "scale": 0.1}
     trainer = make_trainer(few, recipe="semi_supervised", views=views, jit_compile=True)
     history = trainer.fit(2)
     assert history[1]["reconstruction"] < history[0]["reconstruction"]
@@ -393,10 +396,10 @@ def test_views_train_compiled(few):
 def test_learning_rate_schedules():
     steps = aae_tf.OptimizerSettings("sgd", 0.1, schedule="piecewise_constant", boundaries=(50, 1000))
     np.testing.assert_allclose(
-        [learning_rate(steps, epoch, 5000) for epoch in (0, 49, 50, 999, 1000)], [0.1, 0.1, 0.01, 0.01, 0.001]
+        [steps.rate(epoch, 5000) for epoch in (0, 49, 50, 999, 1000)], [0.1, 0.1, 0.01, 0.01, 0.001]
     )
     cosine = aae_tf.OptimizerSettings("sgd", 0.1, schedule="cosine")
-    np.testing.assert_allclose([learning_rate(cosine, epoch, 10) for epoch in (0, 5, 10)], [0.1, 0.05, 0], atol=1e-9)
+    np.testing.assert_allclose([cosine.rate(epoch, 10) for epoch in (0, 5, 10)], [0.1, 0.05, 0], atol=1e-9)
 
 
 def test_schedules_reach_the_optimizers(few):
@@ -406,9 +409,11 @@ def test_schedules_reach_the_optimizers(few):
         def on_epoch_end(self, epoch, logs=None):
             rates.append(float(trainer.optimizers["generator"].learning_rate))
 
-    trainer = make_trainer(few, rates=lambda epoch: {"generator": 0.1 / (1 + epoch)})
+    falling = aae_tf.OptimizerSettings("sgd", 0.1, schedule="piecewise_constant", boundaries=(1, 2))
+    settings = TrainingSettings(batch_size=50, optimizers={"regularization": falling}, jit_compile=False)
+    trainer = Trainer(make_trainer(few).model, data.Split(*few), settings)
     trainer.fit(3, [Listener()])
-    np.testing.assert_allclose(rates, [0.1, 0.05, 0.1 / 3], rtol=1e-6)
+    np.testing.assert_allclose(rates, [0.1, 0.01, 0.001], rtol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["float32", "mixed_bfloat16", "mixed_float16"])

@@ -1,6 +1,7 @@
 """Settings of training: one optimizer's, and a whole training's. Nothing here imports TensorFlow."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -85,6 +86,10 @@ class TrainingSettings(Checked):
     precision: str = "float32"
     jit_compile: bool = True
     checkpoint_minutes: Annotated[float, Range(0.0)] = CHECKPOINT_MINUTES
+
+    def schedule(self, kind: str) -> Callable[[int], float]:
+        """Return the function from an epoch, counted from 0, to the learning rate of a kind of update."""
+        return lambda epoch: self.optimizer(kind).rate(epoch, self.epochs)
 
     def optimizer(self, kind: str) -> OptimizerSettings:
         """Return the settings of the optimizer for a kind of update.

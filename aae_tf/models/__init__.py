@@ -35,7 +35,7 @@ HOMES = {
     "LabelConditionedObjective": "aae_tf.models.games",
     "LatentModel": "aae_tf.models.base",
     "Likelihood": "aae_tf.losses",
-    "ORDERS": "aae_tf.training.updates",
+    "ORDERS": "aae_tf.config.training",
     "Phase": "aae_tf.training.updates",
     "RECONSTRUCTION": "aae_tf.losses",
     "Update": "aae_tf.training.updates",
@@ -44,6 +44,7 @@ HOMES = {
 }
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
+    from aae_tf.config.training import ORDERS as ORDERS
     from aae_tf.losses import ADVERSARIAL as ADVERSARIAL
     from aae_tf.losses import RECONSTRUCTION as RECONSTRUCTION
     from aae_tf.losses import AdversarialLoss as AdversarialLoss
@@ -71,7 +72,6 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from aae_tf.models.semi_supervised_aae import CategoricalAAE as CategoricalAAE
     from aae_tf.models.semi_supervised_aae import SemiSupervisedAAE as SemiSupervisedAAE
     from aae_tf.models.supervised_aae import SupervisedAAE as SupervisedAAE
-    from aae_tf.training.updates import ORDERS as ORDERS
     from aae_tf.training.updates import Phase as Phase
     from aae_tf.training.updates import Update as Update
 else:

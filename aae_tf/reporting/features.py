@@ -15,7 +15,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.data.images.embedded import cache_folder
 from aae_tf.losses import cross_entropy
 from aae_tf.models import Phase, Update, as_images
-from aae_tf.training import Trainer
+from aae_tf.training import OptimizerSettings, Trainer, TrainingSettings
 from aae_tf.utils.files import atomic_write
 from aae_tf.utils.random import seeds
 
@@ -149,10 +149,10 @@ def features_of(data):
 def _train(classifier, train):
     size = min(100, len(train))
     steps = len(train) // size
-    optimizers = {"classification": keras.optimizers.Adam(1e-3)}
+    adam = {"classification": OptimizerSettings("adam", 1e-3)}
     # not compiled: on a CPU, XLA's convolutions take three times as long as TensorFlow's
-    trainer = Trainer(classifier, train, optimizers, batch_size=size, seed=0, jit_compile=False)
-    trainer.fit(max(2, min(30, -(-STEPS // steps))))
+    settings = TrainingSettings(batch_size=size, optimizers=adam, jit_compile=False)
+    Trainer(classifier, train, settings).fit(max(2, min(30, -(-STEPS // steps))))
 
 
 def _restore(path, classifier):

@@ -186,7 +186,7 @@ def _write_record(out_dir, recipe, dataset, found, before):
         },
     }
     noted = len((before or {}).get("rates", ()))
-    before = before and _with_rates(before, found["recipe"], checkpoints.place(out_dir / "checkpoints"))
+    before = before and _with_rates(before, found["recipe"], checkpoints.position(out_dir / "checkpoints"))
     for kept in ("outcome", "started_from", "rates"):
         if before is not None and kept in before:
             record[kept] = before[kept]

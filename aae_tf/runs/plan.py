@@ -11,17 +11,16 @@ from rich.console import Console
 
 from aae_tf import data, priors
 from aae_tf.backend import keras, tf
+from aae_tf.config.training import CHECKPOINT_MINUTES
 from aae_tf.errors import InputError, check_choice
 from aae_tf.models import MODELS, ORDERS
-from aae_tf.networks.augmentation import Views
 from aae_tf.recipes import Recipe, get_recipe
 from aae_tf.recipes.data_defaults import for_data
 from aae_tf.runs import directory as run_directory
 from aae_tf.runs.warm_start import start_warm
-from aae_tf.training import Trainer, dtype_policy, learning_rate, make_optimizer
+from aae_tf.training import Trainer, TrainingSettings, dtype_policy
 from aae_tf.training.callbacks import check_callbacks
 from aae_tf.training.distribution import as_strategy, broadcast, is_chief
-from aae_tf.training.trainer import CHECKPOINT_MINUTES
 from aae_tf.training.updates import configured
 
 
@@ -103,7 +102,8 @@ def prepare(
             strategy, lambda: str(run_directory.choose_directory(out_dir, recipe, dataset, identity, from_last_good))
         )
     )
-    trainer.checkpoint_folder, trainer.checkpoint_minutes = out_dir / "checkpoints", checkpoint_minutes
+    trainer.checkpoint_folder = out_dir / "checkpoints"
+    trainer.settings = dataclasses.replace(trainer.settings, checkpoint_minutes=checkpoint_minutes)
     return Training(recipe, dataset, images, trainer, callbacks, out_dir, identity, split, from_last_good, console)
 
 
@@ -174,7 +174,7 @@ def _compiles_well(model):
 
 def _with_used_optimizers(recipe, model, given):
     """Return the recipe with the optimizers that the model's updates take, and no others."""
-    updates = configured(model.updates(), fused=recipe.fused, absent=model.absent)
+    updates = configured(model.updates(), fused=recipe.fused, disabled=model.absent)
     used = {update.optimizer: recipe.optimizer(update.optimizer) for update in updates}
     for name in given:
         kind = name.partition(".")[0]
@@ -183,25 +183,12 @@ def _with_used_optimizers(recipe, model, given):
     return dataclasses.replace(recipe, optimizers=used)
 
 
-def _make_trainer(recipe, model, training, policy, **how):
+def _make_trainer(recipe, model, training, policy, strategy, jit_compile):
     """Return the `Trainer` of a built model by a recipe's numbers."""
-    updates = configured(model.updates(), fused=recipe.fused, absent=model.absent)
-    settings = {update.state: recipe.optimizer(update.optimizer) for update in updates}
-    return Trainer(
-        model,
-        training,
-        {state: make_optimizer(each, policy) for state, each in settings.items()},
-        weights=recipe.weights,
-        batch_size=recipe.batch_size,
-        seed=recipe.seed,
-        order=recipe.order,
-        fused=recipe.fused,
-        ramps=recipe.ramps,
-        views=Views(**recipe.views) if recipe.views else None,
-        weight_ema=recipe.weight_ema,
-        rates=lambda epoch: {state: learning_rate(each, epoch, recipe.epochs) for state, each in settings.items()},
-        **how,
-    )
+    fields = ("epochs", "batch_size", "seed", "order", "optimizers", "weights", "ramps", "fused", "views", "weight_ema")
+    numbers = {name: getattr(recipe, name) for name in fields}
+    settings = TrainingSettings(**numbers, precision=policy, jit_compile=jit_compile)
+    return Trainer(model, training, settings, strategy=strategy)
 
 
 def _watching(recipe, model):

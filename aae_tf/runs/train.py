@@ -5,6 +5,7 @@ from typing import Unpack
 
 from aae_tf import data
 from aae_tf.backend import keras
+from aae_tf.config.training import CHECKPOINT_MINUTES
 from aae_tf.recipes.options import TrainOptions
 from aae_tf.runs import directory as run_directory
 from aae_tf.runs import run as runs
@@ -13,7 +14,6 @@ from aae_tf.runs.plan import prepare
 from aae_tf.training.distribution import broadcast, is_chief, read_by_chief
 from aae_tf.training.progress import ProgressDisplay, show
 from aae_tf.training.records import HistoryFile, TensorBoardEvents
-from aae_tf.training.trainer import CHECKPOINT_MINUTES
 
 
 def train(

@@ -1,7 +1,7 @@
-"""The training loop and what it needs: optimizers, sources of batches, checkpoints, averages, callbacks, progress."""
+"""The training loop and its parts: updates and steps, data sources, checkpoints, callbacks, several workers."""
 
-from aae_tf.training.optimizers import learning_rate, make_optimizer
-from aae_tf.training.precision import dtype_policy
+from aae_tf.config.training import OptimizerSettings, TrainingSettings
+from aae_tf.training.optimizers import dtype_policy, make_optimizer
 from aae_tf.training.trainer import Trainer
 
-__all__ = ["Trainer", "dtype_policy", "learning_rate", "make_optimizer"]
+__all__ = ["OptimizerSettings", "Trainer", "TrainingSettings", "dtype_policy", "make_optimizer"]

@@ -1,6 +1,9 @@
-"""Keras' callbacks in a loop that has several optimizers: what they see, what is kept of them, which cannot work."""
+"""Keras callbacks in a loop with several optimizers: what they see, which state is kept, and which cannot work."""
 
+import contextlib
 import inspect
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -9,19 +12,19 @@ from aae_tf.errors import InputError
 
 REFUSED = {
     keras.callbacks.BackupAndRestore: "runs resume by themselves: train into the same directory again",
-    keras.callbacks.SwapEMAWeights: "averages of the weights are a recipe's: weight_ema=0.999",
+    keras.callbacks.SwapEMAWeights: "averages of the weights are an option: weight_ema=0.999",
 }
 
 
-def check_callbacks(callbacks, names):
-    """Refuse callbacks that cannot work, before training; those that watch a number take the least for the best.
+def check_callbacks(callbacks: "Iterable[keras.callbacks.Callback]", names: Callable[[], Collection[str]]) -> None:
+    """Refuse callbacks that cannot work, before training; mode 'auto' becomes 'min' for callbacks that monitor.
 
     Args:
         callbacks: `keras.callbacks.Callback` objects.
         names: function to the names of the numbers that an epoch ends with.
 
     Raises:
-        InputError: a callback that cannot work, or one that watches a number there is not.
+        InputError: a callback that cannot work, or one that monitors an unknown number.
     """
     for callback in callbacks:
         kind = type(callback).__name__
@@ -30,31 +33,26 @@ def check_callbacks(callbacks, names):
         for refused, instead in REFUSED.items():
             if isinstance(callback, refused):
                 raise InputError(f"the callback {kind} does not work here; {instead}")
-        watching = getattr(callback, "monitor", None)
-        if watching is None or not getattr(callback, "save_best_only", True):
+        monitor = getattr(callback, "monitor", None)
+        if monitor is None or not getattr(callback, "save_best_only", True):
             continue
-        if watching not in (known := names()):
-            raise InputError(f"{kind} watches '{watching}', which there is not; accepted: {', '.join(known)}")
+        if monitor not in (known := names()):
+            raise InputError(f"{kind} monitors '{monitor}', which is unknown; accepted: {', '.join(known)}")
         if getattr(callback, "mode", None) == "auto":
-            callback.mode = "min"  # losses and errors, all of them
+            callback.mode = "min"  # all numbers are losses and errors
 
 
-def states_of(callbacks):
-    """Return what callbacks have noted in training: their public numbers, texts and arrays, the arguments of their
-    constructors left out. A list of dicts with 'kind' and 'state'.
-
-    Args:
-        callbacks: `keras.callbacks.Callback` objects.
-    """
+def states_of(callbacks: "Iterable[keras.callbacks.Callback]") -> list[dict]:
+    """Return the state of callbacks: public numbers, texts and arrays that are not constructor arguments."""
     return [{"kind": type(each).__name__, "state": _state(each)} for each in callbacks]
 
 
 def _state(callback):
-    given = {"params", *inspect.signature(type(callback)).parameters}
+    excluded = {"params", *inspect.signature(type(callback)).parameters}
     return {
         name: value
         for name, value in vars(callback).items()
-        if not name.startswith("_") and name not in given and _is_plain(value)
+        if not name.startswith("_") and name not in excluded and _is_plain(value)
     }
 
 
@@ -64,119 +62,100 @@ def _is_plain(value):
     return value is None or isinstance(value, bool | int | float | str | np.generic | np.ndarray)
 
 
-def restore_states(callbacks, states):
-    """Give callbacks back what they had noted, each what the first of its kind that is left had.
-
-    Args:
-        callbacks: `keras.callbacks.Callback` objects.
-        states: list, as `states_of` returned it.
-    """
-    left = list(states)
+def restore_states(callbacks: "Iterable[keras.callbacks.Callback]", states: list[dict]) -> None:
+    """Restore the state of callbacks; each takes the first remaining state of its class."""
+    remaining = list(states)
     for callback in callbacks:
-        found = next((each for each in left if each["kind"] == type(callback).__name__), None)
+        found = next((each for each in remaining if each["kind"] == type(callback).__name__), None)
         if found:
-            left.remove(found)
+            remaining.remove(found)
             vars(callback).update(found["state"])
 
 
 class Rates:
-    """What callbacks find as `model.optimizer`: the learning rates of all updates, each to be read and set.
+    """`model.optimizer` for callbacks: the learning rates of all updates, each to be read and set.
 
-    A rate that is set stays set: in later epochs the recipe's schedule is followed from it, in proportion.
+    A rate that a callback sets persists: later epochs follow the schedule in proportion.
 
     Args:
-        optimizers: dict of name to Keras optimizer.
-        scheduled: function from a name to the rate that the schedule gives it in this epoch.
+        optimizers: Keras optimizers by optimizer key.
+        schedules: functions from an epoch to a learning rate, by optimizer key; a key without one keeps its rate.
 
     Attributes:
-        scales: dict of name to the factor that callbacks have put on its schedule.
+        scales: the factor that callbacks have put on each schedule, by optimizer key.
     """
 
-    def __init__(self, optimizers, scheduled):
-        self._optimizers, self._scheduled = optimizers, scheduled
+    def __init__(self, optimizers: dict, schedules: dict[str, Callable[[int], float]]):
+        self._optimizers, self._schedules = optimizers, schedules
         self.scales, self._now = dict.fromkeys(optimizers, 1.0), {}
-        self.optimizers = [Rate(self, name) for name in optimizers]
+        self.optimizers = [Rate(self, key) for key in optimizers]
 
-    def follow(self):
-        """Set every optimizer's rate to its schedule's, times its factor."""
-        self._now = {name: self._scheduled(name) for name in self._optimizers}
-        for name, optimizer in self._optimizers.items():
-            rate = self._now[name]
-            if rate is not None:
-                _inner(optimizer).learning_rate = rate * self.scales[name]
+    def follow(self, epoch: int) -> None:
+        """Set every rate to its schedule in this epoch, times its factor."""
+        self._now = {key: schedule(epoch) for key, schedule in self._schedules.items()}
+        for key, rate in self._now.items():
+            _inner(self._optimizers[key]).learning_rate = rate * self.scales[key]
 
-    def held(self):
-        """Return the factors and the rates as they are, for `put_back`."""
-        rates = {name: _number(_inner(optimizer).learning_rate) for name, optimizer in self._optimizers.items()}
-        return dict(self.scales), rates
-
-    def put_back(self, held):
-        """Set factors and rates as they were.
-
-        Args:
-            held: what `held` returned.
-        """
-        scales, rates = held
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """A context at whose end the factors and rates are as they were at its beginning."""
+        scales, rates = dict(self.scales), {key: _rate_of(each) for key, each in self._optimizers.items()}
+        yield
         self.scales.update(scales)
-        for name, rate in rates.items():
-            _inner(self._optimizers[name]).learning_rate = rate
+        for key, rate in rates.items():
+            _inner(self._optimizers[key]).learning_rate = rate
 
-    def get_config(self):
-        """Return what a tracker notes of an optimizer: each update's kind and settings, but for rates, which move."""
-        settings = {name: _inner(optimizer).get_config() for name, optimizer in self._optimizers.items()}
+    def get_config(self) -> dict[str, Any]:
+        """Return the kind and settings of each update's optimizer for trackers, without the learning rates."""
+        settings = {key: _inner(optimizer).get_config() for key, optimizer in self._optimizers.items()}
         return {
-            f"{name}_{key}": value
-            for name, config in settings.items()
-            for key, value in config.items()
-            if key != "learning_rate"
+            f"{key}_{name}": value
+            for key, config in settings.items()
+            for name, value in config.items()
+            if name != "learning_rate"
         }
 
     @property
-    def iterations(self):
-        """Updates that the first optimizer has taken."""
+    def iterations(self) -> "keras.Variable":
+        """The number of updates that the first optimizer has made."""
         return next(iter(self._optimizers.values())).iterations
 
     @property
-    def learning_rate(self):
-        """The first update's rate; setting it changes all of them in proportion."""
+    def learning_rate(self) -> Any:
+        """The rate of the first update; setting it changes all rates in proportion."""
         return self.optimizers[0].learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, rate):
-        factor = float(rate) / max(_number(self.learning_rate), 1e-30)
-        for each in self.optimizers:
-            each.learning_rate = _number(each.learning_rate) * factor
+    def learning_rate(self, rate: float) -> None:
+        factor = float(rate) / max(_rate_of(next(iter(self._optimizers.values()))), 1e-30)
+        for each, optimizer in zip(self.optimizers, self._optimizers.values(), strict=True):
+            each.learning_rate = _rate_of(optimizer) * factor
 
 
 class Rate:
-    """The learning rate of one optimizer.
+    """The learning rate of one optimizer, by its key."""
 
-    Args:
-        rates: the `Rates` it is one of.
-        name: the optimizer's name.
-    """
-
-    def __init__(self, rates, name):
-        self._rates, self.name = rates, name
+    def __init__(self, rates: Rates, key: str):
+        self._rates, self.name = rates, key
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> Any:
         """The rate."""
         return _inner(self._rates._optimizers[self.name]).learning_rate
 
     @learning_rate.setter
-    def learning_rate(self, rate):
-        scheduled = self._rates._now.get(self.name)  # of the epoch that has ended, where a callback is told its end
+    def learning_rate(self, rate: float) -> None:
+        scheduled = self._rates._now.get(self.name)  # at the end of an epoch, the rate of that epoch
         if scheduled:
             self._rates.scales[self.name] = float(rate) / scheduled
         _inner(self._rates._optimizers[self.name]).learning_rate = float(rate)
 
 
 def _inner(optimizer):
-    """Return a Keras optimizer, without its loss scaling."""
+    """Return a Keras optimizer without its loss scaling."""
     return getattr(optimizer, "inner_optimizer", optimizer)
 
 
-def _number(rate):
-    """Return a rate, a variable (one for each replica, of several) or a number, as a float."""
-    return float(keras.ops.convert_to_numpy(rate))
+def _rate_of(optimizer):
+    """Return the learning rate of an optimizer as a float."""
+    return float(keras.ops.convert_to_numpy(_inner(optimizer).learning_rate))

@@ -38,13 +38,13 @@ class Chunk(NamedTuple):
     """Some steps of an epoch, ready for one compiled call.
 
     Attributes:
-        images: uint8 [M, H, W, C].
+        images: uint8 [M, H, W, C], the elements of a block.
         labels: int32 [M], -1 for unlabelled.
         pool: `Pool`.
-        rows: int32 [S, batch], rows of the block for each step of the block.
+        rows: int32 [S, batch], rows of the block for each of its steps.
         offset: step of the epoch that rows[0] belongs to.
-        first: first step of the epoch to run.
-        count: how many.
+        first: first step of the epoch to take.
+        count: number of steps to take.
     """
 
     images: Any
@@ -54,6 +54,11 @@ class Chunk(NamedTuple):
     offset: int
     first: int
     count: int
+
+    def as_tensors(self) -> "Chunk":
+        """Return this chunk with its numbers as int32 tensors, so that one trace serves all chunks."""
+        numbers = {name: tf.constant(getattr(self, name), tf.int32) for name in ("offset", "first", "count")}
+        return self._replace(**numbers)
 
 
 class InMemory:

@@ -7,6 +7,7 @@ nothing here does anything.
 import contextlib
 import functools
 import json
+import math
 import os
 
 import numpy as np
@@ -161,9 +162,9 @@ def read_by_chief(strategy, variables, read):
 
     def packed():
         epoch, history, state = read()
-        return checkpoints.packed(epoch, variables, history, state)
+        return checkpoints.to_bytes(epoch, variables, history, state)
 
-    return checkpoints.unpacked(broadcast(strategy, packed), variables)
+    return checkpoints.from_bytes(broadcast(strategy, packed), variables)
 
 
 def _summed(strategy, words):
@@ -184,3 +185,17 @@ def _sum(strategy):
         return strategy.experimental_local_results(strategy.run(on_replica, args=(words,)))[0]
 
     return over_workers
+
+
+def infinite_everywhere(gradients: list) -> list:
+    """Return gradients that are infinite on all replicas where one has an infinite gradient, for loss scaling."""
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(each)) for each in gradients if each is not None])
+    bad = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, 1.0 - tf.cast(finite, tf.float32))
+    return [each if each is None else tf.where(bad > 0, tf.cast(math.inf, each.dtype), each) for each in gradients]
+
+
+def mean_over_replicas(value: "tf.Tensor") -> "tf.Tensor":
+    """Return the mean of a floating-point statistic over replicas; other values as they are."""
+    if not value.dtype.is_floating:
+        return value
+    return tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, value)

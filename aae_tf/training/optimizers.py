@@ -1,36 +1,48 @@
-"""Optimizers from a recipe's settings, and the learning rate of each epoch.
+"""Optimizers and dtype policy from settings."""
 
-Rates change between epochs and are a function of the epoch alone, so a resumed run has the rates it would have had.
-"""
-
-import math
+from collections.abc import Sequence
 
 from aae_tf.backend import keras
+from aae_tf.config.training import PRECISIONS, OptimizerSettings, TrainingSettings
+from aae_tf.errors import InputError, check_choice
+from aae_tf.training.updates import Update, unique
 
 
-def make_optimizer(settings, policy="float32"):
-    """Return a Keras optimizer.
+def make_optimizers(updates: Sequence[Update], settings: TrainingSettings) -> "dict[str, keras.optimizers.Optimizer]":
+    """Return the Keras optimizers of updates by optimizer key; a kind without settings raises `InputError`."""
+    kinds = {update.optimizer_key: update.optimizer for update in updates}
+    return {key: make_optimizer(settings.optimizer(kind), settings.precision) for key, kind in kinds.items()}
 
-    Args:
-        settings: an `aae_tf.OptimizerSettings`.
-        policy: dtype policy of the networks; 'mixed_float16' gets dynamic loss scaling.
-    """
+
+def make_optimizer(settings: OptimizerSettings, precision: str = "float32") -> "keras.optimizers.Optimizer":
+    """Return a Keras optimizer; with precision 'mixed_float16' it scales the loss dynamically."""
     momentum = "momentum" if settings.name == "sgd" else "beta_1"
     config = {"learning_rate": settings.learning_rate, momentum: settings.momentum}
     optimizer = keras.optimizers.get({"class_name": settings.name, "config": config})
-    return keras.optimizers.LossScaleOptimizer(optimizer) if policy == "mixed_float16" else optimizer
+    return keras.optimizers.LossScaleOptimizer(optimizer) if precision == "mixed_float16" else optimizer
 
 
-def learning_rate(settings, epoch, epochs):
-    """Return the learning rate of an epoch.
+def build_optimizers(updates: Sequence[Update], optimizers: "dict[str, keras.optimizers.Optimizer]") -> None:
+    """Build each optimizer for all variables of its updates; an update without an optimizer raises `InputError`."""
+    moved = {}
+    for update in updates:
+        if update.optimizer_key not in optimizers:
+            known = ", ".join(optimizers) or "none"
+            raise InputError(f"update '{update.name}' has no optimizer '{update.optimizer_key}'; given: {known}")
+        moved.setdefault(update.optimizer_key, []).extend(update.variables)
+    for key, variables in moved.items():
+        if not optimizers[key].built:
+            optimizers[key].build(unique(variables))
+
+
+def dtype_policy(precision: str = "auto") -> str:
+    """Return the Keras dtype policy of the networks; 'auto' is float32. Losses, codes, logits and images stay float32.
 
     Args:
-        settings: an `OptimizerSettings`.
-        epoch: counted from 0.
-        epochs: of the whole run, for 'cosine'.
+        precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
+
+    Raises:
+        InputError: an unknown precision.
     """
-    if settings.schedule == "cosine":
-        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / epochs))
-    if settings.schedule == "piecewise_constant":
-        return settings.learning_rate * 0.1 ** sum(epoch >= drop for drop in settings.boundaries)
-    return settings.learning_rate
+    check_choice("precision", precision, PRECISIONS)
+    return "float32" if precision == "auto" else precision

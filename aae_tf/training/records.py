@@ -1,25 +1,26 @@
-"""What a training writes down: history.csv and TensorBoard events."""
+"""Files that training writes after each epoch: history.csv and TensorBoard events."""
 
 import csv
 import io
+from pathlib import Path
 
 from aae_tf.backend import keras, tf
 from aae_tf.utils.files import atomic_write
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Rewrites history.csv after each epoch, whole or not at all.
+    """Rewrites history.csv after each epoch, atomically.
 
     Args:
         path: the file.
-        history: the trainer's list of rows (dicts), which grows as it trains.
+        history: the trainer's list of rows (dicts), which grows in training.
     """
 
-    def __init__(self, path, history):
+    def __init__(self, path: Path, history: list[dict]):
         super().__init__()
         self.path, self.history = path, history
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write all rows."""
         names = list(dict.fromkeys(name for row in self.history for name in row))
         text = io.StringIO()
@@ -30,27 +31,23 @@ class HistoryFile(keras.callbacks.Callback):
 
 
 class TensorBoardEvents(keras.callbacks.Callback):
-    """Writes each number of each epoch as a TensorBoard scalar.
+    """Writes each number of each epoch as a TensorBoard scalar into a folder."""
 
-    Args:
-        folder: folder of the event files.
-    """
-
-    def __init__(self, folder):
+    def __init__(self, folder: Path):
         super().__init__()
         self.folder = str(folder)
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict | None = None) -> None:
         """Open an event file."""
         self.writer = tf.summary.create_file_writer(self.folder)
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Write the epoch's numbers."""
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Write the numbers of the epoch."""
         with self.writer.as_default():
             for name, value in (logs or {}).items():
                 tf.summary.scalar(name, value, step=epoch + 1)
         self.writer.flush()
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict | None = None) -> None:
         """Close the event file."""
         self.writer.close()

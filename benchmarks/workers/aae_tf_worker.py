@@ -6,7 +6,7 @@ from common import LATENT, PRIOR_STD, WIDTH, arguments, digits, serve
 import aae_tf
 from aae_tf import data, models, priors
 from aae_tf.backend import tf
-from aae_tf.training import Trainer, make_optimizer
+from aae_tf.training import Trainer, TrainingSettings, make_optimizer
 from aae_tf.training.data_source import Chunk
 
 asked = arguments()
@@ -24,14 +24,15 @@ model = models.AdversarialAutoencoder.from_recipe(
 )
 model.build((None, 28, 28, 1))
 adam = aae_tf.OptimizerSettings("adam", 1e-3, 0.9)
-optimizers = {update.state: make_optimizer(adam, asked.precision) for update in model.updates()}
-trainer = Trainer(model, data.Split(digits()), optimizers, asked.batch, order=asked.order)
+optimizers = {update.optimizer_key: make_optimizer(adam, asked.precision) for update in model.updates()}
+settings = TrainingSettings(batch_size=asked.batch, order=asked.order)
+trainer = Trainer(model, data.Split(digits()), settings, optimizers=optimizers)
 
 
 def run_steps(count):
     source = trainer.source
     rows = next(source.chunks(0, lambda: 1)).rows
-    trainer.run_chunk(Chunk(source.images, source.labels, source.pool, rows, 0, 0, count), np.zeros(3, "float32"))
+    trainer.steps(Chunk(source.images, source.labels, source.pool, rows, 0, 0, count), 0, np.zeros(3, "float32"))
 
 
 def device_bytes():
