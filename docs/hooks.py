@@ -13,7 +13,7 @@ from mkdocs.structure.files import File
 from typer.cli import get_docs_for_click
 
 from aae_tf.cli.main import app
-from aae_tf.models import _FILES
+from aae_tf.models import HOMES, MODELS
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "notebooks/*.ipynb")
@@ -53,9 +53,10 @@ def _examples():
 
 def on_page_markdown(markdown, page, config, files):
     """Insert the module of each model, and turn links to notebooks and examples into links to pages."""
-    modules = "\n".join(f"::: aae_tf.models.{file}" for file in dict.fromkeys(_FILES.values()))
+    modules = "\n".join(f"::: {module}" for module in dict.fromkeys(HOMES[name] for name in MODELS))
     markdown = markdown.replace("<!-- every model's file -->", modules)
-    markdown = re.sub(r"\]\(\.\./((?:\.\./)?(?:notebooks|examples)/)", r"](\1", markdown)  # which lie outside docs/
+    outside = r"\]\(\.\./((?:\.\./)?(?:notebooks/|examples/|CONTRIBUTING\.md))"
+    markdown = re.sub(outside, r"](\1", markdown).replace("](docs/", "](")
     return re.sub(r"examples/(\w+)\.py\)", r"examples.md#\1)", markdown).replace("examples/)", "examples.md)")
 
 
