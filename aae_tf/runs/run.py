@@ -11,7 +11,7 @@ from aae_tf.anomaly.detector import Detector, unseen
 from aae_tf.backend import keras
 from aae_tf.errors import InputError, check_choice
 from aae_tf.export.saved_model import export
-from aae_tf.models import MODELS
+from aae_tf.models import MODELS, LatentModel
 from aae_tf.networks.augmentation import Views
 from aae_tf.priors import SamplerPrior
 from aae_tf.recipes import Recipe
@@ -34,7 +34,7 @@ class Run:
         dataset: the `Dataset`, or None for a loaded run of own data that was not given again.
     """
 
-    def __init__(self, recipe, model, out_dir, history, dataset=None):
+    def __init__(self, recipe, model: LatentModel, out_dir, history, dataset=None):
         self.recipe, self.model, self.out_dir, self.history = recipe, model, Path(out_dir), history
         self.data, self._detector = dataset, None
 
