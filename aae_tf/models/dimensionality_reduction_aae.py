@@ -160,7 +160,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return [
             Update(self.reconstruction_phase(heads)),
             *others,
-            Update(Phase("heads", apart, heads)),
+            Update(Phase("heads", apart, heads, uses_codes=False)),
             *([self.classification_update()] if self.uses_labels else []),
         ]
 

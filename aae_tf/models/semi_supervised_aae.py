@@ -136,7 +136,8 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
             logits = self.codes(labelled, seed=seed, training=True)["y_logits"]
             return cross_entropy(batch["labelled_labels"], logits)
 
-        return Update(Phase("classification", loss, self.encoder.variables_of("y_logits")), optimizer="classification")
+        variables = self.encoder.variables_of("y_logits")
+        return Update(Phase("classification", loss, variables, uses_codes=False), optimizer="classification")
 
     def classify(self, images, batch_size=1000):
         """Return the probabilities of classes or clusters, q(y|x), float32 array [N, C].

@@ -72,7 +72,7 @@ class FeatureClassifier(keras.Model):
         def loss(batch, codes, seed):
             return cross_entropy(batch["labels"], codes["logits"])
 
-        return [Update(Phase("classification", loss, self.trainable_variables))]
+        return [Update(Phase("classification", loss, self.trainable_variables, uses_codes=False))]
 
 
 class Features:

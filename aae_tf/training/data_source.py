@@ -1,10 +1,10 @@
-"""Where a training step's images come from: memory, a pack read by index, or a stream.
+"""Sources of training data: memory, a packed dataset read by index, or a stream.
 
-All give the loop the same thing: *chunks*, each a block of uint8 images on the device and, for every step, the
-rows of that block which make its batch. In memory the block is the whole training set, else a part of the
-epoch. Every shuffle is a function of (seed, epoch).
+All of them yield *chunks*: a block of elements on the device and, for each step, the rows of the block in its batch. In
+memory the block is the whole training set, otherwise a part of the epoch. Every shuffle is a function of (seed, epoch).
 """
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -15,17 +15,17 @@ from aae_tf.data import Packed, Split, Stream
 from aae_tf.data.large import streams
 from aae_tf.errors import InputError
 
-BLOCK_BYTES = 64 * 2**20  # of a block, of which there are up to three at a time
+BLOCK_BYTES = 64 * 2**20  # size of a block; up to three exist at a time
 
 
 class Pool(NamedTuple):
-    """Images with labels, of which each step draws a mini-batch.
+    """Labelled elements, of which each step draws a mini-batch.
 
     Attributes:
         images: uint8 [P, H, W, C].
         labels: int32 [P].
-        rows: int32 [R], those of the images that have labels.
-        count: int32 [], how many of these rows count; what follows them only keeps the shape.
+        rows: int32 [R], the rows that have labels, padded to a fixed length.
+        count: int32 [], number of these rows without the padding.
     """
 
     images: Any
@@ -62,32 +62,25 @@ class Chunk(NamedTuple):
 
 
 class InMemory:
-    """A `Split`, held on the device as uint8.
+    """A `Split` on the device, as uint8.
 
     Args:
         split: `aae_tf.data.Split`.
-        batch_size: images a step.
+        batch_size: elements a step.
         seed: seed of the shuffles.
 
     Raises:
-        InputError: fewer images than a batch.
+        InputError: fewer elements than a batch.
     """
 
-    def __init__(self, split, batch_size, seed):
+    def __init__(self, split: Split, batch_size: int, seed: int):
         self.steps = _steps(len(split), batch_size)
         self.batch_size, self.seed, self.count = batch_size, seed, len(split)
-        labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
-        self.images, self.labels = tf.constant(split.images), tf.constant(labels)
+        self.images, self.labels = tf.constant(split.images), tf.constant(_labels(split))
         self.pool = _pool(self.images, self.labels)
 
-    def chunks(self, epoch, length, first=0):
-        """Yield the chunks of an epoch.
-
-        Args:
-            epoch: counted from 0.
-            length: function to how many steps the next should have.
-            first: step of the epoch to begin with.
-        """
+    def chunks(self, epoch: int, length: Callable[[], int], first: int = 0) -> Iterator[Chunk]:
+        """Yield the chunks of an epoch (from 0) from step `first` on; `length()` is the size of the next one."""
         order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
         rows = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
         rows = tf.constant(rows, tf.int32)
@@ -98,49 +91,41 @@ class InMemory:
 
 
 class _InBlocks:
-    """What does not fit in memory: blocks of some steps, of which the next is read while the device trains on one.
+    """Data that does not fit in memory: blocks of some steps; the next one is read while the device trains.
 
     Args:
         train: `aae_tf.data.Packed` or `Stream`.
-        batch_size: images a step.
+        batch_size: elements a step.
         seed: seed of the shuffles.
-        steps_per_chunk: steps of a block, of large images fewer.
+        steps_per_chunk: steps of a block; fewer for large images.
 
     Raises:
-        InputError: fewer images than a batch.
+        InputError: fewer elements than a batch.
     """
 
-    def __init__(self, train, batch_size, seed, steps_per_chunk=20):
+    def __init__(self, train: Packed | Stream, batch_size: int, seed: int, steps_per_chunk: int = 20):
         self.steps = _steps(len(train), batch_size)
         self.train, self.batch_size, self.seed = train, batch_size, seed
         most = BLOCK_BYTES // (batch_size * train.sample.images[0].nbytes)
         self.block = max(1, min(steps_per_chunk, self.steps, most))
         self.size = self.block * batch_size
-        self.pool, self.pool_is_all, self.readers = None, False, 1  # of a block
+        self.pool, self.pool_is_all, self.readers = None, False, 1
         if train.known:
             self.pool_is_all = train.known == len(train.pool)
             self.pool = _pool(tf.constant(train.pool.images), tf.constant(train.pool.labels))
 
-    def chunks(self, epoch, length, first=0):
-        """Yield the chunks of an epoch; their length is the block's.
-
-        Args:
-            epoch: counted from 0.
-            length: not looked at.
-            first: step of the epoch to begin with.
-        """
+    def chunks(self, epoch: int, length: Callable[[], int], first: int = 0) -> Iterator[Chunk]:
+        """Yield the chunks of an epoch from step `first` on; a chunk is a block, `length` is ignored."""
         rows = tf.reshape(tf.range(self.size), [self.block, self.batch_size])
         for split in self.blocks(epoch, first * self.batch_size, self.steps * self.batch_size):
             missing, count = self.size - len(split), len(split) // self.batch_size
-            labels = np.full(len(split), -1, np.int32) if split.labels is None else split.labels
             images = tf.constant(_padded(split.images, missing, 0))
-            labels = tf.constant(_padded(labels, missing, -1))
+            labels = tf.constant(_padded(_labels(split), missing, -1))
             yield Chunk(images, labels, self._pool_of(images, labels, len(split)), rows, first, first, count)
             first += count
 
     def _pool_of(self, images, labels, size):
-        """Return the labelled images of the block, if it has more than memory has or half of it has labels; else those
-        in memory."""
+        """Return the labelled elements of the block if it has enough of them, otherwise those in memory."""
         if self.pool is None:
             return _pool(images, labels)
         enough = min(int(self.pool.count), size // self.readers // 2)
@@ -148,30 +133,31 @@ class _InBlocks:
 
 
 class Indexed(_InBlocks):
-    """A `Packed`, shuffled as a whole by (seed, epoch): the batches are those it would give from memory.
+    """A `Packed`, shuffled as a whole by (seed, epoch); its batches equal those of the same data in memory.
 
     Args:
         train: `aae_tf.data.Packed`.
-        batch_size: images a step.
+        batch_size: elements a step.
         seed: seed of the shuffles.
-        steps_per_chunk: steps of a block, of large images fewer.
-        share: (which of several workers this is, how many there are). Of each batch a worker reads its own part; the
-            rest of its block is black and without labels.
+        steps_per_chunk: steps of a block; fewer for large images.
+        share: (index of this worker, number of workers). A worker reads its own part of each batch; the rest of its
+            block is black and without labels.
     """
 
-    def __init__(self, train, batch_size, seed, steps_per_chunk=20, share=(0, 1)):
+    def __init__(
+        self,
+        train: Packed,
+        batch_size: int,
+        seed: int,
+        steps_per_chunk: int = 20,
+        share: tuple[int, int] = (0, 1),
+    ):
         super().__init__(train, batch_size, seed, steps_per_chunk)
         number, self.readers = share
         self.own = np.arange(self.size) % batch_size * self.readers // batch_size == number
 
-    def blocks(self, epoch, first, last):
-        """Yield `Split`s of the images at some places of an epoch's order.
-
-        Args:
-            epoch: counted from 0.
-            first: place to begin with; nothing before it is read.
-            last: place to end before.
-        """
+    def blocks(self, epoch: int, first: int, last: int) -> Iterator[Split]:
+        """Yield the elements at positions `first` to `last` of an epoch's order; no others are read."""
         order = np.random.default_rng([self.seed, epoch]).permutation(len(self.train))[first:last]
         blocks = [order[start : start + self.size] for start in range(0, len(order), self.size)]
         with ThreadPoolExecutor(1) as reader:
@@ -181,47 +167,49 @@ class Indexed(_InBlocks):
                 coming = None if following is None else reader.submit(self._read, following)
                 yield split
 
-    def _read(self, places):
-        own = self.own[: len(places)]
-        read = self.train.take(places[own])
+    def _read(self, positions):
+        own = self.own[: len(positions)]
+        read = self.train.take(positions[own])
         if own.all():
             return read
-        images, labels = np.zeros((len(places), *read.images.shape[1:]), np.uint8), np.full(len(places), -1, np.int32)
-        images[own], labels[own] = read.images, -1 if read.labels is None else read.labels
+        images = np.zeros((len(positions), *read.images.shape[1:]), np.uint8)
+        labels = np.full(len(positions), -1, np.int32)
+        images[own], labels[own] = read.images, _labels(read)
         return Split(images, labels)
 
 
 class Streamed(_InBlocks):
-    """A `Stream`, in its own order but for the images of each block, which (seed, epoch) shuffles."""
+    """A `Stream` in its own order; (seed, epoch) shuffles the elements of each block."""
 
-    def blocks(self, epoch, first, last):
-        """Yield `Split`s of the images at some places of the stream.
-
-        Args:
-            epoch: counted from 0.
-            first: place to begin with; what comes before it is read and dropped.
-            last: place to end before.
-        """
+    def blocks(self, epoch: int, first: int, last: int) -> Iterator[Split]:
+        """Yield the elements at positions `first` to `last` of the stream; earlier ones are read and dropped."""
         for split in streams.blocks(self.train, first, last, self.size):
             yield split.take(np.random.default_rng([self.seed, epoch, first]).permutation(len(split)))
             first += len(split)
 
 
-def source_of(train, batch_size, seed, share=(0, 1)):
-    """Return the source of a `Split`, a `Packed` or a `Stream`.
+def source_of(
+    train: Split | Packed | Stream, batch_size: int, seed: int, share: tuple[int, int] = (0, 1)
+) -> InMemory | Indexed | Streamed:
+    """Return the data source of a training set.
 
     Args:
-        train: one of these.
-        batch_size: images a step.
+        train: training data.
+        batch_size: elements a step.
         seed: seed of the shuffles.
-        share: (which of several workers this is, how many there are): of a `Packed` each reads its own images alone.
+        share: (index of this worker, number of workers); of a `Packed` each worker reads its own elements only.
 
     Raises:
-        InputError: fewer images than a batch.
+        InputError: fewer elements than a batch.
     """
     if isinstance(train, Packed):
         return Indexed(train, batch_size, seed, share=share)
     return {Split: InMemory, Stream: Streamed}[type(train)](train, batch_size, seed)
+
+
+def _labels(split):
+    """Return the labels of a split, int32 [N]; -1 for all without labels."""
+    return np.full(len(split), -1, np.int32) if split.labels is None else split.labels
 
 
 def _padded(array, missing, value):
@@ -229,7 +217,7 @@ def _padded(array, missing, value):
 
 
 def _pool(images, labels):
-    """Return the `Pool` of a block, its rows as many as the block has, so that a step is traced once for all blocks."""
+    """Return the `Pool` of a block; its rows have the length of the block, so that one trace serves all blocks."""
     rows = np.flatnonzero(labels.numpy() >= 0).astype(np.int32)
     padded = np.zeros(len(labels), np.int32)
     padded[: len(rows)] = rows

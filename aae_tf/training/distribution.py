@@ -1,7 +1,7 @@
-"""Several workers train one model: one of them, the chief, reads and writes the run directory, and tells the others.
+"""Training on several workers: the chief reads and writes the run directory and broadcasts to the others.
 
-Workers need no file system in common: what the chief has read goes to the others as the gradients do. With one worker
-nothing here does anything.
+Workers need no shared file system: what the chief reads reaches the others as gradients do. With one worker nothing
+here has an effect.
 """
 
 import contextlib
@@ -9,6 +9,8 @@ import functools
 import json
 import math
 import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +21,12 @@ from aae_tf.training import checkpoints
 STRATEGIES = ("mirrored", "multi_worker")
 
 
-def as_strategy(strategy):
+def as_strategy(strategy: "str | tf.distribute.Strategy | None") -> "tf.distribute.Strategy":
     """Return a `tf.distribute.Strategy`.
 
     Args:
-        strategy: one; 'mirrored' (all GPUs of this machine), 'multi_worker' (all workers that the environment variable
-            TF_CONFIG names, of which this process is one), or None for the strategy of the scope.
+        strategy: a strategy; 'mirrored' (all GPUs of this machine), 'multi_worker' (all workers in the environment
+            variable TF_CONFIG, this process among them), or None for the strategy of the scope.
 
     Raises:
         InputError: another name, 'multi_worker' without TF_CONFIG, or after TensorFlow has computed something.
@@ -36,8 +38,8 @@ def as_strategy(strategy):
         return tf.distribute.MirroredStrategy()
     if not os.environ.get("TF_CONFIG"):
         raise InputError(
-            "strategy 'multi_worker' needs the environment variable TF_CONFIG, which says what workers there are and "
-            "which of them this is: "
+            "strategy 'multi_worker' needs the environment variable TF_CONFIG, which lists the workers and the index "
+            "of this one: "
             '\'{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}\''
         )
     try:
@@ -46,39 +48,27 @@ def as_strategy(strategy):
         raise InputError(f"strategy 'multi_worker' cannot begin: {error}") from None
 
 
-def is_chief(strategy):
-    """Return whether this process is the one that writes: the chief, or worker 0 where no task is called so.
-
-    Args:
-        strategy: `tf.distribute.Strategy`.
-    """
+def is_chief(strategy: "tf.distribute.Strategy") -> bool:
+    """Return whether this process writes: the chief, or worker 0 where no task has that name."""
     task, tasks = _cluster(strategy)
     return task is None or task == ("chief" if "chief" in tasks else "worker", 0)
 
 
-def are_several(strategy):
-    """Return whether several processes train together.
-
-    Args:
-        strategy: `tf.distribute.Strategy`.
-    """
+def are_several(strategy: "tf.distribute.Strategy") -> bool:
+    """Return whether several processes train together."""
     _, tasks = _cluster(strategy)
     return sum(len(tasks.get(job, ())) for job in ("chief", "worker")) > 1
 
 
-def share_of(strategy):
-    """Return which of the workers this process is, in the order of their replicas, and how many there are.
-
-    Args:
-        strategy: `tf.distribute.Strategy`.
-    """
+def share_of(strategy: "tf.distribute.Strategy") -> tuple[int, int]:
+    """Return the index of this worker, in the order of the replicas, and the number of workers."""
     task, tasks = _cluster(strategy)
     together = [(job, number) for job in ("chief", "worker") for number in range(len(tasks.get(job, ())))]
     return (together.index(task), len(together)) if task in together else (0, 1)
 
 
 def _cluster(strategy):
-    """Return (this process's task, as (job, number), and the tasks by job), or (None, {}) outside of a cluster."""
+    """Return this process's task, as (job, number), and the tasks by job; (None, {}) outside of a cluster."""
     resolver = strategy.cluster_resolver
     if resolver is None or not resolver.task_type:
         return None, {}
@@ -86,15 +76,8 @@ def _cluster(strategy):
 
 
 @contextlib.contextmanager
-def raising_worker_lost(strategy):
-    """A context in which the end of another worker is said as such.
-
-    Args:
-        strategy: `tf.distribute.Strategy`.
-
-    Raises:
-        WorkerLostError: one has ended.
-    """
+def raising_worker_lost(strategy: "tf.distribute.Strategy") -> Iterator[None]:
+    """A context that raises `WorkerLostError` where TensorFlow reports the end of another worker."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -103,32 +86,32 @@ def raising_worker_lost(strategy):
         ):
             raise
         raise WorkerLostError(
-            "another worker has ended, or cannot be reached; start all of them again with the same out_dir to go on "
+            "another worker has ended, or cannot be reached; start all of them again with the same out_dir to continue "
             "from the last checkpoint"
         ) from error
 
 
-def broadcast(strategy, say):
-    """Return what the chief says, on every worker; all of them have to call it, at the same place.
+def broadcast(strategy: "tf.distribute.Strategy", value_of: Callable[[], Any]) -> Any:
+    """Return the chief's value on every worker; all workers must call this at the same point.
 
     Args:
         strategy: `tf.distribute.Strategy`.
-        say: function without arguments to JSON values or bytes, called on the chief alone.
+        value_of: function without arguments to JSON values or bytes, called on the chief only.
 
     Raises:
         InputError: the chief's, raised on every worker.
-        WorkerLostError: another worker has ended, or whatever else has gone wrong on the chief.
+        WorkerLostError: another worker has ended, or any other error of the chief.
     """
     if not are_several(strategy):
-        return say()
+        return value_of()
     message, error = b"", None
     if is_chief(strategy):
         try:
-            said = say()
-            message = b"b" + said if isinstance(said, bytes) else b"j" + json.dumps(said).encode()
+            value = value_of()
+            message = b"b" + value if isinstance(value, bytes) else b"j" + json.dumps(value).encode()
         except InputError as raised:
             message, error = b"e" + str(raised).encode(), raised
-        except Exception as raised:  # the others would wait for it until this process has ended
+        except Exception as raised:  # otherwise the others would wait for this process to end
             message, error = b"x" + repr(raised).encode(), raised
     with raising_worker_lost(strategy):
         size = int(_summed(strategy, np.array([len(message)], np.int32))[0])
@@ -145,30 +128,28 @@ def broadcast(strategy, say):
     return rest if kind == b"b" else json.loads(rest)
 
 
-def read_by_chief(strategy, variables, read):
-    """Set variables to what the chief reads into its own, on every worker.
+def read_by_chief(
+    strategy: "tf.distribute.Strategy", variables: Sequence, read: Callable[[], tuple[int, list, dict]]
+) -> tuple[int, list, dict]:
+    """Set variables on every worker to what the chief reads into its own; returns the value of `read`.
 
     Args:
         strategy: `tf.distribute.Strategy`.
         variables: list of variables.
-        read: function without arguments that sets them and returns (epochs finished, history, state), see
-            `checkpoints.restore`; called on the chief alone.
-
-    Returns:
-        What `read` returned.
+        read: function that sets them, and returns what `checkpoints.restore` returns; called on the chief only.
     """
     if not are_several(strategy):
         return read()
 
-    def packed():
+    def as_bytes():
         epoch, history, state = read()
         return checkpoints.to_bytes(epoch, variables, history, state)
 
-    return checkpoints.from_bytes(broadcast(strategy, packed), variables)
+    return checkpoints.from_bytes(broadcast(strategy, as_bytes), variables)
 
 
 def _summed(strategy, words):
-    """Return the sum of int32 words over workers, each of which counts once; those that have nothing to say give 0."""
+    """Return the sum of int32 words over workers; all but the chief contribute 0."""
     words = words if is_chief(strategy) else np.zeros_like(words)
     return _sum(strategy)(tf.constant(words)).numpy()
 
