@@ -237,8 +237,8 @@ def test_what_a_recipe_says_of_a_phase_that_is_switched_off_is_passed_over():
     assert {"perturbation", "mutual_information"} <= {*recipe.fused, *recipe.weights}
     updates = configured(model.updates(), recipe.weights, recipe.fused, recipe.ramps, model.absent)
     assert [phase.name for phase in updates[0].phases] == ["reconstruction", "generator", "consistency"]
-    with pytest.raises(aae_tf.InputError, match="joint: the model has no phase 'consistencyy'"):
-        configured(model.updates(), fused=("reconstruction", "consistencyy"), absent=model.absent)
+    with pytest.raises(aae_tf.InputError, match="fused: the model has no phase 'consistencyy'"):
+        configured(model.updates(), fused=("reconstruction", "consistencyy"), disabled=model.absent)
 
 
 def test_the_order_says_what_it_cannot_do_and_names_are_checked(batch):
@@ -249,7 +249,7 @@ def test_the_order_says_what_it_cannot_do_and_names_are_checked(batch):
     known = "it has: reconstruction, discriminator, generator"
     with pytest.raises(aae_tf.InputError, match=f"weights: the model has no phase 'kl'; {known}"):
         configured(model.updates(), weights={"kl": 2.0})
-    with pytest.raises(aae_tf.InputError, match=f"joint: the model has no phase 'kl'; {known}"):
+    with pytest.raises(aae_tf.InputError, match=f"fused: the model has no phase 'kl'; {known}"):
         configured(model.updates(), fused=("reconstruction", "kl"))
     with pytest.raises(aae_tf.InputError, match="two phases are named 'generator'"):
         configured([*model.updates(), model.updates()[-1]])
