@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from aae_tf.data.images.checks import check_images
 from aae_tf.data.images.folders import SUFFIXES, image_files, read_image
 from aae_tf.data.reading import open_npy, read_npz, reading
 from aae_tf.data.tables.files import TABLE_FILES, is_table_path, read_frames, table_files
@@ -56,7 +55,7 @@ def data_rows(paths, inputs, labels=None, element=None):
     arrays = [path for path in paths if path.suffix.lower() in READERS]
     if arrays and len(paths) > 1:
         raise InputError(f"'{arrays[0]}' was given beside others; accepted: one {', '.join(READERS)} file alone")
-    found = _of_arrays(arrays[0], inputs) if arrays else _of_files(paths, inputs)
+    found = _of_arrays(arrays[0], inputs, element) if arrays else _of_files(paths, inputs)
     return with_labels(found, labels, "labels" in inputs, arrays[0] if arrays else None)
 
 
@@ -103,7 +102,7 @@ def _of_files(paths, inputs):
     return Rows([name for _, name in files], read)
 
 
-def _of_arrays(path, inputs):
+def _of_arrays(path, inputs, element):
     """Return the rows of a file of arrays."""
     with reading(path, f"a {path.suffix.lower()} file"):
         found = READERS[path.suffix.lower()](path)
@@ -122,7 +121,7 @@ def _of_arrays(path, inputs):
     names = found.get("name", np.arange(count))
 
     def read(part):
-        return {name: _checked(path, name, array[part], inputs[name]) for name, array in arrays.items()}
+        return {name: _checked(path, name, array[part], inputs[name], element) for name, array in arrays.items()}
 
     return Rows([str(name) for name in names], read)
 
@@ -131,12 +130,11 @@ def _named(found, name):
     return next((found[each] for each in (name, *OTHER_NAMES.get(name, ())) if each in found), None)
 
 
-def _checked(path, name, array, spec):
+def _checked(path, name, array, spec, element):
     """Return rows of an array as a signature takes them."""
     shape = tuple(spec.shape[1:])
-    if name == "images" and len(shape) == 3:
-        shown = check_images(array, f"the images of '{path}'").shape[1:]
-        array = to_unit(array).reshape(-1, *shown)
+    if element is not None and name == element.input_name:
+        array = to_unit(element.check(array, f"the {element.plural} of '{path}'"))
     if array.shape[1:] != shape:
         raise InputError(f"'{path}': {name} have shape {array.shape[1:]} a row; the model takes {shape}")
     if not np.issubdtype(array.dtype, np.number) or not np.isfinite(array).all():

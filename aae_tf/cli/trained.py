@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from aae_tf.data import Columns
-from aae_tf.data.element import ImageElement, TableElement
+from aae_tf.data.element import element_of
 from aae_tf.errors import InputError
 
 DETECTOR = "detector.json"
@@ -53,9 +53,11 @@ class Trained:
         self.names, names = tuple(self._loaded.signatures), version / "class_names.json"
         self.class_names = json.loads(names.read_text()) if names.exists() else []
         columns = version / "columns.json"
-        table = columns.exists() and TableElement(Columns.from_config(json.loads(columns.read_text())))
-        self.element = table or ImageElement()
         self._get = lambda name: self._loaded.signatures[name]
+        specs = inputs_of(self.function("encode")).values() if "encode" in self.names else ()
+        shape = next((tuple(spec.shape[1:]) for spec in specs), ())
+        known = Columns.from_config(json.loads(columns.read_text())) if columns.exists() else None
+        self.element = element_of(shape, known)
 
     @property
     def classes(self):

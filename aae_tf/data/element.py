@@ -60,31 +60,17 @@ class Element:
     identifiable: bool
     in_files: bool
 
-    def check(self, inputs: ArrayLike) -> np.ndarray:
+    def check(self, inputs: ArrayLike, what: str = "") -> np.ndarray:
         """Return inputs as models take them, by the rules that training data is checked by.
 
         Args:
             inputs: array [N, ...], or a DataFrame of rows.
+            what: what they are called in messages; by default 'images' or 'rows'.
 
         Raises:
             InputError: another shape, dtype or range, or NaN or infinite values.
         """
         raise NotImplementedError
-
-    def check_shape(self, shape: tuple[int, ...]) -> None:
-        """Refuse the shape of an array of other elements than these, or of none.
-
-        Args:
-            shape: shape of the array; a last axis of 1 may be missing.
-
-        Raises:
-            InputError: another shape, or no elements.
-        """
-        wanted = self.shape
-        accepted = (wanted, wanted[:-1]) if len(wanted) > 1 and wanted[-1] == 1 else (wanted,)
-        if not shape or shape[0] == 0 or shape[1:] not in accepted:
-            named = ", ".join(map(str, wanted))
-            raise InputError(f"an array of shape {shape} was given; accepted: [N, {named}] with N > 0")
 
     @property
     def about(self) -> dict[str, str]:
@@ -120,13 +106,13 @@ class ImageElement(Element):
         """Whether image files can hold an element."""
         return len(self.shape) == 3 and self.channels in (1, 3)
 
-    def check(self, inputs: ArrayLike) -> np.ndarray:
+    def check(self, inputs: ArrayLike, what: str = "") -> np.ndarray:
         """Return images as uint8 or float32 [N, H, W, C], see `Element.check`."""
-        images = as_array(inputs)
+        images = as_array(inputs, what or self.plural)
         if self.shape is not None:
-            self.check_shape(images.shape)
+            check_shape(images.shape, self.shape)
             images = images.reshape(-1, *self.shape)
-        return check_pixels(images)
+        return check_pixels(images, what or self.plural)
 
     @property
     def about(self) -> dict[str, str]:
@@ -169,8 +155,8 @@ class TableElement(Element):
         """Whether two equal rows are the same one: rows without real columns are alike by chance."""
         return len(self.columns.of_kind("real")) > 0
 
-    def check(self, inputs: ArrayLike) -> np.ndarray:
-        """Return rows as float32 [N, D], see `Columns.encode`."""
+    def check(self, inputs: ArrayLike, what: str = "") -> np.ndarray:
+        """Return rows as float32 [N, D], see `Columns.encode`; its messages name the columns."""
         return self.columns.encode(inputs)
 
     @property
@@ -191,3 +177,19 @@ def element_of(shape: tuple[int, ...], columns: Columns | None = None) -> Elemen
         columns: `Columns` of rows, None for images.
     """
     return ImageElement(tuple(shape)) if columns is None else TableElement(columns)
+
+
+def check_shape(shape: tuple[int, ...], row_shape: tuple[int, ...]) -> None:
+    """Refuse an array that has no rows, or rows of another shape.
+
+    Args:
+        shape: shape of the array.
+        row_shape: shape of a row; a last axis of 1 may be missing in `shape`.
+
+    Raises:
+        InputError: it has none, or others.
+    """
+    accepted = (row_shape, row_shape[:-1]) if len(row_shape) > 1 and row_shape[-1] == 1 else (row_shape,)
+    if not shape or shape[0] == 0 or shape[1:] not in accepted:
+        named = ", ".join(map(str, row_shape))
+        raise InputError(f"an array of shape {shape} was given; accepted: [N, {named}] with N > 0")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from aae_tf.backend import tf
-from aae_tf.errors import InputError
+from aae_tf.data.element import check_shape
 from aae_tf.models.inputs import as_images
 from aae_tf.utils.random import fold
 
@@ -31,7 +31,7 @@ class Batches:
             InputError: no rows, or rows of another shape.
         """
         inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
-        check_rows(tuple(inputs.shape), row_shape)
+        check_shape(tuple(inputs.shape), row_shape)
         if name not in self._compiled:
             specs = [tf.TensorSpec((None, *row_shape), tf.float32)]
             specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
@@ -44,19 +44,3 @@ class Batches:
             more += [] if seed is None else [fold(seed, start)]
             results.append(self._compiled[name](rows, *more))
         return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *results)
-
-
-def check_rows(shape, row_shape):
-    """Refuse an array that holds no rows, or rows of another shape.
-
-    Args:
-        shape: the array's.
-        row_shape: that of a row; a last axis of 1 may be missing.
-
-    Raises:
-        InputError: it does.
-    """
-    accepted = (row_shape, row_shape[:-1]) if len(row_shape) > 1 and row_shape[-1] == 1 else (row_shape,)
-    if not shape or shape[0] == 0 or shape[1:] not in accepted:
-        named = ", ".join(str(size) for size in row_shape)
-        raise InputError(f"an array of shape {shape} was given; accepted: [N, {named}] with N > 0")

@@ -6,9 +6,8 @@ Everything here is said of the model's codes by name, so it holds for models wit
 import numpy as np
 
 from aae_tf.backend import tf
-from aae_tf.data.element import Element
+from aae_tf.data.element import Element, check_shape
 from aae_tf.errors import InputError, check_choice
-from aae_tf.models.batches import check_rows
 from aae_tf.models.inputs import as_images
 from aae_tf.models.signatures import Signatures
 from aae_tf.priors.base import choose_labels, known_labels
@@ -151,7 +150,7 @@ class Predictor(Signatures):
         if not self.reads_labels:
             return None
         self._refuse_missing(labels)
-        check_rows(np.shape(images), self._element_shape)
+        check_shape(np.shape(images), self._element_shape)
         return known_labels(labels, len(images), self.classes)
 
     def sample(self, n, seed=0, labels=None, batch_size=1000):
@@ -208,10 +207,9 @@ class Predictor(Signatures):
         """
         if np.shape(start) != np.shape(end):
             raise InputError(f"images of shapes {np.shape(start)} and {np.shape(end)} were given; they must be equal")
-        pair = np.stack([start, end])
-        check_rows(pair.shape, self._element_shape)
+        pair = tf.concat([as_images(self.element.check(np.asarray(each)[None])) for each in (start, end)], 0)
         labels, share = self._needed(labels, pair), tf.linspace(0.0, 1.0, n)
-        codes = self.codes(self._batch(as_images(self.image_scale.read(pair)), labels))
+        codes = self.codes(self._batch(pair, labels))
         first, last = ({name: codes[name][row : row + 1] for name in self.priors} for row in range(2))
         return self.to_images(self._between(first, last, share)).numpy()
 
@@ -260,7 +258,7 @@ class Predictor(Signatures):
 
     def _over_images(self, name, run, batch_size, images, labels=None, seed=None):
         """Return `run` of images, batch by batch; see `Batches`."""
-        images = self.image_scale.read(images)
+        images = self.element.check(images)
         return self._batches(name, run, self._element_shape, batch_size, images, labels, seed)
 
     def _over_codes(self, name, run, batch_size, codes, size=None):

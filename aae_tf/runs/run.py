@@ -187,7 +187,7 @@ class Run:
             split = self.held_out("validation").images
             normal, labels = split.images, split.labels
         elif self.data is not None:
-            normal = self.model.image_scale.read(normal)
+            normal = self.model.element.check(normal)
             if self.data.element.identifiable:
                 normal, labels = unseen(normal, self.data.training_blocks(), labels)
         options = {"false_alarm": false_alarm, "score": score}

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from aae_tf.data.element import ImageElement
 from aae_tf.errors import InputError, ServingError
 from aae_tf.utils.images import to_unit
 
@@ -262,7 +263,7 @@ def _elements(given):
         if not np.isfinite(rows).all():
             raise InputError("rows have missing or infinite values; fill them in first")
         return {"inputs": rows}
-    images = to_unit(given)
+    images = to_unit(ImageElement().check(given))
     return {"images": images[..., None] if images.ndim == 3 else images}
 
 

@@ -64,6 +64,8 @@ def check_pixels(images, what="images"):
     Raises:
         InputError: as `check_images`, but for the shape.
     """
+    if not images.size:
+        raise InputError(f"{what} are empty: shape {images.shape}")
     images = _pixels(images, what)
     if images.dtype != np.uint8:
         return images.astype("float32", copy=False)
