@@ -200,7 +200,7 @@ def test_the_command_packs_a_folder(few, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().out == "packed\n"
     assert data.load("packed").image_shape == (8, 8, 1)
     assert command_line.run("data", "pack", "photos", "packed") == 2
-    assert "'packed' is there already" in capsys.readouterr().err
+    assert "'packed' exists already" in capsys.readouterr().err
 
     def interrupted(path, image_size):
         raise KeyboardInterrupt
@@ -221,13 +221,13 @@ def test_half_a_pack_is_never_taken_for_whole(few, tmp_path):
         data.pack(tf.data.Dataset.from_generator(broken, output_signature=spec), tmp_path / "packed")
     assert not os.listdir(tmp_path)
     (tmp_path / ".packed.partial").mkdir()  # as a process that is killed leaves it
-    with pytest.raises(InputError, match="'packed' is not packed whole: packing it was interrupted"):
+    with pytest.raises(InputError, match="'packed' is incomplete: packing it was interrupted"):
         data.load("packed")
-    with pytest.raises(InputError, match=r"'.packed.partial' is there: .* remove it"):
+    with pytest.raises(InputError, match=r"'.packed.partial' exists: .* remove it"):
         data.pack(few, "packed")
     os.rename(data.pack(few, "another"), tmp_path / ".another.partial")  # killed when all was written
     for name in ("another", ".another.partial"):
-        with pytest.raises(InputError, match=f"'{name}' is not packed whole"):
+        with pytest.raises(InputError, match=f"'{name}' is incomplete"):
             data.load(name)
 
 

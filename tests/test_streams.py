@@ -118,7 +118,7 @@ def never_broken(many):
     ("fault", "message"),
     [
         ("raises", "cannot be read: .*the disk is gone"),
-        ("ends", "has ended after some 360 training images; 600 were there at first; mend it"),
+        ("ends", "has ended after about 360 training images; the first pass had 600; repair it"),
         ("changes", "other images, or another order, at each pass.*reshuffle_each_iteration=False"),
     ],
 )

@@ -62,7 +62,7 @@ def test_rows_come_from_arrays_frames_sparse_rows_and_files(wine, tmp_path):
 
 def test_the_type_of_a_column_says_what_it_is(mixed):
     found = data.load(mixed, columns=COUNTS)
-    assert "13 real, 1 count, 1 yes-or-no and 1 categorical columns" in found.source
+    assert "13 real, 1 count, 1 binary and 1 categorical columns" in found.source
     kinds = {each.name: each.kind for each in found.columns.columns}
     assert (kinds["alcohol"], kinds["body"], kinds["red"], kinds["cases"]) == ("real", "category", "binary", "count")
     assert found.columns.entries[13:] == ("body=light", "body=strong", "red", "cases")
@@ -85,7 +85,7 @@ def test_whole_numbers_are_taken_for_nothing_in_silence(mixed):
     found = data.load(rows, columns=kinds).columns
     assert [each.kind for each in found.columns][3:6] == ["count", "real", "category"]
     assert found.columns[5].categories == tuple("0123456")
-    with pytest.raises(InputError, match="'x0' is said to hold counts"):
+    with pytest.raises(InputError, match="'x0' was given as counts"):
         data.load(rows - 0.5, columns={"counts": ("all",)})
 
 
@@ -165,7 +165,7 @@ def test_masked_values_are_missing_and_large_codes_stay_apart():
 
 
 def test_a_column_of_objects_is_what_it_holds(wine):
-    """Gaps turn truth values and integers into objects."""
+    """Missing values turn booleans and integers into objects."""
     gaps = wine.index % 7 == 0
     objects = wine.assign(
         red=(wine.hue > 1).astype(object).where(~gaps),
@@ -210,7 +210,7 @@ def test_tables_of_scikit_learn_have_names(name, classes):
         (lambda f: f, {"drop": ("hue", "colour")}, "drop names colour; the table has alcohol"),
         (lambda f: f, {"label": "cultivar"}, "label names cultivar"),
         (lambda f: f.rename(columns={"hue": "ash"}), {}, "several columns have one name: ash"),
-        (lambda f: f[["target"]], {}, "no columns but those left out"),
+        (lambda f: f[["target"]], {}, "leave out all columns"),
         (lambda f: f[:9], {}, "at least 10"),
         (lambda f: f[:0], {}, "have no rows"),
         (lambda f: f.assign(same="a", true=True), {}, r"the same in all rows of same, true; .*columns.drop=same,true"),
@@ -264,7 +264,7 @@ def test_files_that_are_no_tables_are_refused(wine, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: f, "with target beside was given"),
+        (lambda f: f, "with extra target was given"),
         (lambda f: f.drop(columns=["hue", "target"]), "a table without hue was given"),
         (lambda f: f.drop(columns="target")[["hue", *(set(f) - {"hue", "target"})]], "another order"),
         (lambda f: f.drop(columns="target").assign(hue="pale"), r"text \('pale'\) where numbers were"),

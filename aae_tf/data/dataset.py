@@ -1,9 +1,11 @@
-"""What a dataset is here: three splits of uint8 images or of float32 rows, with labels where there are any."""
+"""The dataset: three splits of uint8 images or of float32 rows, with or without labels."""
 
 import functools
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 
@@ -11,113 +13,110 @@ from aae_tf.data.element import Element, element_of
 from aae_tf.data.tables.columns import Columns
 from aae_tf.errors import InputError
 
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from aae_tf.data.large.packed import Packed
+
 
 @dataclass(frozen=True, repr=False)
 class Split:
-    """Images, or rows of a table, and labels that fit in memory.
+    """Images or rows in memory, with their labels.
 
     Attributes:
         images: uint8 array [N, H, W, C], or rows, float32 [N, D] in their own units.
-        labels: int32 array [N], -1 for unlabelled images; None without labels.
+        labels: int32 array [N], -1 for unlabelled elements; None without labels.
     """
 
     images: np.ndarray
     labels: np.ndarray | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.images)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Split({len(self):,} of shape {self.images.shape[1:]}, {self.known:,} with labels)"
 
-    def take(self, indices):
-        """Return the `Split` of some rows.
+    def take(self, indices: np.ndarray | slice) -> "Split":
+        """Return the `Split` of some elements.
 
         Args:
             indices: int array [n], or a slice.
         """
         return Split(self.images[indices], None if self.labels is None else self.labels[indices])
 
-    def labelled(self):
-        """Return the `Split` of the rows that have labels; empty without any."""
+    def labelled(self) -> "Split":
+        """Return the `Split` of the labelled elements."""
         return self.take(labelled_rows(self.labels))
 
     @property
-    def known(self):
-        """How many have labels."""
+    def known(self) -> int:
+        """Number of labelled elements."""
         return len(labelled_rows(self.labels))
 
     @property
-    def sample(self):
-        """Those that are in memory: all."""
+    def sample(self) -> "Split":
+        """The elements that are in memory: all."""
         return self
 
 
-def labelled_rows(labels):
-    """Return the rows that have labels, int array [M].
-
-    Args:
-        labels: int array [N], -1 for unlabelled; None without labels.
-    """
+def labelled_rows(labels: np.ndarray | None) -> np.ndarray:
+    """Return the indices of labelled elements, int array [M], of labels int [N] with -1 for unlabelled, or None."""
     return np.flatnonzero(labels >= 0) if labels is not None else np.arange(0)
 
 
-def joined(*splits):
-    """Return one `Split` of several.
-
-    Args:
-        *splits: `Split`, all with labels or none.
-    """
+def joined(*splits: Split) -> Split:
+    """Return one `Split` of several; either all have labels or none."""
     labels = None if splits[0].labels is None else np.concatenate([split.labels for split in splits])
     return Split(np.concatenate([split.images for split in splits]), labels)
 
 
 @dataclass(frozen=True, repr=False)
 class Stream:
-    """Training images that do not fit in memory, read through tf.data, epoch after epoch in the dataset's order.
+    """Training images that do not fit in memory, read through tf.data in the same order in each epoch.
 
     Attributes:
         dataset: `tf.data.Dataset` of dicts with 'image', uint8 [H, W, C], 'label', int32 [], and 'mark'.
-        marks: int64 [N], hash of each element, by which another order is noticed.
-        sample: `Split` of some of these images, in memory, for what compares with training images.
-        known: how many of these images have labels.
-        pool: `Split` of labelled ones, in memory: all, or a few where there are many. None without labels.
+        marks: int64 [N], hash of each element, which detects a changed order.
+        sample: `Split` of some of these images, in memory, for comparisons with training images.
+        known: number of labelled images.
+        pool: `Split` of labelled images, in memory: all, or some of many. None without labels.
     """
 
-    dataset: object
+    dataset: "tf.data.Dataset"
     marks: np.ndarray
     sample: Split
     known: int = 0
     pool: Split | None = None
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.marks)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Stream({len(self):,} of shape {self.sample.images.shape[1:]}, {self.known:,} with labels)"
 
     @property
-    def digest(self):
+    def digest(self) -> str:
         """Hash of all images and labels in their order."""
         return hashlib.blake2b(self.marks.tobytes(), digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training, validation and test images.
+    """Training, validation and test images or rows.
 
     Attributes:
         name: name of the dataset, 'custom' for a user's arrays, folder or stream.
-        train: `Split`, or `Packed` or `Stream` for what does not fit in memory.
-        validation: held out of the training images, for every choice.
-        test: touched to report, never to choose.
+        train: `Split`, or `Packed` or `Stream` for data that does not fit in memory.
+        validation: held out of the training data, for every choice.
+        test: used to report, never to choose.
         class_names: name of each class, in label order; empty without labels.
-        source: one line on where it came from and how it was split.
-        columns: what the numbers of a row are, `Columns`; None for images.
+        source: one line on where the data came from and how it was split.
+        columns: `Columns` of a table; None for images.
     """
 
     name: str
-    train: object
+    train: Union[Split, "Packed", Stream]
     validation: Split
     test: Split
     class_names: tuple[str, ...] = ()
@@ -125,22 +124,21 @@ class Dataset:
     columns: Columns | None = None
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, ...]:
         """Shape of one element: (H, W, C) of an image, (D,) of a row."""
         return self.validation.images.shape[1:]
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes, 0 without labels."""
         return len(self.class_names)
 
-    def with_labels(self, labels, seed):
-        """Return the dataset with only some of its training labels, the others -1.
+    def with_labels(self, labels: int | str, seed: int) -> "Dataset":
+        """Return the dataset with some of its training labels, the others -1.
 
         Args:
-            labels: a number, a share such as '20%', or 'all'; drawn evenly over the classes, as far as each has so
-                many.
-            seed: int; which images keep their label.
+            labels: a number, a share such as '20%', or 'all'; drawn as evenly over the classes as possible.
+            seed: selects the elements that keep their label.
 
         Raises:
             InputError: more labels than there are, fewer than classes, or streamed data.
@@ -169,49 +167,49 @@ class Dataset:
             kept[rows[number][:count]] = number
         return replace(self, train=replace(self.train, labels=kept))
 
-    def training_images(self, most, seed):
-        """Return a `Split` of at most `most` training images, drawn by the seed; of what is not in memory, of a sample.
+    def training_images(self, most: int, seed: int) -> Split:
+        """Return a `Split` of at most `most` training images drawn by the seed; of a sample for data not in memory.
 
         Args:
-            most: int; all are returned, in their own order, if there are no more.
+            most: maximum number; if there are no more, all are returned in their own order.
             seed: int.
         """
         known = self.train.sample
         return known if len(known) <= most else known.take(np.random.default_rng(seed).permutation(len(known))[:most])
 
-    def training_blocks(self):
-        """Yield the training images, arrays [n, ...]; of a stream its sample alone, which is what memory has of it."""
+    def training_blocks(self) -> Iterator[np.ndarray]:
+        """Yield the training images, arrays [n, ...]; of a stream only its sample in memory."""
         train = self.train.sample if isinstance(self.train, Stream) else self.train
         for first in range(0, len(train), 1000):
             yield train.take(slice(first, first + 1000)).images
 
     @property
     def element(self) -> Element:
-        """What its elements are, images or rows."""
+        """The kind of its elements, images or rows."""
         return element_of(self.image_shape, self.columns)
 
-    def fingerprint(self):
-        """Return a hash of all images, labels and class names, by which the data is recognised."""
+    def fingerprint(self) -> str:
+        """Return a hash of all images, labels, class names and columns, which identifies the data."""
         return self._fingerprint
 
     @functools.cached_property
     def _fingerprint(self):
-        images, whole = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
+        images, everything = hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
         for split in (self.train, self.validation, self.test):
             images.update(str(len(split)).encode())
             if not isinstance(split, Split):
-                whole.update(split.digest.encode())
+                everything.update(split.digest.encode())
                 continue
             images.update(np.ascontiguousarray(split.images))
-            whole.update(b"none" if split.labels is None else np.ascontiguousarray(split.labels, np.int32))
+            everything.update(b"none" if split.labels is None else np.ascontiguousarray(split.labels, np.int32))
         about = [images.hexdigest(), self.image_shape, self.class_names]
         about += [self.columns.get_config()] if self.columns else []
-        whole.update(json.dumps(about).encode())
-        return whole.hexdigest()
+        everything.update(json.dumps(about).encode())
+        return everything.hexdigest()
 
 
 def _even_shares(total, available, draw):
-    """Return how many to take of each class, as even as `available` allows, `total` in all; `draw` breaks ties."""
+    """Return the number to take of each class, as even as `available` allows, `total` in all; `draw` breaks ties."""
     shares = np.zeros(len(available), int)
     available = np.array(available)
     while (left := total - shares.sum()) > 0:
@@ -224,22 +222,23 @@ def _even_shares(total, available, draw):
     return shares
 
 
-def split_own(images, labels, class_names, source, test=None, what="images"):
-    """Return a `Dataset` of a user's images: a fixed shuffle, then 80 % train, 10 % validation, 10 % test.
-
-    With a test split of its own, 90 % train and 10 % validation.
-
-    Raises:
-        InputError: fewer than 10 images.
-    """
+def split_custom(
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    class_names: tuple[str, ...],
+    source: str,
+    test: Split | None = None,
+    what: str = "images",
+) -> Dataset:
+    """Return a `Dataset` of a user's data by a fixed shuffle: 80 % train (90 % with a given test split), 10 % each."""
     if len(images) < 10:
         raise InputError(f"{len(images)} {what} are too few to train, validate and test on; at least 10 are needed")
     order = np.random.RandomState(0).permutation(len(images))
     held_out = max(1, len(images) // 10)
-    whole = Split(images, labels)
+    every = Split(images, labels)
     parts = "90 % train, 10 % validation by a fixed shuffle; its own test split"
     if test is None:
-        test, order = whole.take(order[:held_out]), order[held_out:]
+        test, order = every.take(order[:held_out]), order[held_out:]
         parts = "80 % train, 10 % validation, 10 % test by a fixed shuffle"
-    train, validation = whole.take(order[held_out:]), whole.take(order[:held_out])
+    train, validation = every.take(order[held_out:]), every.take(order[:held_out])
     return Dataset("custom", train, validation, test, class_names, f"{source}; {parts}")

@@ -1,40 +1,25 @@
-"""What files from anywhere are held to: to be files, to fit in memory, and to fail in a line that names them."""
+"""Reading files of any origin: they must be files, fit in memory, and errors must name them in one line."""
 
 import contextlib
 import zipfile
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from aae_tf.errors import InputError
 
-MOST_BYTES = 2 * 1024**3  # of what is read from files; a few kB can unpack to any size
+MOST_BYTES = 2 * 1024**3  # read from files; a few kB can unpack to any size
 
 
-def refuse_beyond_memory(size, what, advice="pass fewer"):
-    """Refuse what would take more than `MOST_BYTES` in memory.
-
-    Args:
-        size: bytes, int.
-        what: what they are of, for the message.
-        advice: what to do.
-
-    Raises:
-        InputError: it would.
-    """
+def refuse_beyond_memory(size: float, what: str, advice: str = "pass fewer") -> None:
+    """Refuse data of more than `MOST_BYTES`."""
     if size > MOST_BYTES:
         raise InputError(f"{what} would take {size / 2**30:,.1f} GiB; accepted: {MOST_BYTES / 2**30:.0f} GiB; {advice}")
 
 
-def refuse_no_path(name):
-    """Refuse what no file system takes for a path: too long, or of an unknown user ('~nobody/').
-
-    Args:
-        name: str or Path.
-
-    Raises:
-        InputError: it is such a name.
-    """
+def refuse_no_path(name: str | Path) -> None:
+    """Refuse names that cannot be paths: too long, or of an unknown user ('~nobody/')."""
     try:
         Path(name).expanduser().exists()
     except (OSError, ValueError, RuntimeError) as error:
@@ -43,36 +28,21 @@ def refuse_no_path(name):
 
 
 @contextlib.contextmanager
-def reading(path, what):
-    """Make whatever is raised in reading a file an `InputError` that names it.
-
-    Args:
-        path: of the file.
-        what: what it should be ('a table').
-
-    Raises:
-        InputError: there is no file (to open a pipe would wait for ever), or reading it fails.
-    """
-    if not Path(path).is_file():
+def reading(path: str | Path, what: str) -> Iterator[None]:
+    """Turn any error in reading a file, which should be `what` ('a table'), into an `InputError` that names it."""
+    if not Path(path).is_file():  # opening a pipe would wait forever
         raise InputError(f"there is no file '{path}'; accepted: {what}")
     try:
         yield
     except InputError:
         raise
-    except Exception as error:  # damaged files make their readers raise nearly anything, MemoryError among it
+    except Exception as error:  # readers of damaged files raise nearly anything, MemoryError included
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(f"'{path}' cannot be read as {what}: {reason}") from None
 
 
-def open_npy(path):
-    """Return an .npy file as a memory map, of which nothing is read yet.
-
-    Args:
-        path: of the file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+def open_npy(path: str | Path) -> np.ndarray:
+    """Return an .npy file as a memory map."""
     with reading(path, "an .npy file"):
         found = np.load(path, mmap_mode="r", allow_pickle=False)
         if not isinstance(found, np.ndarray):
@@ -80,34 +50,19 @@ def open_npy(path):
         return found
 
 
-def read_npy(path, advice="pass fewer"):
-    """Return the array in an .npy file.
-
-    Args:
-        path: of the file.
-        advice: what to do where it is too large.
-
-    Raises:
-        InputError: it cannot be read, holds Python objects, or more than memory should.
-    """
+def read_npy(path: str | Path, advice: str = "pass fewer") -> np.ndarray:
+    """Return the array in an .npy file; refuse objects, and more than fits in memory, with this advice."""
+    found = open_npy(path)
+    refuse_beyond_memory(found.nbytes, f"'{path}'", advice)
     with reading(path, "an .npy file"):
-        found = open_npy(path)
-        refuse_beyond_memory(found.nbytes, f"'{path}'", advice)
         return np.array(found)
 
 
-def read_npz(path, wanted=None):
-    """Return the names in an .npz file, and its arrays.
-
-    Args:
-        path: of the file.
-        wanted: names in small letters; None for all.
-
-    Returns:
-        (list of str, dict of name in small letters to array).
+def read_npz(path: str | Path, wanted: Collection[str] | None = None) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Return the names in an .npz file, and its arrays (of some names, or all) by name in lower case.
 
     Raises:
-        InputError: it cannot be read, holds Python objects, or more than memory should.
+        InputError: it cannot be read, holds Python objects, or does not fit in memory.
     """
     with reading(path, "an .npz file"), zipfile.ZipFile(path) as archive:
         low = {member: member.filename.removesuffix(".npy").lower() for member in archive.infolist()}

@@ -1,12 +1,13 @@
-"""What images and labels must be, and how they become uint8 pictures of one size and numbers of classes."""
+"""Checks of images and labels, and their conversion to uint8 images of one size and to class numbers."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf.data.reading import refuse_beyond_memory
 from aae_tf.errors import InputError
 
 
-def check_images(images, what="images"):
+def check_images(images: ArrayLike, what: str = "images") -> np.ndarray:
     """Return images as uint8 [N, H, W, C].
 
     Args:
@@ -14,38 +15,37 @@ def check_images(images, what="images"):
         what: what they are called in messages.
 
     Raises:
-        InputError: another shape, no images, masked, NaN or infinite pixels, values outside the range, or integers
-            that are all 0 or 1.
+        InputError: another shape, no images, masked, NaN or infinite pixels, values out of range, or integers that are
+            all 0 or 1.
     """
     images = as_uint8(images, what)
     refuse_binary(images, what)
     return images
 
 
-def as_uint8(images, what="images"):
-    """Return images as uint8 [N, H, W, C], as `check_images` does, also integers that are all 0 or 1."""
+def as_uint8(images: ArrayLike, what: str = "images") -> np.ndarray:
+    """Return images as `check_images` does, but accept integers that are all 0 or 1."""
     images = as_array(images, what)
     if images.ndim not in (3, 4):
         raise InputError(
             f"{what} have shape {images.shape}; accepted: [N, H, W] or [N, H, W, C]"
             + (" (reshape flat rows to height and width)" if images.ndim == 2 else "")
         )
-    if 0 in images.shape:
-        raise InputError(f"{what} are empty: shape {images.shape}")
-    if 0 in images.strides:  # a view that repeats itself may claim any size
-        refuse_beyond_memory(images.nbytes, f"{what} of shape {images.shape}, whole,")
-    images = images[..., None] if images.ndim == 3 else images
-    if images.shape[-1] not in (1, 2, 3, 4):
+    if 0 in images.strides:  # a broadcast view may have any size
+        refuse_beyond_memory(images.nbytes, f"{what} of shape {images.shape}, in full,")
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.size and images.shape[-1] not in (1, 2, 3, 4):
         raise InputError(
             f"{what} have shape {images.shape}; accepted: 1 to 4 channels, last ([N, H, W, C])"
             + (" (move the channels from axis 1 to the end)" if images.shape[1] in (1, 3) else "")
         )
-    images = _pixels(images, what)
+    images = _check_range(images, what)
     return images if images.dtype == np.uint8 else np.rint(images * 255.0).astype(np.uint8)
 
 
-def as_array(images, what="images"):
-    """Return images as an array, without masked values."""
+def as_array(images: ArrayLike, what: str = "images") -> np.ndarray:
+    """Return images as an array; refuse masked values."""
     if np.ma.is_masked(images):
         raise InputError(f"{what} have {np.ma.count_masked(images)} masked values; fill them in first")
     try:
@@ -54,27 +54,19 @@ def as_array(images, what="images"):
         raise InputError(f"{what} have several shapes; accepted: one array, [N, H, W] or [N, H, W, C]") from None
 
 
-def check_pixels(images, what="images"):
-    """Return images of any shape as uint8, or as float32 in [0, 1]; a model takes both.
-
-    Args:
-        images: array of uint8 (or other integers) in 0..255, booleans, or floats in [0, 1].
-        what: what they are called in messages.
-
-    Raises:
-        InputError: as `check_images`, but for the shape.
-    """
-    if not images.size:
-        raise InputError(f"{what} are empty: shape {images.shape}")
-    images = _pixels(images, what)
+def check_pixels(images: np.ndarray, what: str = "images") -> np.ndarray:
+    """Return images of any shape as uint8, or as float32 in [0, 1], by the rules of `check_images`."""
+    images = _check_range(images, what)
     if images.dtype != np.uint8:
         return images.astype("float32", copy=False)
     refuse_binary(images, what)
     return images
 
 
-def _pixels(images, what):
-    """Return images as uint8, or as floats in [0, 1], with their type and range checked."""
+def _check_range(images, what):
+    """Return images as uint8, or as floats in [0, 1]; refuse other dtypes and values, and empty arrays."""
+    if not images.size:
+        raise InputError(f"{what} are empty: shape {images.shape}")
     if images.dtype == np.uint8:
         return images
     if images.dtype == bool:
@@ -85,30 +77,19 @@ def _pixels(images, what):
     if not (np.isfinite(low) and np.isfinite(high)):
         bad = int((~np.isfinite(images)).sum())
         raise InputError(f"{what} hold {bad} NaN or infinite values; clean them first")
-    top, kind = (1.0, "float in [0, 1]") if np.issubdtype(images.dtype, np.floating) else (255, "whole in 0..255")
-    slack = 1e-3 * (top == 1.0)
+    floats = images.dtype.kind == "f"
+    top, slack, accepted = (1, 1e-3, "float in [0, 1]") if floats else (255, 0, "integers in 0..255")
     if low < -slack or high > top + slack:
         raise InputError(
-            f"{what} hold values from {low:g} to {high:g}; accepted: {kind}"
-            + (" (divide by 255, or pass uint8)" if top == 1.0 and low >= 0 and high <= 255 else "")
-            + (" (of 16 bits: divide by 65535)" if top == 255 and low >= 0 and high <= 65535 else "")
+            f"{what} hold values from {low:g} to {high:g}; accepted: {accepted}"
+            + (" (divide by 255, or pass uint8)" if floats and low >= 0 and high <= 255 else "")
+            + (" (of 16 bits: divide by 65535)" if not floats and low >= 0 and high <= 65535 else "")
         )
-    return images.astype(np.uint8) if top == 255 else np.clip(images, 0.0, 1.0)
+    return np.clip(images, 0.0, 1.0) if floats else images.astype(np.uint8)
 
 
-def refuse_binary(images, what="images"):
-    """Refuse uint8 images whose pixels are all 0 or 1, which as 0..255 would be black.
-
-    They are not taken for black and white, as the type alone says what a number means (`aae_tf.utils.images`): a model
-    trained on 0 and 255 would otherwise be asked about 0 and 1 of 255.
-
-    Args:
-        images: uint8 [N, H, W, C].
-        what: what they are called in messages.
-
-    Raises:
-        InputError: no pixel is more than 1, and one is.
-    """
+def refuse_binary(images: np.ndarray, what: str = "images") -> None:
+    """Refuse uint8 images whose pixels are all 0 or 1, which is black in 0..255; the dtype decides, not the values."""
     if images.max() == 1:
         raise InputError(
             f"{what} hold the integers 0 and 1 alone, black as 0..255; for black and white pass booleans or "
@@ -116,14 +97,8 @@ def refuse_binary(images, what="images"):
         )
 
 
-def fit_image(image, side, width=None):
-    """Return an image, uint8 [H, W(, C)], cropped to its centre square and resized to uint8 [side, side, C].
-
-    Args:
-        image: uint8 [H, W(, C)].
-        side: the new height, and the new width unless that is given.
-        width: the new width; the crop has these proportions then.
-    """
+def fit_image(image: np.ndarray, side: int, width: int = 0) -> np.ndarray:
+    """Return an image, uint8 [H, W(, C)], cropped to its centre and resized to uint8 [side, width or side, C]."""
     from PIL import Image, ImageOps
 
     image = np.asarray(image)
@@ -132,12 +107,12 @@ def fit_image(image, side, width=None):
     return fitted[..., None] if fitted.ndim == 2 else fitted
 
 
-def fit_images(images, side):
-    """Return images, uint8 [N, H, W, C], each through `fit_image`; as they are for side 0."""
+def fit_images(images: np.ndarray, side: int) -> np.ndarray:
+    """Return images, uint8 [N, H, W, C], each through `fit_image`; unchanged for side 0."""
     return np.stack([fit_image(image, side) for image in images]) if side else images
 
 
-def check_labels(labels, count):
+def check_labels(labels: ArrayLike, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Return labels as int32 [N], and the name of each class.
 
     Args:
@@ -148,7 +123,7 @@ def check_labels(labels, count):
         (int32 array [N] of 0..K-1 or -1, tuple of K names).
 
     Raises:
-        InputError: another length or shape, or numbers that are not whole.
+        InputError: another length or shape, or numbers that are not integers from -1.
     """
     try:
         labels = np.asarray(labels)
@@ -161,22 +136,25 @@ def check_labels(labels, count):
     if labels.ndim != 1 or len(labels) != count:
         raise InputError(f"labels have shape {labels.shape} for {count} images; accepted: one label an image")
     if labels.dtype.kind in "USO":
-        known = np.array([each is not None and each == each for each in labels], bool)  # None and NaN have no name
+        known = np.array([each is not None and each == each for each in labels], bool)  # None and NaN are no names
         texts = [
             each.decode(errors="backslashreplace") if isinstance(each, bytes) else str(each) for each in labels[known]
         ]
-        names, found = np.unique(np.array(texts, str), return_inverse=True)
-        codes = np.full(count, -1, np.int32)
-        codes[known] = found
-        return codes, tuple(str(name) for name in names)
-    whole = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels))))
-    if not whole or np.any(labels < -1) or np.any(labels >= 2.0**63):
+        return _codes(np.array(texts, str), known)
+    integers = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels))))
+    if not integers or np.any(labels < -1) or np.any(labels >= 2.0**63):
         raise InputError("labels are not integers from 0 (or -1 for unlabelled); accepted: class numbers or names")
     labels = labels.astype(np.int64)
-    found = np.unique(labels[labels >= 0])
+    known = labels >= 0
+    found = np.unique(labels[known])
     if len(found) and found[-1] >= 10 * len(found) + 10:
-        names, codes = np.unique(labels[labels >= 0], return_inverse=True)
-        compact = np.full(count, -1, np.int32)
-        compact[labels >= 0] = codes
-        return compact, tuple(str(name) for name in names)
-    return labels.astype(np.int32), tuple(str(number) for number in range(found[-1] + 1 if len(found) else 0))
+        return _codes(labels[known], known)
+    return labels.astype(np.int32), tuple(map(str, range(found[-1] + 1 if len(found) else 0)))
+
+
+def _codes(values, known):
+    """Return class numbers int32 [N], -1 where not known, and the classes' names, of the known labels' values."""
+    names, found = np.unique(values, return_inverse=True)
+    codes = np.full(len(known), -1, np.int32)
+    codes[known] = found
+    return codes, tuple(map(str, names))

@@ -1,54 +1,47 @@
-"""A user's own folder of image files."""
+"""A user's folder of image files."""
 
 import itertools
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from aae_tf.data.dataset import split_own
+from aae_tf.data.dataset import Dataset, split_custom
 from aae_tf.data.images.checks import check_images, check_labels, fit_image
 from aae_tf.data.reading import refuse_beyond_memory
 from aae_tf.errors import InputError
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # Pillow reads more, some by running other programs
-MOST_PIXELS = 2**26  # of a file, 67 million: below it Pillow warns of nothing
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")  # Pillow reads more formats, some through other programs
+MOST_PIXELS = 2**26  # of a file, 67 million; Pillow warns above
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
-def from_folder(folder, image_size=0):
+def from_folder(folder: Path, image_size: int = 0) -> Dataset:
     """Return a `Dataset` of the image files in a folder: `folder/class/*.png|jpg`, or flat.
 
-    Photographs stand as their EXIF orientation says; grey images of 16 bits are scaled to 8.
-
     Args:
-        folder: path. With subfolders that hold images, each is a class, in alphabetical order.
+        folder: Path.
         image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
 
     Raises:
-        InputError: no folder, no images, an unreadable file, more images than memory should hold, or images of several
-            sizes without `image_size`.
+        InputError: no folder, no images, an unreadable file, more images than fit in memory, or images of several sizes
+            without `image_size`.
     """
     folder = Path(folder)
     files, classes = _files_and_classes(folder)
     size = f" --image-size {image_size}" if image_size else ""
     advice = f"pack them once, and train on that: aae-tf data pack {folder} DEST{size}"
-    images = check_images(_read_whole(files, image_size, advice))
+    images = check_images(_read_to_array(files, image_size, advice))
     labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
-    return split_own(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
+    return split_custom(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
 
 
-def read_blocks(folder, image_size, size):
-    """Return an iterator of (images uint8 [n, H, W, C], labels int32 [n] or None) of a folder, and the classes' names.
-
-    Args:
-        folder: Path.
-        image_size: as for `from_folder`.
-        size: images a block.
-
-    Raises:
-        InputError: as `from_folder`; in the iterator, what is wrong with an image.
-    """
+def read_blocks(
+    folder: Path, image_size: int, size: int
+) -> tuple[Iterator[tuple[np.ndarray, np.ndarray | None]], tuple[str, ...]]:
+    """Return an iterator of blocks (images uint8 [n, H, W, C], labels int32 [n] or None), and the class names."""
     files, classes = _files_and_classes(folder)
     labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
 
@@ -57,9 +50,7 @@ def read_blocks(folder, image_size, size):
         while block := list(itertools.islice(images, size)):
             stacked = _stacked(block, channels)
             if first and stacked.shape[-1] > channels:
-                raise InputError(
-                    f"'{folder}' holds grey images, then some in colours; make all of them one or the other"
-                )
+                raise InputError(f"'{folder}' holds grey images, then colour images; convert all of them to one kind")
             yield stacked, None if labels is None else labels[first : first + len(block)]
             first, channels = first + len(block), stacked.shape[-1]
 
@@ -67,7 +58,7 @@ def read_blocks(folder, image_size, size):
 
 
 def _files_and_classes(folder):
-    """Return the image files in a folder, and the name of the class of each; None where it is flat."""
+    """Return the image files in a folder, and the class name of each; None for a flat folder."""
     files = image_files(folder)
     classes = [path.relative_to(folder).parts[0] if path.parent != folder else None for path in files]
     if None not in classes:
@@ -80,20 +71,16 @@ def _files_and_classes(folder):
     return files, None
 
 
-def image_files(folder):
-    """Return the paths of the image files in a folder and in those within it, in the order of their names.
-
-    Args:
-        folder: Path. Links to files are followed.
+def image_files(folder: Path) -> list[Path]:
+    """Return the paths of the image files in a folder and its subfolders, sorted.
 
     Raises:
-        InputError: there are none, a link to a folder (which may lead in a circle), or what is no file (to open a pipe
-            would wait for ever).
+        InputError: there are none, a link to a folder (which may form a circle), or a pipe or broken link.
     """
     try:
         found = sorted(folder.rglob("*"))
-    except OSError as error:  # what is in it comes and goes
-        raise InputError(f"'{folder}' cannot be looked through: {error}") from None
+    except OSError as error:  # its content changes meanwhile
+        raise InputError(f"'{folder}' cannot be searched: {error}") from None
     files = []
     for path in found:
         if path.is_dir():
@@ -101,20 +88,19 @@ def image_files(folder):
                 raise InputError(f"'{path}' is a link to a folder; accepted: folders themselves, and links to files")
         elif path.suffix.lower() in SUFFIXES:
             if not path.is_file():
-                raise InputError(f"'{path}' is no file, or a link that leads to none; remove it")
+                raise InputError(f"'{path}' is not a file, or a broken link; remove it")
             files.append(path)
     if not files:
         raise InputError(f"'{folder}' holds no images ({', '.join(sorted(SUFFIXES))})")
     return files
 
 
-def read_image(path, image_shape, name=None):
-    """Return an image file as a trained model takes it, uint8 [H, W, C].
+def read_image(path: Path | IO[bytes], image_shape: tuple[int, ...], name: str | None = None) -> np.ndarray:
+    """Return an image file as a trained model takes it, uint8 [H, W, C]: cropped, resized, in grey or colours.
 
     Args:
-        path: of the file, or a binary file.
-        image_shape: (H, W, C), C 1 or 3. The image is cropped to these proportions and resized, as `image_size` does in
-            training; colours turn to grey and grey to colours.
+        path: path, or a binary file.
+        image_shape: (H, W, C), C 1 or 3.
         name: what messages call it; by default its path.
 
     Raises:
@@ -137,16 +123,16 @@ def _read(path, image_size):
 
 
 def _read_all(files, image_size):
-    """Yield the images of files, several read at a time: Pillow decodes and resizes outside of Python's lock."""
+    """Yield the images of files, read by several threads: Pillow decodes and resizes without Python's lock."""
     with ThreadPoolExecutor() as pool:
         for first in range(0, len(files), 256):
             yield from pool.map(_read, files[first : first + 256], itertools.repeat(image_size))
 
 
-def _read_whole(files, image_size, advice):
-    """Return all images as one array, filled in one by one: beside it there are a few images in memory."""
+def _read_to_array(files, image_size, advice):
+    """Return all images as one array, filled image by image to save memory."""
 
-    def room(*shape):
+    def empty(*shape):
         refuse_beyond_memory(np.prod(shape, dtype=float), f"{len(files):,} images like '{files[0]}'", advice)
         return np.empty(shape, np.uint8)
 
@@ -154,11 +140,11 @@ def _read_whole(files, image_size, advice):
     for place, image in enumerate(_read_all(files, image_size)):
         sizes.add(image.shape[:2])
         if found is None:
-            found = room(len(files), *image.shape)
+            found = empty(len(files), *image.shape)
         if len(sizes) > 1:
             continue
-        if image.shape[-1] > found.shape[-1]:  # grey ones so far: all three channels alike
-            grey, found = found, room(len(files), *image.shape)
+        if image.shape[-1] > found.shape[-1]:  # the first colour image: the others so far are grey
+            grey, found = found, empty(len(files), *image.shape)
             found[:place] = grey[:place]
         found[place] = image
     _refuse_several(sizes)
@@ -175,7 +161,7 @@ def _refuse_several(sizes):
 
 
 def _stacked(images, channels=1):
-    """Return images [H, W, 1 or 3] as one array, grey ones in colours if any is or so many channels are asked for."""
+    """Return images [H, W, 1 or 3] as one array, with the most channels of any image, at least `channels`."""
     _refuse_several({image.shape[:2] for image in images})
     channels = max(channels, *(image.shape[-1] for image in images))
     return np.stack([np.broadcast_to(image, (*image.shape[:2], channels)) for image in images])

@@ -1,7 +1,7 @@
-"""Datasets by name from TensorFlow Datasets, without ever hanging on a network that is not there.
+"""Datasets by name from TensorFlow Datasets (TFDS).
 
-`tfds.load` retries for minutes when it cannot connect, so a prepared copy is asked for first (TFDS_DATA_DIR or
-TFDS's default folder), then the network is tried for a few seconds, and only then does TFDS download.
+`tfds.load` retries for minutes without a network. So a prepared copy is used first (in TFDS_DATA_DIR or TFDS's default
+folder), then the network is tried for a few seconds, and only then does TFDS download.
 """
 
 import concurrent.futures
@@ -17,18 +17,13 @@ from aae_tf.errors import InputError
 _CHECK_SECONDS = 5
 
 
-def load_named(name, image_size=0):
+def load_named(name: str, image_size: int = 0) -> Dataset:
     """Return a TFDS image dataset as a `Dataset`.
 
-    The last training images are held out for validation: 10,000 of sets with at least 50,000, else a tenth. A set
-    without a test split gives up another tenth for it.
-
-    Args:
-        name: TFDS name ('mnist', 'fashion_mnist', 'svhn_cropped', 'cifar10', ...).
-        image_size: side to which images are cropped and resized; 0 keeps them as they are.
+    The last training images validate: 10,000 of at least 50,000, else a tenth. Without a test split, as many test.
 
     Raises:
-        InputError: TFDS has no image dataset of that name, or it is neither prepared here nor to be downloaded.
+        InputError: TFDS has no image dataset of that name, or it is not prepared here and cannot be downloaded.
     """
     builder = _builder(name)
     if not _prepared(builder):
@@ -56,18 +51,19 @@ def load_named(name, image_size=0):
     )
 
 
-def prepare(name, folder=None):
-    """Prepare a TFDS dataset, from original files already on disk if a folder is given; no network is needed then.
+def prepare(name: str, folder: str | Path | None = None) -> Path:
+    """Prepare a TFDS dataset (in `TFDS_DATA_DIR`, or TFDS's own folder).
 
     Args:
-        name: TFDS name.
-        folder: folder of the dataset's original files, as published (checked by size and sha256).
+        name: TFDS name, for example 'mnist'.
+        folder: folder of the original files, as published (checked by size and sha256), so that no network is needed;
+            None to download them.
 
     Returns:
         Path of the prepared dataset.
 
     Raises:
-        InputError: an unknown name, a folder that is not there, or files that are missing or not the originals.
+        InputError: an unknown name, a missing folder, files that are missing or not the originals, or no network.
     """
     tfds = _tfds()
     builder = _builder(name)
@@ -96,7 +92,7 @@ def prepare(name, folder=None):
 
 
 def _tfds():
-    """Return tensorflow_datasets, imported after TensorFlow so that the latter stays quiet."""
+    """Return tensorflow_datasets, imported after TensorFlow so that TensorFlow stays quiet."""
     from aae_tf import backend  # noqa: F401
 
     import tensorflow_datasets as tfds  # isort: skip
@@ -123,7 +119,7 @@ def _missing_files(builder, folder):
 
 
 def _refuse_without_network(name):
-    """Raise InputError if a download cannot start; at most a few seconds, whatever the network does."""
+    """Refuse a download that cannot start, within a few seconds."""
     pool = concurrent.futures.ThreadPoolExecutor(1)
     try:
         pool.submit(_reach).result(timeout=_CHECK_SECONDS)
@@ -149,25 +145,22 @@ def _first_line(error):
 
 
 def _read(builder, split, image_size):
-    """Read one split into arrays, a chunk at a time."""
+    """Return a split, read in chunks."""
     count = builder.info.splits[split].num_examples
     feature = builder.info.features["image"]
     if feature.np_dtype != np.uint8:
         raise InputError(
             f"'{builder.name}' has images of {feature.np_dtype}; accepted: uint8, or pass arrays in [0, 1]"
         )
-    shape = feature.shape
-    if None in shape and not image_size:
+    shape = (image_size, image_size, feature.shape[-1]) if image_size else feature.shape
+    if None in shape:
         raise InputError(f"'{builder.name}' has images of several sizes; give one: --set image_size=64")
     labelled = "label" in builder.info.features
-    if image_size:
-        shape = (image_size, image_size, shape[-1])
     images = np.empty((count, *shape), np.uint8)
     labels = np.empty(count, np.int32) if labelled else None
     records = builder.as_dataset(split=split, shuffle_files=False)
-    chunks = records if image_size else records.batch(1000)
     start = 0
-    for chunk in chunks.as_numpy_iterator():
+    for chunk in (records if image_size else records.batch(1000)).as_numpy_iterator():
         pixels = fit_image(chunk["image"], image_size)[None] if image_size else chunk["image"]
         images[start : start + len(pixels)] = pixels
         if labelled:

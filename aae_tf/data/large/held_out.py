@@ -1,42 +1,32 @@
-"""What is kept in memory of a source too large for it: drawn by a hash of each image's index, whatever the order.
+"""Which images of a source too large for memory are held out or kept: by a hash of each image's index, in any order.
 
-A twentieth validates and a twentieth tests, 5,000 at most each; beside them up to 10,000 of the training images are
-kept, for whatever compares with those. Of large images fewer.
+A twentieth validates and a twentieth tests, at most 5,000 each. Up to 10,000 of the training images are kept in memory
+too, for comparisons. Of large images fewer.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
 from aae_tf.errors import InputError
 
 KEPT = 20_000  # images in memory: a quarter validates, a quarter tests, the others are a sample of the training images
-KEPT_BYTES = 2**30  # that these take at most
+KEPT_BYTES = 2**30  # their maximum size
 SOME = 256  # labelled images that are kept where there are more than that sample, for blocks without any
 
 
-def most_kept(image_bytes):
-    """Return how many images are kept in memory at most, an int.
-
-    Args:
-        image_bytes: size of one.
-    """
+def most_kept(image_bytes: int) -> int:
+    """Return the maximum number of images of a size that are kept in memory."""
     return max(4, min(KEPT, KEPT_BYTES // image_bytes))
 
 
-def hashes():
-    """Return the function (n) to the next n indices' hashes, uint64 [n], beginning with index 0."""
-    return np.random.Philox(key=0).random_raw  # Philox is a function of a counter: the n-th number depends on n alone
+def hashes() -> Callable[[int], np.ndarray]:
+    """Return the function (n) to the hashes of the next n indices, uint64 [n], from index 0."""
+    return np.random.Philox(key=0).random_raw  # Philox is counter-based: the n-th number depends on n alone
 
 
-def held_out(draws, image_bytes):
-    """Return up to which hash an image validates, up to which it tests, and up to which it is in the sample; [3].
-
-    Args:
-        draws: hashes of all images, uint64 [N].
-        image_bytes: size of one.
-
-    Raises:
-        InputError: fewer than 10 images.
-    """
+def held_out(draws: np.ndarray, image_bytes: int) -> np.ndarray:
+    """Return the largest hash of validation, test and sample images, [3], of the hashes of all images, uint64 [N]."""
     count, most = len(draws), most_kept(image_bytes)
     if count < 10:
         raise InputError(f"{count} images are too few to train, validate and test on; at least 10 are needed")
@@ -44,11 +34,6 @@ def held_out(draws, image_bytes):
     return np.sort(draws)[np.cumsum([part, part, min(most // 2, count - 2 * part)]) - 1]
 
 
-def least(draws, most):
-    """Return up to which hash the `most` least of some lie, 0 where there are none.
-
-    Args:
-        draws: uint64 [n].
-        most: int.
-    """
+def least(draws: np.ndarray, most: int) -> int:
+    """Return the largest of the `most` least hashes, 0 where there are none."""
     return np.sort(draws)[:most].max(initial=0)

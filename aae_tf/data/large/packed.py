@@ -1,7 +1,7 @@
-"""Packs: folders of images that are written once and then read by their index, so that memory need not hold them.
+"""Packed datasets: folders of images that are written once and then read by index, without holding them in memory.
 
-`images.npy` is uncompressed: any image is one read away, and whatever reads NumPy's files reads it. Beside it are
-`parts.npy`, `labels.npy` where there are labels, and `pack.json`.
+The folder has `images.npy` (uncompressed, so that any image is one read), `parts.npy`, `labels.npy` where there are
+labels, and `pack.json`.
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,10 +19,12 @@ import numpy as np
 
 from aae_tf.data.dataset import Dataset, Split, Stream, labelled_rows
 from aae_tf.data.element import TableElement
+from aae_tf.data.images import folders
 from aae_tf.data.images.arrays import read_rows
 from aae_tf.data.images.checks import as_uint8, check_labels, fit_images, refuse_binary
-from aae_tf.data.large import held_out
+from aae_tf.data.large import held_out, streams
 from aae_tf.data.reading import open_npy, refuse_no_path
+from aae_tf.data.tables import files as table_files
 from aae_tf.errors import InputError
 from aae_tf.utils.files import atomic_write, write_json
 
@@ -30,14 +33,14 @@ BLOCK = 256  # images that are packed at a time
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Packed:
-    """Training images in a pack, read by their index.
+    """Training images in a packed dataset, read by index.
 
     Attributes:
-        file: Path of an .npy file of uint8 [M, H, W, C].
-        rows: int [N], which of its images these are.
+        file: .npy file of uint8 [M, H, W, C].
+        rows: int [N], indices of these images in the file.
         labels: int32 [N], -1 for unlabelled images; None without labels.
-        sample: `Split` of some of them, in memory, for what compares with training images.
-        digest: hash of the whole pack.
+        sample: `Split` of some of these images, in memory, for comparisons with training images.
+        digest: hash of the whole packed dataset.
     """
 
     file: Path
@@ -46,63 +49,60 @@ class Packed:
     sample: Split
     digest: str
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.rows)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shape = self.sample.images.shape[1:]
         return f"Packed({len(self):,} of shape {shape}, {self.known:,} with labels, in '{self.file}')"
 
-    def take(self, indices):
-        """Return the `Split` of some, read now.
+    def take(self, indices: np.ndarray | slice) -> Split:
+        """Read some images as a `Split`, which is returned.
 
         Args:
             indices: int array [n], or a slice.
 
         Raises:
-            InputError: the file is not there, or damaged.
+            InputError: the file is missing or damaged.
         """
         return Split(read_rows(self.file, self.rows[indices]), None if self.labels is None else self.labels[indices])
 
     @property
-    def known(self):
-        """How many have labels."""
+    def known(self) -> int:
+        """Number of labelled images."""
         return len(labelled_rows(self.labels))
 
     @functools.cached_property
-    def pool(self):
-        """`Split` of labelled ones, in memory: all, or as many as there are in the sample."""
+    def pool(self) -> Split:
+        """`Split` of labelled images, in memory: all, or as many as the sample has."""
         rows = labelled_rows(self.labels)
         if len(rows) > len(self.sample):
             rows = np.sort(np.random.default_rng(0).permutation(rows)[: len(self.sample)])
         return self.take(rows)
 
 
-def is_pack(path):
-    """Return whether a path is that of a pack, or would be had packing not been interrupted."""
-    return (path / "pack.json").exists() or _is_half(path)
+def is_pack(path: Path) -> bool:
+    """Return whether a path is a packed dataset, or one that is incomplete."""
+    return (path / "pack.json").exists() or _is_partial(path)
 
 
-def _is_half(path):
-    return path.match(_beside(Path("*")).name) or (not path.exists() and _beside(path).exists())
+def _is_partial(path):
+    """Return whether packing to a path is under way or was interrupted."""
+    return path.match(_partial(Path("*")).name) or (not path.exists() and _partial(path).exists())
 
 
-def from_pack(path, image_size=0):
-    """Return the `Dataset` of a pack.
-
-    Args:
-        path: Path, of its folder.
-        image_size: side that its images must have; 0 for any.
+def from_pack(path: Path, image_size: int = 0) -> Dataset:
+    """Return the `Dataset` of a packed folder.
 
     Raises:
-        InputError: it is not whole, is damaged, or has images of another size.
+        InputError: it is incomplete or damaged, or has images of another size.
     """
-    if _is_half(path):
-        raise InputError(f"'{path}' is not packed whole: packing it was interrupted, or is under way; pack it again")
+    if _is_partial(path):
+        raise InputError(f"'{path}' is incomplete: packing it was interrupted, or is under way; pack it again")
     try:
         about = json.loads((path / "pack.json").read_text())
-        known = ("images", "labelled", "class_names", "digest", "source")
-        shape, labelled, names, digest, source = (about[name] for name in known)
+        keys = ("images", "labelled", "class_names", "digest", "source")
+        shape, labelled, names, digest, source = (about[key] for key in keys)
         kinds = {list: (shape, names), bool: (labelled,), str: (digest, source)}
         if not all(isinstance(value, kind) for kind, values in kinds.items() for value in values):
             raise ValueError("an entry is of another type")
@@ -128,36 +128,36 @@ def from_pack(path, image_size=0):
 
 
 class Opened(NamedTuple):
-    """What is to be packed.
+    """A source to pack.
 
     Attributes:
-        blocks: iterator of (images [n, H, W(, C)], labels [n] or None).
-        source: where they come from, in words.
+        blocks: iterable of (images [n, H, W(, C)], labels [n] or None).
+        source: a description.
         names: name of each class; None where they follow from the labels.
-        sizes: how many of them train, validate and test, in this order; None where a hash of the index says it.
+        sizes: numbers of training, validation and test images, in this order; None to split by a hash of the index.
     """
 
-    blocks: Any
+    blocks: Iterable[tuple[np.ndarray, np.ndarray | None]]
     source: str
-    names: tuple | None = None
-    sizes: list | None = None
+    names: tuple[str, ...] | None = None
+    sizes: list[int] | None = None
 
 
-def pack(source, dest, image_size=0, progress=None):
-    """Write a dataset into a folder, once, from which any later run reads it by index; returns the folder, a Path.
+def pack(source: Any, dest: str | Path, image_size: int = 0, progress: Callable[[int], object] | None = None) -> Path:
+    """Write a dataset into a folder, from which later runs read it by index, and return the folder.
 
     A folder of image files, an .npy file, arrays and a `tf.data.Dataset` may be larger than memory: they are read once,
-    a few hundred images at a time. Of those a twentieth validates and a twentieth tests, 5,000 at most each, drawn by a
-    hash of each one's index; whatever else `load` takes keeps its parts. The folder is there when it is whole.
+    256 images at a time. A twentieth of them validates and a twentieth tests, 5,000 at most each, drawn by a hash of
+    each index; other sources keep their splits. The folder appears when it is complete.
 
     Args:
-        source: what `load` takes and is no table; an .npy file, or an array that is mapped to memory.
-        dest: folder to be.
+        source: any dataset that `load` takes, except tables; an .npy file, or a memory-mapped array.
+        dest: the folder to make.
         image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
-        progress: function (images written so far), called now and then.
+        progress: function (number of images written so far), called from time to time.
 
     Raises:
-        InputError: a source that cannot be used, a folder that is there, or no space for it.
+        InputError: a source that cannot be used, a folder that exists, or no space for it.
     """
     for path in (source, dest):
         if isinstance(path, str | Path):
@@ -166,36 +166,33 @@ def pack(source, dest, image_size=0, progress=None):
         raise InputError(f"image_size={image_size} was given; accepted: 0 and above")
     dest = Path(dest).expanduser()
     if dest.exists():
-        raise InputError(f"'{dest}' is there already; remove it, or pack into another folder")
-    opened, beside = _opened(source, image_size), _beside(dest)
+        raise InputError(f"'{dest}' exists already; remove it, or pack into another folder")
+    opened, partial, made = _opened(source, image_size), _partial(dest), False
     try:
+        if partial.exists():
+            raise InputError(
+                f"'{partial}' exists: '{dest}' is being packed, or packing was killed; if so, remove it and pack again"
+            )
         dest.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write '{dest}': {error.strerror or error}") from None
-    try:
-        beside.mkdir()
-    except FileExistsError:
-        raise InputError(
-            f"'{beside}' is there: '{dest}' is being packed, or packing it was killed; if so, remove it and pack again"
-        ) from None
-    except OSError as error:
-        raise InputError(f"cannot write '{dest}': {error.strerror or error}") from None
-    try:
-        _write(beside, opened, progress or (lambda count: None))
-        os.rename(beside, dest)
+        partial.mkdir()
+        made = True
+        _write(partial, opened, progress or (lambda count: None))
+        os.rename(partial, dest)
     except OSError as error:
         raise InputError(f"cannot write '{dest}': {error.strerror or error}") from None
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        if made:
+            shutil.rmtree(partial, ignore_errors=True)
     return dest
 
 
-def _beside(dest):
+def _partial(dest):
+    """Return the folder that is written before it is renamed."""
     return dest.with_name(f".{dest.name}.partial")
 
 
 def _write(folder, opened, progress):
-    """Write a pack's files, pack.json last."""
+    """Write the files of a packed dataset, pack.json last."""
     digest = hashlib.blake2b(digest_size=16)
     shape, labels = _write_images(folder / "images.npy", opened.blocks, digest, progress)
     names, source, draws = opened.names or (), opened.source, held_out.hashes()(shape[0])
@@ -216,7 +213,7 @@ def _write(folder, opened, progress):
 
 
 def _write_images(path, blocks, digest, progress):
-    """Write images, [n, H, W, C] a block; returns their shape and labels [N] or None."""
+    """Write blocks of images [n, H, W, C]; return their shape [4] and labels [N] or None."""
     labels, shape, highest = [], None, 0
     with open(path, "wb") as file:
         for images, numbers in blocks:
@@ -244,17 +241,14 @@ def _write_images(path, blocks, digest, progress):
 
 
 def _write_header(file, shape):
-    """Write an .npy file's header; it has the same length for any number of images."""
+    """Write the header of an .npy file, of the same length for any number of images."""
     header = {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)}
     np.lib.format.write_array_header_1_0(file, header)
 
 
 def _opened(source, image_size):
     """Return a source as `Opened`."""
-    from aae_tf.data import load
-    from aae_tf.data.images import folders
-    from aae_tf.data.large import streams
-    from aae_tf.data.tables import files as table_files
+    from aae_tf.data.loading import load
 
     path = Path(source).expanduser() if isinstance(source, str | Path) else None
     pair = isinstance(source, tuple | list) and len(source) == 2 and np.ndim(source[0]) >= 3
@@ -279,7 +273,7 @@ def _opened(source, image_size):
         return Opened(((_fitted(part, image_size), each) for part, each in zip(*parts, strict=False)), "custom arrays")
     found = load(source, image_size)
     if isinstance(found.element, TableElement):
-        raise InputError("a table is read whole and is not packed; pass it to train as it is")
+        raise InputError("a table is read into memory and is not packed; pass it to train as it is")
     parts = [found.train, found.validation, found.test]
     return Opened(_blocks_of(parts, found.classes), found.source, found.class_names, [len(part) for part in parts])
 
@@ -293,9 +287,7 @@ def _fitted(images, image_size):
 
 
 def _blocks_of(parts, labelled):
-    """Yield (images, labels or None) of the parts of a dataset; where some have labels, others have -1."""
-    from aae_tf.data.large import streams
-
+    """Yield (images, labels or None) of the splits of a dataset; where some have labels, others have -1."""
     for part in parts:
         if isinstance(part, Stream):
             splits = streams.blocks(part, 0, len(part), BLOCK)

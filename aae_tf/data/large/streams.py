@@ -1,19 +1,23 @@
-"""A user's own `tf.data.Dataset`: read into memory where it fits, streamed where it does not.
+"""A user's `tf.data.Dataset`: read into memory where it fits, else streamed.
 
-A stream is read anew for every pass, so its parts must be known by something that no pass changes: each element's
-index, given before anything else. A hash of the index draws the parts, spread over the whole stream whatever its order.
+A stream is read again in each epoch, so its splits are drawn by a hash of each element's index, which no pass changes.
 """
 
 import functools
 import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aae_tf.data import reading
-from aae_tf.data.dataset import Dataset, Split, Stream, split_own
+from aae_tf.data.dataset import Dataset, Split, Stream, split_custom
 from aae_tf.data.images.checks import as_uint8, check_labels, fit_image, refuse_binary
 from aae_tf.data.large import held_out
 from aae_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 OTHER_ORDER = (
     "the tf.data.Dataset gives other images, or another order, at each pass, so held-out images would be trained on; "
@@ -22,46 +26,39 @@ OTHER_ORDER = (
 WHAT = "the tf.data.Dataset's images"
 
 
-def from_tf_data(dataset, image_size=0, memory_bytes=None):
-    """Return a `Dataset` of a `tf.data.Dataset`, read into memory if it fits and streamed if it does not.
+def from_tf_data(dataset: "tf.data.Dataset", image_size: int = 0, memory_bytes: int | None = None) -> Dataset:
+    """Return a `Dataset` of a `tf.data.Dataset`, read into memory if it fits, else streamed.
 
-    Elements are images, (image, label) or dicts with 'image' and 'label', batched or not (one element is looked at);
-    images uint8 or other integers in 0..255, booleans, or floats in [0, 1]. A streamed dataset must be finite and
-    give the same elements in the same order at each pass: shuffle it, if at all, with
-    `shuffle(..., seed=0, reshuffle_each_iteration=False)`. A tenth of it (10,000 images at most), drawn by a hash of
-    the elements' indices, is held out: half for validation and half for test.
+    Elements are images, (image, label) or dicts with 'image' and 'label', batched or not; images as for `check_images`.
+    A streamed dataset must be finite and give the same elements in the same order at each pass.
 
     Args:
         dataset: the `tf.data.Dataset`.
         image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
-        memory_bytes: largest size to hold in memory as uint8 (2 GiB by default).
+        memory_bytes: maximum size in memory as uint8; None for 2 GiB.
 
     Raises:
-        InputError: elements of another structure, no images, images that cannot be used, an infinite dataset, or a
-            stream of another order at each pass.
+        InputError: elements of another structure, images that cannot be used, an infinite dataset, or a stream whose
+            order changes between passes.
     """
     from aae_tf.backend import tf
 
     memory_bytes = reading.MOST_BYTES if memory_bytes is None else memory_bytes
     elements, labelled = single_elements(dataset, image_size)
     marked = elements.map(_marked, tf.data.AUTOTUNE, deterministic=True)
-    found, kept = _look_through(marked, memory_bytes)
+    found, kept = _scan(marked, memory_bytes)
     images = kept["image"]
     if images.nbytes > memory_bytes or len(images) < len(found["mark"]):
         return _stream(marked, found, kept, labelled)
     refuse_binary(images, WHAT)
     labels, names = check_labels(kept["label"], len(images)) if labelled else (None, ())
-    return split_own(images, labels, names, f"tf.data.Dataset, {len(images):,} images")
+    return split_custom(images, labels, names, f"tf.data.Dataset, {len(images):,} images")
 
 
-def _look_through(marked, most_bytes):
-    """Return what one pass finds: all elements' hashes, marks and labels, and the elements that are kept in memory.
+def _scan(marked, most_bytes):
+    """Return hash, mark and label of all elements, dict of arrays [N], and of those kept in memory, with 'image', [n].
 
-    These are all of them, until they take more than `most_bytes`: then those that may be held out, be in the sample or
-    teach, which are the ones of the least hashes.
-
-    Returns:
-        (dict of arrays [N], dict of arrays [n] with 'image' beside).
+    All are kept if they take at most `most_bytes`, else those of the least hashes, which may be held out or sampled.
     """
     draw, about, kept, size = held_out.hashes(), [], [], 0
     for block in read(marked.batch(256)):
@@ -77,7 +74,7 @@ def _look_through(marked, most_bytes):
 
 
 def _least(blocks, most):
-    """Return one block of the elements whose hash is among the `most` least, of all or of the labelled ones."""
+    """Return one block of the elements with the `most` least hashes of all, or of the labelled ones."""
     draw = np.concatenate([block["draw"] for block in blocks])
     known = np.concatenate([_known(block["label"]) for block in blocks])
     last, last_known = (held_out.least(each, most) for each in (draw, draw[known]))
@@ -97,13 +94,13 @@ def _known(labels):
 
 
 def _stream(marked, found, kept, labelled):
-    """Return a `Dataset` that streams all but the held-out elements, a sample of the others beside it."""
+    """Return a `Dataset` that streams all but the held-out elements, with a sample in memory."""
     from aae_tf.backend import tf
 
     draw, mark = found["draw"], found["mark"]
     ends = held_out.held_out(draw, kept["image"][0].nbytes)
     names = _class_names(found["label"]) if labelled else ()
-    first = next(read(marked.batch(256)))["mark"]  # what is shuffled anew is noticed here, before training
+    first = next(read(marked.batch(256)))["mark"]  # detects a changed order before training
     if not np.array_equal(first, mark[: len(first)]):
         raise InputError(OTHER_ORDER)
     part, labels = np.searchsorted(ends, kept["draw"]), kept["label"].astype(np.int32) if labelled else None
@@ -112,9 +109,9 @@ def _stream(marked, found, kept, labelled):
     refuse_binary(sample.images, WHAT)
     training, known, pool = draw > ends[1], 0, None
     if labelled:
-        teaching = draw[training & (found["label"] >= 0)]
-        known = len(teaching)
-        last = held_out.least(teaching, known if known <= len(sample) else held_out.SOME)
+        labelled_draws = draw[training & (found["label"] >= 0)]
+        known = len(labelled_draws)
+        last = held_out.least(labelled_draws, known if known <= len(sample) else held_out.SOME)
         pool = images.take((part > 1) & (labels >= 0) & (kept["draw"] <= last))
     elements = tf.data.Dataset.zip(marked, tf.data.Dataset.from_tensor_slices(training))
     elements = elements.filter(lambda element, trains: trains).map(_trained_on)
@@ -123,38 +120,31 @@ def _stream(marked, found, kept, labelled):
     return Dataset("custom", stream, validation, test, names, f"tf.data.Dataset, streamed; {held}")
 
 
-def blocks(stream, first, last, size):
-    """Yield a stream's images one block after the other, a `Split` each, while the next is read.
+def blocks(stream: Stream, first: int, last: int, size: int) -> Iterator[Split]:
+    """Yield the images of a stream from `first` to before `last` in blocks, and read ahead.
 
-    Every element is compared with the one that was there when parts were drawn, so that a held-out image is never
-    trained on.
-
-    Args:
-        stream: `aae_tf.data.Stream`.
-        first: image to begin with; those before it are read and dropped.
-        last: image to end before.
-        size: images a block.
+    Every element is compared with that of the first pass, so that a held-out image is never trained on.
 
     Raises:
-        InputError: it cannot be read to there, or gives another element, or ends early.
+        InputError: it cannot be read, gives another element, or ends early.
     """
     for block in read(stream.dataset.skip(first).take(last - first).batch(size).prefetch(1)):
         expected = stream.marks[first : first + len(block["mark"])]
         if not np.array_equal(block["mark"], expected):
             raise InputError(OTHER_ORDER)
         if len(expected) < min(size, last - first):
-            break  # a part of a block would be trained on in another order than when the dataset is whole again
+            break  # a partial block would be trained on in another order than after a repair of the dataset
         first += len(expected)
         yield Split(block["image"], None if stream.pool is None else block["label"])
     if first < last:
         raise InputError(
-            f"the tf.data.Dataset has ended after some {first:,} training images; {len(stream):,} were there "
-            "at first; mend it, and start again to go on from here"
+            f"the tf.data.Dataset has ended after about {first:,} training images; the first pass had "
+            f"{len(stream):,}; repair it, and start again to resume from here"
         )
 
 
 def _trained_on(element, trains):
-    """Return a training element, its label an integer."""
+    """Return a training element with an integer label."""
     from aae_tf.backend import tf
 
     return element | {"label": tf.ensure_shape(tf.cast(element["label"], tf.int32), [])}
@@ -178,7 +168,7 @@ def _class_names(labels):
     return names
 
 
-def single_elements(dataset, image_size):
+def single_elements(dataset: "tf.data.Dataset", image_size: int) -> tuple["tf.data.Dataset", bool]:
     """Return the dataset as single {'image': uint8 [H, W, C], 'label': []} elements, and whether it has labels."""
     from aae_tf.backend import tf
 
@@ -195,11 +185,11 @@ def single_elements(dataset, image_size):
     if image.ndim not in (2, 3):
         raise InputError(f"{WHAT} have shape {image.shape}; accepted: [H, W] or [H, W, C], batched or not")
     convert = functools.partial(_convert, side=image_size)
-    shape, as_it_is = convert(image).shape, image.dtype == np.uint8 and not image_size
+    shape, unchanged = convert(image).shape, image.dtype == np.uint8 and not image_size
 
     def element(*parts):
         pixels, number = pick(parts if isinstance(spec, tuple) else parts[0])
-        if not as_it_is:
+        if not unchanged:
             pixels = tf.numpy_function(convert, [pixels], tf.uint8)
         elif image.ndim == 2:
             pixels = pixels[..., None]
@@ -225,10 +215,7 @@ def _picker(spec):
 
 
 def _is_batch(image, label):
-    """Return whether an element is a batch: by its labels where it has any, else by its shape.
-
-    The static shape does not tell: decoded files and batches of grey images both have (None, None, None).
-    """
+    """Return whether an element is a batch, by its label, else by its shape (the static shape may be unknown)."""
     if label is not None:
         return np.ndim(label) > 0 and len(label) == len(image)
     if image.ndim != 3 or image.shape[-1] in (1, 2, 3, 4):
@@ -245,8 +232,8 @@ def _convert(image, side):
     return fit_image(image, side) if side else image
 
 
-def read(dataset):
-    """Yield a dataset's elements as NumPy arrays; an error on the way is an InputError."""
+def read(dataset: "tf.data.Dataset") -> Iterator:
+    """Yield the elements of a dataset as NumPy arrays; errors become `InputError`."""
     from aae_tf.backend import tf
 
     try:

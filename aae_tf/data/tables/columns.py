@@ -1,15 +1,19 @@
-"""What the numbers of a row mean: the columns of a table, their kinds and names, and how rows become numbers.
+"""The columns of a table: their names and kinds, and the conversion of rows to numbers.
 
-An image is an element that needs no telling: its pixels are all alike. A row's numbers are not. A `Columns` says what
-each column is, and goes with the rows: from the `Dataset` into the model (which scales by it) and from there into its
-file and its SavedModel.
+`Columns` belong to the `Dataset`, to the scale layer of the model, and to its file and SavedModel.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas
 
 KINDS = ("real", "count", "binary", "category")
 
@@ -21,7 +25,7 @@ class Column:
     Attributes:
         name: its name.
         kind: 'real' (any number), 'count' (0, 1, 2, ...), 'binary' (0 or 1) or 'category' (one of several names).
-        categories: the names of a category, in the order of its entries; empty for the other kinds.
+        categories: names of the categories, in the order of the entries; empty for the other kinds.
     """
 
     name: str
@@ -29,8 +33,8 @@ class Column:
     categories: tuple[str, ...] = ()
 
     @property
-    def entries(self):
-        """Names of the numbers that stand for it: its own, or one for each category ('colour=red')."""
+    def entries(self) -> tuple[str, ...]:
+        """Names of its numbers: its own name, or one for each category ('colour=red')."""
         return tuple(f"{self.name}={each}" for each in self.categories) or (self.name,)
 
 
@@ -40,35 +44,31 @@ class Columns:
 
     Attributes:
         columns: tuple of `Column`.
-        fill: what stands for a missing value, a number for each entry; None where missing values are refused.
+        fill: replacement of a missing value, a number for each entry; None to refuse missing values.
     """
 
     columns: tuple[Column, ...]
     fill: tuple[float, ...] | None = None
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Names of the columns, a tuple."""
         return tuple(each.name for each in self.columns)
 
     @property
-    def entries(self):
+    def entries(self) -> tuple[str, ...]:
         """Names of a row's numbers, a tuple of D."""
         return tuple(entry for each in self.columns for entry in each.entries)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.entries)
 
-    def of_kind(self, *kinds):
-        """Return the positions of the entries of some kinds of columns, int array.
-
-        Args:
-            *kinds: of `KINDS`.
-        """
+    def of_kind(self, *kinds: str) -> np.ndarray:
+        """Return the positions of the entries of columns of these kinds, int array."""
         return np.flatnonzero(np.repeat([each.kind in kinds for each in self.columns], self._sizes))
 
-    def parts(self):
-        """Return which entries are of one distribution: list of (kind, positions, int array); a category is one."""
+    def parts(self) -> list[tuple[str, np.ndarray]]:
+        """Return the groups of entries of one distribution, (kind, positions) each; every category is a group."""
         alike = [(kind, self.of_kind(kind)) for kind in KINDS if kind != "category"]
         ends = np.cumsum(self._sizes)
         one_hot = [
@@ -82,12 +82,12 @@ class Columns:
     def _sizes(self):
         return [len(each.entries) for each in self.columns]
 
-    def encode(self, table):
-        """Return rows as float32 [N, D], missing values filled in where they were in training.
+    def encode(self, table: "pandas.DataFrame | ArrayLike") -> np.ndarray:
+        """Return rows as float32 [N, D], with missing values replaced by `fill`.
 
         Args:
-            table: a pandas DataFrame (or what has `to_pandas`) with these columns in this order, scipy sparse rows, or
-                an array [N, D] of the entries.
+            table: a pandas DataFrame (or an object with `to_pandas`) with these columns in this order, scipy sparse
+                rows, or an array [N, D] of the entries.
 
         Raises:
             InputError: other columns, another order or number of them, text where numbers were, an unknown category,
@@ -118,9 +118,9 @@ class Columns:
     def _frame(self, frame):
         given = [str(name) for name in frame.columns]
         missing = [name for name in self.names if name not in given]
-        more = [name for name in given if name not in self.names]
-        if missing or more:
-            parts = [f"without {listed(missing)}" if missing else "", f"with {listed(more)} beside" if more else ""]
+        extra = [name for name in given if name not in self.names]
+        if missing or extra:
+            parts = [f"without {listed(missing)}" if missing else "", f"with extra {listed(extra)}" if extra else ""]
             text = " and ".join(filter(None, parts))
             raise InputError(f"a table {text} was given; accepted: the columns {listed(self.names)}")
         if given != list(self.names):
@@ -132,15 +132,15 @@ class Columns:
         raw = raw_columns(frame)
         return np.concatenate([encoded(column, each) for column, each in zip(self.columns, raw, strict=True)], 1)
 
-    def with_fill(self, fill):
-        """Return these columns with what stands for missing values.
+    def with_fill(self, fill: ArrayLike) -> "Columns":
+        """Return these columns with replacements of missing values.
 
         Args:
             fill: float [D].
         """
         return replace(self, fill=tuple(float(value) for value in fill))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return these columns as plain JSON values."""
         return {
             "columns": [{"name": each.name, "kind": each.kind, "categories": each.categories} for each in self.columns],
@@ -148,7 +148,7 @@ class Columns:
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: Mapping[str, Any]) -> "Columns":
         """Return the columns that `get_config` describes."""
         columns = (Column(each["name"], each["kind"], tuple(each["categories"])) for each in config["columns"])
         return cls(tuple(columns), None if config["fill"] is None else tuple(config["fill"]))
@@ -156,11 +156,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class RawColumn:
-    """A column as it was given.
+    """A column of a user's table.
 
     Attributes:
         name: its name.
-        type: 'real', 'whole', 'truth' or 'text', by its dtype.
+        type: 'real', 'integer', 'boolean' or 'text', by its dtype.
         values: float64 [N], NaN where missing; of text an object array of str, None where missing.
     """
 
@@ -169,39 +169,36 @@ class RawColumn:
     values: np.ndarray
 
     @property
-    def unknown(self):
-        """Which values are missing, bool [N]."""
+    def unknown(self) -> np.ndarray:
+        """Missing values, bool [N]."""
         return np.equal(self.values, None) if self.type == "text" else np.isnan(self.values)
 
-    def as_text(self):
-        """Return the values as names, object array [N] of str, None where missing; integers without a point."""
+    @property
+    def known(self) -> np.ndarray:
+        """The values that are not missing."""
+        return self.values[~self.unknown]
+
+    def as_text(self) -> np.ndarray:
+        """Return the values as names, object array [N] of str, None where missing."""
         if self.type == "text":
             return self.values
         return np.array([None if np.isnan(value) else number_name(value) for value in self.values], object)
 
 
-def number_name(value):
-    """Return what a number is called as a category: whole ones without a point.
-
-    Args:
-        value: float.
-    """
+def number_name(value: float) -> str:
+    """Return the name of a number as a category; integers have no decimal point."""
     return f"{value:.0f}" if value == np.rint(value) else f"{value:.15g}"
 
 
-def as_frame(table):
-    """Return a pandas DataFrame of one, or of what has `to_pandas` (polars, pyarrow); None for anything else."""
+def as_frame(table: Any) -> "pandas.DataFrame | None":
+    """Return a pandas DataFrame of a DataFrame or of an object with `to_pandas` (polars, pyarrow), else None."""
     if hasattr(table, "iloc") and hasattr(table, "columns"):
         return table
     return table.to_pandas() if hasattr(table, "to_pandas") else None
 
 
-def raw_columns(frame):
-    """Return the columns of a pandas DataFrame, list of `RawColumn`.
-
-    Raises:
-        InputError: a column of dates or of anything else that is neither numbers, truth values nor text.
-    """
+def raw_columns(frame: "pandas.DataFrame") -> list[RawColumn]:
+    """Return the columns of a DataFrame; refuse other values than numbers, booleans and text, such as dates."""
     return [_raw(str(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
 
 
@@ -211,76 +208,56 @@ def _raw(name, series):
     if types.is_object_dtype(series.dtype) and series.isna().all():
         return RawColumn(name, "real", np.full(len(series), np.nan))
     if types.is_object_dtype(series.dtype):
-        series = series.convert_dtypes()  # numbers, truth values with gaps
+        series = series.convert_dtypes()  # numbers and booleans with missing values
     dtype = series.dtype
     if types.is_bool_dtype(dtype):
-        return RawColumn(name, "truth", series.to_numpy("float64", na_value=np.nan))
+        return RawColumn(name, "boolean", series.to_numpy("float64", na_value=np.nan))
     if types.is_integer_dtype(dtype) or types.is_float_dtype(dtype):
-        kind = "whole" if types.is_integer_dtype(dtype) else "real"
+        kind = "integer" if types.is_integer_dtype(dtype) else "real"
         return RawColumn(name, kind, series.to_numpy("float64", na_value=np.nan))
     if types.is_object_dtype(dtype) or types.is_string_dtype(dtype) or dtype == "category":
         unknown, texts = series.isna().to_numpy(), series.astype(object).to_numpy()
         texts = [None if empty else str(text) for text, empty in zip(texts, unknown, strict=True)]
         return RawColumn(name, "text", np.array(texts, object))
-    raise InputError(f"column '{name}' has dtype {dtype}; accepted: numbers, truth values or text")
+    raise InputError(f"column '{name}' has dtype {dtype}; accepted: numbers, booleans or text")
 
 
-def encoded(column, raw):
-    """Return a column's entries, float32 [N, E], NaN where it is missing.
-
-    Args:
-        column: `Column`.
-        raw: `RawColumn`.
-
-    Raises:
-        InputError: text where numbers were, or a category that is not known.
-    """
+def encoded(column: Column, raw: RawColumn) -> np.ndarray:
+    """Return the entries of a column, float32 [N, E], NaN where missing; refuse values that do not fit it."""
     if column.kind != "category":
         if raw.type == "text":
             text = next((each for each in raw.values if each is not None), "")
             raise InputError(f"column '{column.name}' holds text ({text!r}) where numbers were; accepted: numbers")
-        known = raw.values[~raw.unknown]
-        strange = known[~fitting(column.kind, known)]
-        if len(strange):
+        invalid = raw.known[~valid_for(column.kind, raw.known)]
+        if len(invalid):
             accepted = {"count": "integers from 0", "binary": "0 or 1"}[column.kind]
-            raise InputError(f"column '{column.name}' holds {strange[0]:g}, a {column.kind}; accepted: {accepted}")
+            raise InputError(f"column '{column.name}' holds {invalid[0]:g}, a {column.kind}; accepted: {accepted}")
         return raw.values.astype("float32")[:, None]
-    texts, known = raw.as_text(), {name: number for number, name in enumerate(column.categories)}
-    strange = sorted({text for text in texts if text is not None and text not in known})
-    if strange:
-        raise InputError(f"column '{column.name}' holds {listed(strange)}; accepted: {listed(column.categories)}")
-    unknown = raw.unknown
-    codes = np.array([0 if text is None else known[text] for text in texts], int)
-    entries = np.eye(len(known), dtype="float32")[codes]
-    entries[unknown] = np.nan
+    texts, numbers = raw.as_text(), {name: number for number, name in enumerate(column.categories)}
+    invalid = sorted({text for text in texts if text is not None and text not in numbers})
+    if invalid:
+        raise InputError(f"column '{column.name}' holds {listed(invalid)}; accepted: {listed(column.categories)}")
+    codes = np.array([0 if text is None else numbers[text] for text in texts], int)
+    entries = np.eye(len(numbers), dtype="float32")[codes]
+    entries[raw.unknown] = np.nan
     return entries
 
 
-def fitting(kind, values):
-    """Return which numbers can stand in a column of a kind, bool [N].
-
-    Args:
-        kind: of `KINDS`, but for 'category'.
-        values: float [N], none missing.
-    """
+def valid_for(kind: str, values: np.ndarray) -> np.ndarray:
+    """Return the numbers that are valid in a column of a kind (no category), bool [N]."""
     if kind == "binary":
         return (values == 0) | (values == 1)
     return (values >= 0) & (values == np.rint(values)) if kind == "count" else np.ones(len(values), bool)
 
 
-def listed(names, most=6):
-    """Return names as a text, the first few of many."""
+def listed(names: Sequence, most: int = 6) -> str:
+    """Return names as a text, the first ones of many."""
     names = [str(name) for name in names]
     return ", ".join(names) if len(names) <= most else f"{', '.join(names[:most])}, ... ({len(names)})"
 
 
-def counted(names, where):
-    """Return which columns hold something and how often, as a text.
-
-    Args:
-        names: of the columns.
-        where: bool [N, D].
-    """
+def counted(names: Sequence[str], where: np.ndarray) -> str:
+    """Return the names of columns with any True value in bool [N, D], with their numbers, as a text."""
     counts = where.sum(0)
     found = [f"{names[number]} ({counts[number]} of {len(where)})" for number in np.flatnonzero(counts)]
     return listed(found)

@@ -1,26 +1,27 @@
-"""Files that hold tables: CSV, Parquet, .npy, and folders of them."""
+"""Files of tables: CSV, Parquet, .npy, and folders of them."""
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aae_tf.data.reading import read_npy, reading, refuse_beyond_memory
-from aae_tf.data.tables.columns import listed, number_name, raw_columns
+from aae_tf.data.tables.columns import Columns, RawColumn, listed, number_name, raw_columns
 from aae_tf.errors import InputError
 
+if TYPE_CHECKING:
+    import pandas
+
 TABLE_FILES = (".csv", ".tsv", ".parquet")
-NUMBERS_AT_ONCE = 2**21  # of Parquet files, as pandas has them; the names are read anew each time, so not too few
+NUMBERS_AT_ONCE = 2**21  # read from Parquet files; each time the names are read again, so not too few
 
 
-def is_table_path(path, *suffixes):
-    """Return whether a path is of a table: a CSV or Parquet file, or a folder of those or of .npy files.
-
-    Args:
-        path: str or Path.
-        *suffixes: of files that count in a folder; by default all of these.
-    """
+def is_table_path(path: str | Path, *suffixes: str) -> bool:
+    """Return whether a path is a CSV or Parquet file, or a folder with files of these suffixes (default: all)."""
     path = Path(path).expanduser()
     if path.is_dir():
         if (path / "pack.json").exists():
@@ -29,15 +30,8 @@ def is_table_path(path, *suffixes):
     return path.suffix.lower() in TABLE_FILES
 
 
-def table_files(path):
-    """Return the files of a table: one, or those of a folder in the order of their names; a list of Path.
-
-    Args:
-        path: Path of a file, or of a folder of files of one kind.
-
-    Raises:
-        InputError: nothing is there, or files of several kinds.
-    """
+def table_files(path: Path) -> list[Path]:
+    """Return the files of a table: one file, or those of a folder, sorted; refuse files of several kinds."""
     if not path.exists():
         raise InputError(f"there is no file '{path}'")
     if not path.is_dir():
@@ -49,30 +43,21 @@ def table_files(path):
     return files
 
 
-def read_path(path):
-    """Return what a path holds: rows [N, D] of .npy files, a pandas DataFrame of CSV files, or `ParquetFiles`.
-
-    Args:
-        path: Path of a file, or of a folder of files of one kind.
-
-    Raises:
-        InputError: nothing is there, or a file that cannot be read.
-    """
+def read_path(path: Path) -> "np.ndarray | pandas.DataFrame | ParquetFiles":
+    """Return rows [N, D] of .npy files, a DataFrame of CSV files, or `ParquetFiles`, of a file or of a folder."""
     files = table_files(path)
     return {".npy": _read_npy, ".parquet": ParquetFiles}.get(files[0].suffix.lower(), read_frames)(files)
 
 
 class ParquetFiles:
-    """Parquet files of the same columns, taken as one table, of which a few columns at a time are in memory.
+    """Parquet files of the same columns, as one table, of which a few columns at a time are in memory.
 
     Attributes:
-        names: of the columns, list of str.
-
-    Raises:
-        InputError: no pandas, a file that cannot be read, or files of other columns.
+        names: names of the columns.
+        count: number of rows.
     """
 
-    def __init__(self, files):
+    def __init__(self, files: list[Path]):
         need_pandas()
         self._files = files
         names, counts = zip(*map(self._about, files), strict=True)
@@ -80,19 +65,15 @@ class ParquetFiles:
         size = 4 * self.count * len(self.names)
         refuse_beyond_memory(size, f"the {self.count:,} rows of '{files[0]}'", "select rows or columns first")
 
-    def columns(self, wanted):
-        """Yield the columns of some names, `RawColumn` each, the files below one another.
-
-        Args:
-            wanted: list of str.
-        """
+    def columns(self, wanted: list[str]) -> Iterator[RawColumn]:
+        """Yield the columns of some names, concatenated over the files."""
         most = max(1, NUMBERS_AT_ONCE // max(1, self.count))
         for first in range(0, len(wanted), most):
-            yield from raw_columns(_below([_read(file, wanted[first:][:most]) for file in self._files]))
+            yield from raw_columns(_concatenated([_read(file, wanted[first:][:most]) for file in self._files]))
 
     @staticmethod
     def _about(file):
-        """Return the names of a file's columns, and how many rows it has."""
+        """Return the names of a file's columns, and its number of rows."""
         from pyarrow import parquet
 
         with reading(file, "a table"):
@@ -107,32 +88,26 @@ def _read_npy(files):
     for file in files:
         blocks.append(np.atleast_2d(read_npy(file)))
         if blocks[-1].dtype.kind not in "biuf":
-            raise InputError(f"'{file}' holds dtype {blocks[-1].dtype}; accepted: numbers or truth values")
+            raise InputError(f"'{file}' holds dtype {blocks[-1].dtype}; accepted: numbers or booleans")
     widths = sorted({block.shape[1:] for block in blocks})
     if len(widths) > 1 or len(widths[0]) != 1:
         raise InputError(f"the .npy files hold rows of shapes {listed(widths)}; accepted: [D] or [n, D], of one D")
     return np.concatenate(blocks)
 
 
-def read_frames(files, columns=None):
-    """Return CSV or Parquet files of the same columns as one pandas DataFrame, below one another.
+def read_frames(files: list[Path], columns: Columns | None = None) -> "pandas.DataFrame":
+    """Return CSV or Parquet files of the same columns as one pandas DataFrame.
 
-    Args:
-        files: list of Path.
-        columns: `aae_tf.data.Columns` where they are known: categories with names such as True or 01 are then text,
-            whatever other rows the file has.
-
-    Raises:
-        InputError: no pandas, a file that cannot be read, or files of other columns.
+    With known columns, categories with names such as True or 01 are read as text.
     """
     texts = {each.name: str for each in columns.columns if not all(map(_is_number, each.categories))} if columns else {}
     frames = [_read(Path(file), texts=texts) for file in files]
     _same_columns(files, [list(frame.columns) for frame in frames])
-    return _below(frames)
+    return _concatenated(frames)
 
 
 def _is_number(text):
-    """Return whether a name is that of a number, as numbers are called when they are categories."""
+    """Return whether a text is the name of a number as a category."""
     try:
         return text == number_name(float(text))
     except ValueError:
@@ -159,12 +134,8 @@ def _read(file, columns=None, texts=None):
     return frame
 
 
-def need_pandas():
-    """Return the module pandas.
-
-    Raises:
-        InputError: it is not installed.
-    """
+def need_pandas() -> ModuleType:
+    """Return pandas, or refuse if it is not installed."""
     try:
         import pandas
     except ImportError:
@@ -172,13 +143,15 @@ def need_pandas():
     return pandas
 
 
-def _below(frames):
+def _concatenated(frames):
     return frames[0] if len(frames) == 1 else need_pandas().concat(frames, ignore_index=True)
 
 
 def _same_columns(files, names):
-    """Return the names that all files have."""
+    """Return the column names of all files; refuse different ones."""
     for file, found in zip(files, names, strict=True):
         if found != names[0]:
-            raise InputError(f"'{file.name}' has other columns than '{files[0].name}', or another order; make them one")
+            raise InputError(
+                f"'{file.name}' has other columns than '{files[0].name}', or another order; make them equal"
+            )
     return names[0]
