@@ -121,9 +121,9 @@ def test_images_that_cannot_be_used_are_refused(images, message):
     [
         (np.zeros(9), "for 20 images"),
         (np.zeros((20, 10)), "one label an image"),
-        (np.full(20, 0.5), "not whole"),
+        (np.full(20, 0.5), "not integers"),
         (np.full(20, -3), "not integers from 0"),
-        (np.full(20, np.nan), "not whole"),
+        (np.full(20, np.nan), "not integers"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused(labels, message):
