@@ -25,6 +25,7 @@ from hostile_inputs import KINDS
 from hostile_server import server
 
 import aae_tf
+from aae_tf.data.element import ImageElement
 
 SECONDS = 120  # on a machine with much else to do; what hangs does so for ever
 ADDRESSES = 12 * 2**30  # what a process may allocate at all, so that a failure here does not harm the machine
@@ -74,7 +75,7 @@ def fault(data, right):
     """Return what is wrong with a dataset, '' for nothing; `right` is what it must hold, in any order."""
     parts = data.train, data.validation, data.test
     elements, labels = np.concatenate([part.images for part in parts]), [part.labels for part in parts]
-    images = data.columns is None
+    images = isinstance(data.element, ImageElement)
     if elements.dtype != (np.uint8 if images else np.float32) or elements.ndim != (4 if images else 2):
         return f"it holds {elements.dtype} of shape {elements.shape}"
     if not all(map(len, parts)) or not np.isfinite(elements).all():
