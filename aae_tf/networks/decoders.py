@@ -1,6 +1,7 @@
-"""Decoders p(x|z): codes to images in the networks' scale. Any Keras model from [N, D] to [N, H, W, C] will do."""
+"""Decoders p(x|z): codes to images in the networks' scale. Any Keras model from [N, D] to [N, H, W, C] works."""
 
 import math
+from typing import Any
 
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
@@ -14,44 +15,25 @@ class MLPDecoder(SequentialNetwork):
     """Codes to images by dense layers (the paper's: two of 1000 ReLU, then sigmoid or linear).
 
     Args:
-        image_shape: (H, W, C).
-        widths: units of each hidden layer.
+        image_shape: (H, W, C), or (D,) of rows.
         output_activation: 'sigmoid', 'tanh' or 'linear', to fit the scale of the images.
-        activation: hidden activation, a Keras name.
-        batch_norm: normalise before each hidden activation, or of the stages with these numbers (from 1).
-        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
-        seed: seed of the initializers.
+        **kwargs: as for `SequentialNetwork`.
 
     Call arguments:
         codes: float [N, D]; training: bool. Returns float32 [N, H, W, C].
     """
 
-    def __init__(
-        self,
-        image_shape,
-        widths=(1000, 1000),
-        output_activation="sigmoid",
-        activation="relu",
-        batch_norm=False,
-        kernel_initializer="glorot_uniform",
-        seed=0,
-        **kwargs,
-    ):
-        super().__init__(widths, activation, batch_norm, kernel_initializer, seed, **kwargs)
+    def __init__(self, image_shape: tuple[int, ...], output_activation: str = "sigmoid", **kwargs: Any):
+        super().__init__(**kwargs)
         self.image_shape, self.output_activation = tuple(image_shape), output_activation
-        hidden_seed, output_seed = seeds(seed, 2)
-        start = initializer(kernel_initializer, output_seed)
+        hidden_seed, output_seed = seeds(self.seed, 2)
+        start = initializer(self.kernel_initializer, output_seed)
         self.chain = [
             *self.dense(self.widths, hidden_seed),
             keras.layers.Dense(math.prod(self.image_shape), kernel_initializer=start, dtype=self.dtype_policy),
             keras.layers.Reshape(self.image_shape, dtype=self.dtype_policy),
             keras.layers.Activation(output_activation, dtype="float32"),
         ]
-
-    def get_config(self):
-        """Return the arguments that make this network again."""
-        own = {"image_shape": self.image_shape, "output_activation": self.output_activation}
-        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -63,31 +45,24 @@ class ConvolutionalDecoder(SequentialNetwork):
         filters: filters before each doubling of the resolution, coarse to fine.
         widths: units of each dense layer before them.
         output_activation: 'sigmoid', 'tanh' or 'linear', to fit the scale of the images.
-        activation: hidden activation, a Keras name.
-        batch_norm: normalise before each hidden activation, or of the stages with these numbers (from 1).
-        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
-        seed: seed of the initializers.
+        **kwargs: as for `SequentialNetwork`.
 
     Call arguments:
         codes: float [N, D]; training: bool. Returns float32 [N, H, W, C].
 
     Raises:
-        InputError: elements that are no images.
+        InputError: elements that are not images.
     """
 
     def __init__(
         self,
-        image_shape,
-        filters=(128, 64, 32),
-        widths=(256,),
-        output_activation="sigmoid",
-        activation="relu",
-        batch_norm=False,
-        kernel_initializer="glorot_uniform",
-        seed=0,
-        **kwargs,
+        image_shape: tuple[int, int, int],
+        filters: tuple[int, ...] = (128, 64, 32),
+        widths: tuple[int, ...] = (256,),
+        output_activation: str = "sigmoid",
+        **kwargs: Any,
     ):
-        super().__init__(widths, activation, batch_norm, kernel_initializer, seed, **kwargs)
+        super().__init__(widths, **kwargs)
         self.image_shape, self.filters = tuple(image_shape), tuple(filters)
         self.output_activation = output_activation
         if len(self.image_shape) != 3:
@@ -97,16 +72,16 @@ class ConvolutionalDecoder(SequentialNetwork):
             )
         height, width, channels = self.image_shape
         coarse = [-(-side // 2 ** len(self.filters)) for side in (height, width)]
-        dense_seed, *conv_seeds = seeds(seed, len(self.filters) + 1)
+        dense_seed, *conv_seeds = seeds(self.seed, len(self.filters) + 1)
         layers = self.dense([*self.widths, math.prod(coarse) * self.filters[0]], dense_seed)
         layers.append(keras.layers.Reshape((*coarse, self.filters[0]), dtype=self.dtype_policy))
         for count, conv_seed in zip((*self.filters[1:], channels), conv_seeds, strict=True):
-            start = initializer(kernel_initializer, conv_seed)
+            start = initializer(self.kernel_initializer, conv_seed)
             layers += self.stage(
                 keras.layers.Conv2DTranspose(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy)
             )
         while not isinstance(layers[-1], keras.layers.Conv2DTranspose):
-            layers.pop()  # the last convolution gives the image: neither normalised nor activated before the crop
+            layers.pop()  # the last convolution gives the image, without normalisation and hidden activation
         fine = [side * 2 ** len(self.filters) for side in coarse]
         crop = [(extra // 2, extra - extra // 2) for extra in (fine[0] - height, fine[1] - width)]
         self.chain = [
@@ -114,8 +89,3 @@ class ConvolutionalDecoder(SequentialNetwork):
             keras.layers.Cropping2D(crop, dtype=self.dtype_policy),
             keras.layers.Activation(output_activation, dtype="float32"),
         ]
-
-    def get_config(self):
-        """Return the arguments that make this network again."""
-        names = ("image_shape", "filters", "output_activation")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

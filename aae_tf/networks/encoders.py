@@ -1,8 +1,10 @@
-"""Encoders: a body that turns images into features, and a head for each code (q(z|x), q(y|x)).
+"""Encoders: a backbone from images to features, and a head for each code (q(z|x), q(y|x)).
 
-Any Keras model from images to features can be the body; any Keras model from images to codes can be the whole
-encoder of a model (it is wrapped as a body whose output is the code z).
+Any Keras model from images to features works as backbone. Any Keras model from images to codes works as the encoder of
+a model; it becomes a backbone whose output is the code z.
 """
+
+from typing import Any, Self
 
 from aae_tf.backend import keras, tf
 from aae_tf.networks.layers import initializer
@@ -15,27 +17,15 @@ class MLPBackbone(SequentialNetwork):
     """Images to features by dense layers (the paper's networks: two of 1000 ReLU).
 
     Args:
-        widths: units of each layer.
-        activation: Keras name.
-        batch_norm: normalise before each activation, or of the stages with these numbers (from 1).
-        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
-        seed: seed of the initializers.
+        **kwargs: as for `SequentialNetwork`.
 
     Call arguments:
         images: float [N, H, W, C]; training: bool. Returns float [N, widths[-1]].
     """
 
-    def __init__(
-        self,
-        widths=(1000, 1000),
-        activation="relu",
-        batch_norm=False,
-        kernel_initializer="glorot_uniform",
-        seed=0,
-        **kwargs,
-    ):
-        super().__init__(widths, activation, batch_norm, kernel_initializer, seed, **kwargs)
-        self.chain = [keras.layers.Flatten(dtype=self.dtype_policy), *self.dense(self.widths, seed)]
+    def __init__(self, widths: tuple[int, ...] = (1000, 1000), **kwargs: Any):
+        super().__init__(widths, **kwargs)
+        self.chain = [keras.layers.Flatten(dtype=self.dtype_policy), *self.dense(self.widths, self.seed)]
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -45,39 +35,23 @@ class ConvolutionalBackbone(SequentialNetwork):
     Args:
         filters: filters of each 4x4 convolution.
         widths: units of each dense layer after them.
-        activation: Keras name.
-        batch_norm: normalise before each activation, or of the stages with these numbers (from 1).
-        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
-        seed: seed of the initializers.
+        **kwargs: as for `SequentialNetwork`.
 
     Call arguments:
         images: float [N, H, W, C]; training: bool. Returns float [N, widths[-1]].
     """
 
-    def __init__(
-        self,
-        filters=(32, 64, 128),
-        widths=(256,),
-        activation="relu",
-        batch_norm=False,
-        kernel_initializer="glorot_uniform",
-        seed=0,
-        **kwargs,
-    ):
-        super().__init__(widths, activation, batch_norm, kernel_initializer, seed, **kwargs)
+    def __init__(self, filters: tuple[int, ...] = (32, 64, 128), widths: tuple[int, ...] = (256,), **kwargs: Any):
+        super().__init__(widths, **kwargs)
         self.filters = tuple(filters)
-        *conv_seeds, dense_seed = seeds(seed, len(self.filters) + 1)
+        *conv_seeds, dense_seed = seeds(self.seed, len(self.filters) + 1)
         layers = []
         for count, conv_seed in zip(self.filters, conv_seeds, strict=True):
-            start = initializer(kernel_initializer, conv_seed)
+            start = initializer(self.kernel_initializer, conv_seed)
             conv = keras.layers.Conv2D(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy)
             layers += self.stage(conv)
         flatten = keras.layers.Flatten(dtype=self.dtype_policy)
         self.chain = [*layers, flatten, *self.dense(self.widths, dense_seed)]
-
-    def get_config(self):
-        """Return the arguments that make this network again."""
-        return {**super().get_config(), "filters": self.filters}
 
 
 @keras.saving.register_keras_serializable("aae_tf")

@@ -1,51 +1,65 @@
-"""The chain of layers that the project's own bodies, decoders and discriminators are."""
+"""The base of the package's own backbones, decoders and discriminators: a sequence of layers."""
+
+from typing import Any
 
 from aae_tf.backend import keras
+from aae_tf.config.schema import arguments_of
 from aae_tf.networks.layers import hidden, initializer
 from aae_tf.utils.random import seeds
 
 
 class SequentialNetwork(keras.Model):
-    """A chain of layers with the arguments that the project's own networks share.
+    """A sequence of layers, with the arguments that the package's own networks share.
 
-    `batch_norm` is True, False, or the numbers of the hidden stages (from 1, convolutions first in encoders) to
-    normalise.
+    Args:
+        widths: units of each dense hidden layer.
+        activation: hidden activation, a Keras name.
+        batch_norm: whether to normalise before each hidden activation, or the numbers of the hidden layers to normalise
+            (from 1; convolutions come first in encoders).
+        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
+        seed: seed of the initializers.
+        **kwargs: `name` and `dtype`.
     """
 
-    def __init__(self, widths, activation, batch_norm, kernel_initializer, seed, **kwargs):
+    def __init__(
+        self,
+        widths: tuple[int, ...] = (1000, 1000),
+        activation: str = "relu",
+        batch_norm: bool | tuple[int, ...] = False,
+        kernel_initializer: str = "glorot_uniform",
+        seed: int = 0,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.widths, self.activation = tuple(widths), activation
         self.batch_norm = batch_norm if isinstance(batch_norm, bool) else tuple(batch_norm)
         self.kernel_initializer, self.seed = kernel_initializer, seed
         self.chain, self._stages = [], 0
 
-    def stage(self, layer):
-        """Return the layers of the next hidden stage: `layer`, batch normalisation where asked, activation."""
+    def stage(self, layer: "keras.Layer") -> "list[keras.Layer]":
+        """Return the layers of the next hidden stage: `layer`, batch normalisation where asked for, activation."""
         self._stages += 1
         norm = self.batch_norm if isinstance(self.batch_norm, bool) else self._stages in self.batch_norm
         return hidden(layer, self.activation, norm, self.dtype_policy)
 
-    def dense(self, widths, first_seed):
+    def dense(self, widths: tuple[int, ...], first_seed: int) -> "list[keras.Layer]":
         """Return hidden dense stages of the given widths."""
         layers = []
         for width, seed in zip(widths, seeds(first_seed, len(widths)), strict=True):
             start = initializer(self.kernel_initializer, seed)
-            dense = keras.layers.Dense(width, kernel_initializer=start, dtype=self.dtype_policy)
-            layers += self.stage(dense)
+            layers += self.stage(keras.layers.Dense(width, kernel_initializer=start, dtype=self.dtype_policy))
         return layers
 
-    def call(self, inputs, training=False):
-        """Run the chain."""
+    def call(self, inputs: Any, training: bool = False) -> Any:
+        """Apply the layers in order."""
         outputs = inputs
         for layer in self.chain:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                outputs = layer(outputs, training=training)
-            else:
-                outputs = layer(outputs)
+            normalises = isinstance(layer, keras.layers.BatchNormalization)
+            outputs = layer(outputs, training=training) if normalises else layer(outputs)
         return outputs
 
-    def build(self, input_shape):
-        """Build each layer of the chain in turn."""
+    def build(self, input_shape: tuple) -> None:
+        """Build each layer in turn."""
         shape = tuple(input_shape)
         for layer in self.chain:
             if not layer.built:
@@ -53,7 +67,13 @@ class SequentialNetwork(keras.Model):
             shape = layer.compute_output_shape(shape)
         self.built = True
 
-    def get_config(self):
-        """Return the arguments that make this network again."""
-        names = ("widths", "activation", "batch_norm", "kernel_initializer", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of the last layer's output."""
+        shape = tuple(input_shape)
+        for layer in self.chain:
+            shape = layer.compute_output_shape(shape)
+        return tuple(shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in arguments_of(type(self))}}
