@@ -1,13 +1,13 @@
-"""Views: random variations of an image that leave what it shows as it is (Simard et al., 2003; Cireşan et al., 2010).
+"""Views: random augmentations of images that keep their content (Simard et al., 2003; Cireşan et al., 2010).
 
-A view is drawn anew each time, inside the compiled step: an affine map of the plane and a smooth displacement, read
-back by bilinear interpolation (four gathers of the flattened image, which XLA compiles, as it does not TensorFlow's
-image transformations), then brightness and noise. Which variations leave an image's meaning alone depends on the data:
-digits are not mirrored, photographs are not turned upside down.
+A view is an affine map of the plane and a smooth displacement, read by bilinear interpolation (four gathers of the
+flattened image, which XLA compiles; it does not compile TensorFlow's image transformations), then brightness, contrast
+and noise. It is drawn inside the compiled step. Which augmentations keep the content depends on the data: digits must
+not be mirrored, photographs must not be turned upside down.
 """
 
 import math
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import numpy as np
 
@@ -17,24 +17,24 @@ from aae_tf.errors import InputError
 from aae_tf.utils.random import fold, split_seed
 
 Amount = Annotated[float, Range(0.0)]
-SMOOTH = 4.0  # pixels over which an elastic displacement stays much the same, Simard et al.'s sigma
+SMOOTH = 4.0  # smoothness of an elastic displacement in pixels, sigma of Simard et al.
 
 
 @keras.saving.register_keras_serializable("aae_tf")
 class Views:
-    """Random views of images, each amount drawn uniformly from [-amount, amount]; outside the image is black.
+    """Random views of images; each amount is drawn uniformly from [-amount, amount]. Outside the image is black.
 
     Args:
         rotation: degrees.
-        scale: share by which each axis is stretched or shrunk.
-        shear: share of the height by which rows slide.
+        scale: relative change of the size of each axis.
+        shear: horizontal displacement of rows, relative to the height.
         shift: pixels along each axis.
         flip: share of images that are mirrored, left to right.
         elastic: standard deviation, in pixels, of a displacement that is smooth over the image (Simard et al., 2003,
             doi 10.1109/ICDAR.2003.1227801: about 1.4 for digits).
-        crop: share of each side cut off at most; what is left is stretched to the whole image.
+        crop: maximum share of each side that is cut off; the rest is stretched to the whole image.
         brightness: added to every value.
-        contrast: share by which values move from or towards their mean.
+        contrast: relative change of the distance of values from their mean.
         noise: standard deviation of Gaussian noise on every value.
 
     Call arguments:
@@ -64,7 +64,7 @@ class Views:
         for name, option in options_of(type(self)).items():
             setattr(self, name, option.read(given[name]))
 
-    def __call__(self, images, seed):
+    def __call__(self, images: "tf.Tensor", seed: Any) -> "tf.Tensor":
         """Return one view of each image; see the class."""
         if images.shape.rank != 4:
             raise InputError(f"views are of images [N, H, W, C], not of elements of shape {tuple(images.shape[1:])}")
@@ -79,7 +79,7 @@ class Views:
         return self._lit(images, light, blur)
 
     def _lit(self, images, light, blur):
-        """Return images with another brightness, contrast and noise, back within [0, 1]."""
+        """Return images with changed brightness, contrast and noise, clipped to [0, 1]."""
         count = tf.shape(images)[0]
         add, stretch = (
             amount * tf.random.stateless_uniform([count, 1, 1, 1], seed, -1.0, 1.0)
@@ -95,7 +95,7 @@ class Views:
         return tf.clip_by_value(images, 0.0, 1.0) if self.contrast or self.brightness or self.noise else images
 
     def _maps(self, count, sides, seed):
-        """Return for each view the matrix [N, 2, 2] and the offset [N, 2] (y, x) from its places to the image's."""
+        """Return the matrix [N, 2, 2] and offset [N, 2] (y, x) from the pixels of each view to those of its image."""
         drawn = tf.random.stateless_uniform([10, count], seed, -1.0, 1.0)
         angle, tall, wide, slide, down, right, flip, left, top, cut = tf.unstack(drawn)
         angle = angle * self.rotation * math.pi / 180
@@ -108,16 +108,16 @@ class Views:
             [sin * tall + slide * cos * tall, cos * wide - slide * sin * wide],
         ]
         matrix = tf.stack([tf.stack(row, -1) for row in rows], -2)
-        room = [(1.0 - cut) * 0.5 * (side - 1) for side in sides]  # what is cut off at either end, in pixels
+        room = [(1.0 - cut) * 0.5 * (side - 1) for side in sides]  # pixels that are cut off at each end
         offset = tf.stack([self.shift * down + room[0] * top, self.shift * right + room[1] * left], -1)
         return matrix, offset
 
-    def get_config(self):
-        """Return the arguments that make these views again."""
+    def get_config(self) -> dict[str, float]:
+        """Return the constructor's arguments."""
         return {name: getattr(self, name) for name in options_of(type(self))}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, float]) -> Self:
         """Return the views that `get_config` describes."""
         return cls(**config)
 
@@ -137,8 +137,7 @@ def _smoothing(side):
 
 
 def _resampled(images, matrix, moved):
-    """Return images read bilinearly where a matrix [N, 2, 2] maps each pixel, about the centre, and [N, 1 or H·W, 2]
-    then moves it; outside the image is black."""
+    """Return images read bilinearly at matrix [N, 2, 2] · pixel (about the centre) + moved [N, 1 or H·W, 2]."""
     _, height, width, channels = images.shape
     grid = tf.cast(tf.stack(tf.meshgrid(tf.range(height), tf.range(width), indexing="ij"), -1), tf.float32)
     centre = tf.constant([(height - 1) / 2, (width - 1) / 2])

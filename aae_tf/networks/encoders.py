@@ -4,7 +4,7 @@ Any Keras model from images to features works as backbone. Any Keras model from 
 a model; it becomes a backbone whose output is the code z.
 """
 
-from typing import Any, Self
+from typing import Any
 
 from aae_tf.backend import keras, tf
 from aae_tf.networks.layers import initializer

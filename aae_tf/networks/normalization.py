@@ -1,4 +1,6 @@
-"""Batch normalisation (Ioffe and Szegedy, 2015, arXiv 1502.03167) as Keras has it, faster behind convolutions."""
+"""Batch normalisation (Ioffe and Szegedy, 2015, arXiv 1502.03167) of Keras, faster after convolutions."""
+
+from typing import Any
 
 from aae_tf.backend import keras, tf
 
@@ -7,18 +9,18 @@ _FUSED = (tf.float32, tf.bfloat16, tf.float16)
 
 @keras.saving.register_keras_serializable("aae_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's batch normalisation; of images it is one operation, where Keras has a dozen.
+    """Keras's batch normalisation; for images it is one fused operation, where Keras has a dozen.
 
-    Arguments, statistics, gradients and files are those of Keras's layer, which does what the one operation does not:
-    vectors, a mask, another axis, `renorm`, `synchronized`, no scale or no centre, float64.
+    Arguments, statistics, gradients and files are those of Keras's layer. Vectors, masks, other axes, `renorm`,
+    `synchronized`, layers without scale or centre, and float64 use the implementation of Keras.
 
     Call arguments:
-        inputs: float [N, F], or [N, H, W, C] of channels each normalised over N, H and W. Returns the same shape.
-        training: whether by the mini-batch's statistics, which the moving ones then follow.
+        inputs: float [N, F], or [N, H, W, C], each channel normalised over N, H and W. Returns the same shape.
+        training: whether to normalise by the statistics of the mini-batch, and to update the moving ones.
         mask: as for Keras's layer.
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: "tf.Tensor", training: bool | None = None, mask: Any = None) -> "tf.Tensor":
         """Return normalised inputs."""
         if mask is not None or not self._fuses(inputs):
             return super().call(inputs, training=training, mask=mask)
@@ -29,12 +31,12 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return _fused(inputs, gamma, beta, moving, self.epsilon)[0]
         shift = tf.zeros([], inputs.dtype)
         if inputs.dtype == tf.float32:
-            # A mean far from 0 would leave nothing of the variance where XLA takes it as the difference of two moments;
-            # what is normalised does not change with a shift, nor do its gradients. 16 bits hold no such mean.
+            # XLA computes the variance as the difference of two moments, which cancel where the mean is far from 0.
+            # A shift changes neither the output nor its gradients. Floats of 16 bits cannot hold such a mean.
             shift = tf.stop_gradient(tf.reduce_mean(inputs[:1], [0, 1, 2]))
         outputs, mean, variance = _fused(inputs - shift, gamma, beta, None, self.epsilon)
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
-        now = mean + tf.cast(shift, tf.float32), variance * (count - 1) / count  # of the mini-batch, not of a sample
+        now = mean + tf.cast(shift, tf.float32), variance * (count - 1) / count
         for variable, old, new in zip((self.moving_mean, self.moving_variance), moving, now, strict=True):
             variable.assign(old * self.momentum + new * (1 - self.momentum))
         return outputs
@@ -45,7 +47,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 
 def _fused(inputs, gamma, beta, statistics, epsilon):
-    """Return (outputs, mean, a sample's variance), by the mini-batch's statistics where none are given."""
+    """Return (outputs, mean, unbiased variance); the statistics are those of the mini-batch where None are given."""
     mean, variance = statistics or (tf.zeros([0]), tf.zeros([0]))
     return tf.raw_ops.FusedBatchNormV3(
         x=inputs,

@@ -1,15 +1,15 @@
 """Posteriors q(z|x): how a code is drawn from the encoder's features (paper §2).
 
-Each is a Keras layer called as `posterior(features, seed=None)`. With a seed the code is a sample of q(z|x);
-without one it is that distribution's representative (the mean, or the image of zero noise), which is what
-evaluation and serving use. Codes are float32 whatever the dtype policy of the body.
+Each is a Keras layer, called as `posterior(features, seed=None)`. With a seed the code is a sample of q(z|x). Without
+one it is the representative of q(z|x) (the mean, or the code of zero noise), which evaluation and serving use. Codes
+are float32 under any dtype policy of the backbone.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.registry import Registry
-from aae_tf.config.schema import Range
+from aae_tf.config.schema import Range, arguments_of
 from aae_tf.networks.layers import initializer
 from aae_tf.utils.random import normal, seeds
 
@@ -19,9 +19,9 @@ POSTERIORS = Registry("posterior", given=("kernel_initializer", "seed", "batch_n
 class _Posterior(keras.layers.Layer):
     """A head on the encoder's features; subclasses define `build` and `call`."""
 
-    random = True  # whether a seed changes the code
+    random: bool = True  # whether a seed changes the code
 
-    def __init__(self, dim, kernel_initializer="glorot_uniform", seed=0, **kwargs):
+    def __init__(self, dim: int, kernel_initializer: str = "glorot_uniform", seed: int = 0, **kwargs: Any):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.dim, self.kernel_initializer, self.seed = dim, kernel_initializer, seed
@@ -30,22 +30,25 @@ class _Posterior(keras.layers.Layer):
         start = initializer(self.kernel_initializer, seed)
         return keras.layers.Dense(units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name)
 
-    def get_config(self):
-        """Return the arguments that make this layer again."""
-        own = {"dim": self.dim, "kernel_initializer": self.kernel_initializer, "seed": self.seed}
-        return {**super().get_config(), **own}
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of the codes."""
+        return (*input_shape[:-1], self.dim)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {**super().get_config(), **{name: getattr(self, name) for name in arguments_of(type(self))}}
 
 
 @POSTERIORS.register("deterministic")
 @keras.saving.register_keras_serializable("aae_tf")
 class DeterministicPosterior(_Posterior):
-    """z = f(x): a linear layer. The only randomness of q(z) is then that of the data.
+    """z = f(x): a linear layer. The only randomness of q(z) is that of the data.
 
     Args:
         dim: dimension of the code.
-        batch_norm: normalise the code over the batch (crucial for clustering, §6).
-        norm_std: standard deviation of each dimension of a normalised code; None: learned, and the mean with it. Where
-            it is fixed no logit of y can shrink until its softmax is 0 and learns nothing more.
+        batch_norm: whether to normalise the code over the batch (crucial for clustering, §6).
+        norm_std: standard deviation of each dimension of a normalised code; None to learn it and the mean. A fixed one
+            keeps logits of y from shrinking until their softmax is 0 and has no gradient.
         **kwargs: `kernel_initializer` (Keras name or 'normal'), `seed` of it, `name` and `dtype`.
 
     Call arguments:
@@ -54,21 +57,21 @@ class DeterministicPosterior(_Posterior):
 
     random = False
 
-    def __init__(self, dim, batch_norm=False, norm_std=None, **kwargs):
+    def __init__(self, dim: int, batch_norm: bool = False, norm_std: float | None = None, **kwargs: Any):
         super().__init__(dim, **kwargs)
         self.batch_norm, self.norm_std = batch_norm, norm_std
         learned = norm_std is None
         norm = {"center": learned, "scale": learned, "dtype": self.dtype_policy}
         self.norm = keras.layers.BatchNormalization(**norm) if batch_norm else None
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Make the linear layer."""
         self.code = self._dense(self.dim, self.seed, "code")
         self.code.build(input_shape)
         if self.norm is not None:
             self.norm.build((None, self.dim))
 
-    def call(self, features, seed=None, training=False):
+    def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
         """Return codes."""
         codes = self.code(features)
         if self.norm is None:
@@ -76,23 +79,18 @@ class DeterministicPosterior(_Posterior):
         codes = self.norm(codes, training=training)
         return codes if self.norm_std is None else codes * self.norm_std
 
-    def get_config(self):
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "batch_norm": self.batch_norm, "norm_std": self.norm_std}
-
 
 @POSTERIORS.register("constant_variance")
 @keras.saving.register_keras_serializable("aae_tf")
 class ConstantVariancePosterior(DeterministicPosterior):
     """z ~ N(f(x), s² I): a linear layer and noise of one standard deviation (Ghosh et al., 2020, arXiv 1903.12436).
 
-    What the encoder knows of an image has fewer dimensions than a code of many; noise fills the others. Without it the
-    codes lie on a thin surface, whose place tells the class of an image (§4), and whose gaps the discriminator does not
-    see.
+    Noise fills the dimensions of a large code that the encoder does not use. Without it the codes lie on a thin
+    surface, whose position reveals the class of an image (§4) and whose gaps the discriminator misses.
 
     Args:
         dim: dimension of the code.
-        posterior_std: s, in units of the code; below the prior's own, for the codes to have room.
+        posterior_std: s, in units of the code; smaller than the prior's standard deviation.
         **kwargs: as for `DeterministicPosterior`.
 
     Call arguments:
@@ -101,18 +99,14 @@ class ConstantVariancePosterior(DeterministicPosterior):
 
     random = True
 
-    def __init__(self, dim, posterior_std: Annotated[float, Range(0.0)] = 0.5, **kwargs):
+    def __init__(self, dim: int, posterior_std: Annotated[float, Range(0.0)] = 0.5, **kwargs: Any):
         super().__init__(dim, **kwargs)
         self.posterior_std = posterior_std
 
-    def call(self, features, seed=None, training=False):
+    def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
         """Return sampled codes, or f(x) without a seed."""
         codes = super().call(features, training=training)
         return codes if seed is None else codes + self.posterior_std * normal(tf.shape(codes), seed)
-
-    def get_config(self):
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "posterior_std": self.posterior_std}
 
 
 @POSTERIORS.register("gaussian")
@@ -129,7 +123,7 @@ class GaussianPosterior(_Posterior):
         features: float [N, F]; training: bool; seed: int32 [2] or None for the mean. Returns float32 [N, dim].
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Make the layers of mean and log-variance."""
         first, second = seeds(self.seed, 2)
         self.mean = self._dense(self.dim, first, "mean")
@@ -137,28 +131,18 @@ class GaussianPosterior(_Posterior):
         self.mean.build(input_shape)
         self.log_variance.build(input_shape)
 
-    def parameters(self, features):
-        """Return mean and log-variance of q(z|x), each float32 [N, dim]; the latter held within [-10, 10].
-
-        Args:
-            features: float [N, F].
-        """
+    def parameters(self, features: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
+        """Return mean and log-variance of q(z|x), float32 [N, dim], of features [N, F]; the latter is in [-10, 10]."""
         return self.mean(features), 10.0 * tf.tanh(self.log_variance(features) / 10.0)
 
-    def call(self, features, seed=None, training=False):
+    def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
         """Return sampled codes, or means without a seed."""
         mean, log_variance = self.parameters(features)
         return mean if seed is None else self.draw(mean, log_variance, seed)
 
     @staticmethod
-    def draw(mean, log_variance, seed):
-        """Return one sample of each row's Gaussian, float32 [N, dim].
-
-        Args:
-            mean: float32 [N, dim].
-            log_variance: float32 [N, dim].
-            seed: int32 [2].
-        """
+    def draw(mean: "tf.Tensor", log_variance: "tf.Tensor", seed: Any) -> "tf.Tensor":
+        """Return one sample of each row's Gaussian, float32 [N, dim]; `seed` is int32 [2]."""
         return mean + tf.exp(0.5 * log_variance) * normal(tf.shape(mean), seed)
 
 
@@ -167,7 +151,7 @@ class GaussianPosterior(_Posterior):
 class UniversalPosterior(_Posterior):
     """z = f(x, eta), eta ~ N(0, I): the universal approximator posterior of §2.
 
-    The noise joins the body's features before one more hidden layer, so q(z|x) can take any shape.
+    The noise joins the backbone's features before one more hidden layer, so q(z|x) can take any shape.
 
     Args:
         dim: dimension of the code.
@@ -179,11 +163,11 @@ class UniversalPosterior(_Posterior):
         features: float [N, F]; training: bool; seed: int32 [2] or None for eta = 0. Returns float32 [N, dim].
     """
 
-    def __init__(self, dim, noise_dim=16, units=256, **kwargs):
+    def __init__(self, dim: int, noise_dim: int = 16, units: int = 256, **kwargs: Any):
         super().__init__(dim, **kwargs)
         self.noise_dim, self.units = noise_dim, units
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Make the hidden and the linear layer."""
         first, second = seeds(self.seed, 2)
         self.mix = self._dense(self.units, first, "mix", activation="relu")
@@ -191,12 +175,8 @@ class UniversalPosterior(_Posterior):
         self.mix.build((None, input_shape[-1] + self.noise_dim))
         self.code.build((None, self.units))
 
-    def call(self, features, seed=None, training=False):
+    def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
         """Return codes for one draw of the noise."""
         shape = [tf.shape(features)[0], self.noise_dim]
         noise = tf.zeros(shape) if seed is None else normal(shape, seed)
         return self.code(self.mix(tf.concat([tf.cast(features, tf.float32), noise], -1)))
-
-    def get_config(self):
-        """Return the arguments that make this layer again."""
-        return {**super().get_config(), "noise_dim": self.noise_dim, "units": self.units}
