@@ -1,7 +1,14 @@
-"""Shared fixtures: real digits in small numbers, small networks, and the optional shared data."""
+"""Shared fixtures: real digits in small numbers, small networks, and the optional shared data.
 
+A plain `pytest` leaves out the tests marked `e2e` and has to end within six minutes on two cores. Building and tracing
+models takes most of that time, so tests share what they train, do not compile it, and take a few steps eagerly
+(`eager()` and the fixture `eagerly`).
+"""
+
+import contextlib
 import gc
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,15 +18,16 @@ from matplotlib.figure import Figure
 import aae_tf
 from aae_tf import data
 
-# Tests run in as many processes as there are cores, so each keeps to one: a fifth of the time less than with more.
+# There are as many processes as cores, and each has one thread: this takes a fifth less time than more threads.
 for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
     os.environ.setdefault(name, "1")
-gc.set_threshold(50_000, 20, 20)  # graphs are many small objects, and looking through them all often takes a while
+gc.set_threshold(50_000, 20, 20)  # graphs are many small objects, and frequent collections take long
 
-LONGEST = ("test_notebooks", "test_notebooks_further", "test_training", "test_code_blocks")
+LONGEST = ("test_code_blocks", "test_notebooks", "test_notebooks_further", "test_distribution", "test_contract")
+LONGEST += ("test_training", "test_models")
 SMALL = {
-    "widths": (32, 32),
-    "discriminator_widths": (32, 32),
+    "widths": (32,),
+    "discriminator_widths": (32,),
     "epochs": 2,
     "precision": "float32",
     "input_noise": 0.0,
@@ -28,6 +36,7 @@ SMALL = {
 }
 QUICK = {"progress": False, "jit_compile": False}  # a few steps take less time than to compile them
 TRAINED = SMALL | {
+    "jit_compile": False,
     "epochs": 30,
     "widths": (128, 128),
     "batch_size": 20,
@@ -52,6 +61,12 @@ def model_of(recipe, shape=(28, 28, 1), prior=None, dtype="float32"):
     return model
 
 
+def mostly_e2e(cases, quick):
+    """Return cases for `parametrize`, all but the quick ones marked as end-to-end tests."""
+    assert set(quick) <= set(cases)
+    return [case if case in quick else pytest.param(case, marks=pytest.mark.e2e) for case in cases]
+
+
 def optimizers_of(updates, make):
     """Return what `make(update)` gives for each optimizer that updates share, built for all that they move."""
     moved = {}
@@ -65,14 +80,30 @@ def optimizers_of(updates, make):
 
 
 def pytest_collection_modifyitems(items):
-    """Start with the longest files, so that no process has one of them left when the other is done."""
-    items.sort(key=lambda item: item.path.stem not in LONGEST)
+    """Start with the longest files, so that both processes end at about the same time."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def pytest_collection_finish():
-    """Keep the collector from all that has been imported, which stays."""
+    """Leave what has been imported out of garbage collections."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs_as_they_are(request):
+    """Do not optimize small graphs (a sixth of the time), but in end-to-end tests."""
+    from aae_tf.backend import tf
+
+    if request.config.getoption("markexpr") == "not e2e":
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """Let SIGINT interrupt this process, also where a shell has started it in the background and SIGINT is ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -138,9 +169,9 @@ def shared():
     return folder
 
 
-@pytest.fixture
-def eagerly():
-    """Steps as they stand in Python: where they are few that takes less time than to trace them."""
+@contextlib.contextmanager
+def eager():
+    """Run steps as Python instead of tracing them, which is quicker for less than about ten steps."""
     from aae_tf.backend import tf
 
     tf.config.run_functions_eagerly(True)
@@ -149,9 +180,29 @@ def eagerly():
 
 
 @pytest.fixture
+def eagerly():
+    """Run the steps of a test eagerly."""
+    with eager():
+        yield
+
+
+@pytest.fixture
 def training_alone(monkeypatch):
-    """Leave out the figures, numbers and export that end a training."""
-    monkeypatch.setattr("aae_tf.runs.train._finish", lambda run, *_: run.save_model())
+    """Leave out the report (figures, metrics, export) at the end of trainings: `report=False` by default."""
+    monkeypatch.setitem(default_options(), "report", False)
+
+
+@pytest.fixture
+def uncompiled(monkeypatch):
+    """Do not compile the steps of trainings: `jit_compile=False` by default."""
+    monkeypatch.setitem(default_options(), "jit_compile", False)
+
+
+def default_options():
+    """Return the defaults of `aae_tf.train`, a dict that can be changed, also for the command line and sweeps."""
+    from aae_tf.runs.train import train
+
+    return train.__kwdefaults__
 
 
 @pytest.fixture(autouse=True)

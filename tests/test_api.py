@@ -11,7 +11,7 @@ import aae_tf
 from aae_tf import priors, reporting
 from aae_tf.backend import keras, tf, tfp
 
-FEW_STEPS = {**SMALL, **QUICK, "batch_size": 50}
+FEW_STEPS = {**SMALL, **QUICK, "batch_size": 320}  # a step an epoch
 RUN_FILES = (
     "recipe.json",
     "history.csv",
@@ -57,6 +57,7 @@ def test_reconstructions_are_better_than_the_mean_image(trained):
     assert 0 < error["value"] < 0.95 * error["baseline"]  # about 0.8 with one seed, 0.87 with another
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_reports_on_validation_images_and_a_report_on_others_leaves_it_there(few, tmp_path):
     run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**FEW_STEPS, "epochs": 1})
     chosen_by = run.last_report()
@@ -103,7 +104,7 @@ def test_training_into_a_finished_run_says_so_and_changes_nothing(trained, few, 
     assert {path.name for path in changed} <= {".lock"}
 
 
-@pytest.mark.usefixtures("training_alone")
+@pytest.mark.usefixtures("training_alone", "eagerly")
 def test_a_finished_run_can_be_made_longer_exactly(few, tmp_path):
     whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**FEW_STEPS, "epochs": 3})
     aae_tf.train("gaussian", few, out_dir=tmp_path / "parts", **{**FEW_STEPS, "epochs": 1})
@@ -113,7 +114,7 @@ def test_a_finished_run_can_be_made_longer_exactly(few, tmp_path):
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.usefixtures("training_alone")
+@pytest.mark.usefixtures("training_alone", "eagerly")
 def test_a_run_with_a_cosine_schedule_cannot_be_made_longer(few, tmp_path):
     options = {**FEW_STEPS, "reconstruction": {"schedule": "cosine"}}
     aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 1})
@@ -121,7 +122,7 @@ def test_a_run_with_a_cosine_schedule_cannot_be_made_longer(few, tmp_path):
         aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "epochs": 2})
 
 
-@pytest.mark.usefixtures("training_alone")
+@pytest.mark.usefixtures("training_alone", "eagerly")
 def test_without_out_dir_another_recipe_gets_another_directory(few):
     first = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1})
     second = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1, "seed": 1})
@@ -133,7 +134,7 @@ def test_without_out_dir_another_recipe_gets_another_directory(few):
     ]
 
 
-@pytest.mark.usefixtures("training_alone")
+@pytest.mark.usefixtures("training_alone", "eagerly")
 def test_the_seed_decides_everything(few, tmp_path):
     runs = [
         aae_tf.train("mixture", few, out_dir=tmp_path / name, **{**FEW_STEPS, "epochs": 1, "seed": seed})
@@ -144,7 +145,7 @@ def test_the_seed_decides_everything(few, tmp_path):
     assert not np.allclose(codes[0], codes[2])
 
 
-@pytest.mark.usefixtures("training_alone")
+@pytest.mark.usefixtures("training_alone", "eagerly")
 def test_averaged_weights_are_the_ones_used_and_saved(few, tmp_path):
     options = {**FEW_STEPS, "epochs": 2}
     plain = aae_tf.train("gaussian", few, out_dir=tmp_path / "plain", **options)
@@ -161,11 +162,14 @@ def registered_sampler(n, seed):
     return tf.random.stateless_uniform([n, 2], seed)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_prior_by_an_unregistered_function_is_given_again(few, tmp_path):
     def sampler(n, seed):
         return tf.random.stateless_uniform([n, 2], seed)
 
-    run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=sampler, **{**FEW_STEPS, "epochs": 1})
+    run = aae_tf.train(
+        "gaussian", few, out_dir=tmp_path / "run", prior=sampler, report=False, **{**FEW_STEPS, "epochs": 1}
+    )
     loaded = aae_tf.load_run(tmp_path / "run", few)
     np.testing.assert_allclose(loaded.model.encode(few[0][:4]), run.model.encode(few[0][:4]), atol=1e-6)
     with pytest.raises(aae_tf.InputError, match=r"load_run\(out_dir, prior=...\)"):
@@ -174,6 +178,7 @@ def test_a_prior_by_an_unregistered_function_is_given_again(few, tmp_path):
     np.testing.assert_allclose(loaded.model.sample(4, seed=2), run.model.sample(4, seed=2), atol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     "prior",
     [
@@ -184,20 +189,25 @@ def test_a_prior_by_an_unregistered_function_is_given_again(few, tmp_path):
     ids=["tfp", "registered function", "swiss roll"],
 )
 def test_any_prior(few, prior, tmp_path):
-    options = {**FEW_STEPS, "epochs": 1, "report": not isinstance(prior, priors.Prior)}
+    options = {**FEW_STEPS, "epochs": 1, "report": False}
     run = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", prior=prior, **options)
+    assert np.isfinite(run.evaluate(likelihood_samples=0)["metrics"]["mmd"]["value"])
+    run.export()
     assert run.recipe.prior == {"name": "custom"}
     loaded = aae_tf.load_run(tmp_path / "run", few)
     np.testing.assert_allclose(loaded.model.sample(4, seed=2), run.model.sample(4, seed=2), atol=1e-6)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_colour_images_of_odd_sizes_with_a_convolutional_model(shared, tmp_path):
     with np.load(shared / "colour_objects_32.npz") as arrays:
         images, labels = arrays["x_train"][:300, :31, :27], arrays["y_train"][:300]
-    options = {**FEW_STEPS, "architecture": "convolutional", "filters": (8, 16), "batch_norm": True}
+    options = {**FEW_STEPS, "architecture": "convolutional", "filters": (4, 8), "batch_norm": True}
+    options |= {"batch_size": 120, "report": False}
     options["reconstruction"] = {"learning_rate": 1e-4}
     run = aae_tf.train("likelihood", (images, labels), out_dir=tmp_path / "run", image_scale="standardized", **options)
     assert run.model.reconstruct(images[:3]).shape == (3, 31, 27, 3)
+    run.figures()
     assert run.history[-1]["reconstruction"] < run.history[0]["reconstruction"]
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import QUICK, SMALL, model_of, optimizers_of
+from conftest import QUICK, SMALL, model_of, mostly_e2e, optimizers_of
 from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 
@@ -23,6 +23,7 @@ def make(recipe, **options):
     return model_of(aae_tf.recipes()[recipe].with_options(**{"widths": (24,), **options}))
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("training_alone")
 def test_linear_autoencoder_spans_pca(digits, tmp_path):
     """Baldi and Hornik, 1989: the decoder's columns span the first principal components.
@@ -61,6 +62,7 @@ def test_contraction_is_the_jacobians_norm(few):
     assert np.mean(drawn) == pytest.approx(expected, abs=4 * np.std(drawn) / np.sqrt(300))
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("training_alone")
 def test_contraction_contracts(few, tmp_path):
     """With the penalty codes move less for the same change of the image, relative to their spread."""
@@ -186,6 +188,7 @@ def test_the_second_published_recipe_of_section_4_is_a_recipe():
     assert model.decoder.output_activation == "tanh"
 
 
+@pytest.mark.e2e
 def test_gan_samples_come_to_look_like_the_images(few, tmp_path):
     run = aae_tf.train(
         "gan", few, out_dir=tmp_path / "run", **QUICK, widths=(128,), discriminator_widths=(128,), epochs=25,
@@ -201,7 +204,7 @@ def test_gan_samples_come_to_look_like_the_images(few, tmp_path):
     assert set(exported.signatures) == {"decode", "sample", "serving_default"}
 
 
-@pytest.mark.parametrize("recipe", ["autoencoder", "conditional_vae", "wae_mmd"])
+@pytest.mark.parametrize("recipe", mostly_e2e(["autoencoder", "conditional_vae", "wae_mmd"], ["autoencoder"]))
 def test_a_baseline_runs_end_to_end_and_loads(recipe, few, tmp_path):
     run = aae_tf.train(recipe, few, out_dir=tmp_path / "run", **QUICK, widths=(64,), epochs=12, batch_size=20)
     assert run.history[-1]["reconstruction"] < 0.9 * run.history[0]["reconstruction"]
@@ -214,9 +217,10 @@ def test_a_baseline_runs_end_to_end_and_loads(recipe, few, tmp_path):
         )
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_compare_trains_reuses_and_tabulates(few, tmp_path):
     shared = {name: SMALL[name] for name in ("widths", "discriminator_widths", "precision")}  # what both recipes take
-    options = {"out_dir": tmp_path / "both", **QUICK, **shared, "epochs": 1}
+    options = {"out_dir": tmp_path / "both", **QUICK, **shared, "epochs": 1, "batch_size": 320}
     found = aae_tf.compare(["gaussian", "gan"], few, **options)
     heading, *rows = found.rows()
     assert [row[0] for row in rows] == ["gaussian", "gan"]
@@ -251,6 +255,7 @@ def test_compare_refuses_before_it_trains_any(names, options, words, few, tmp_pa
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_recipe_may_start_from_another_one_of_its_comparison(few, tmp_path, training_alone, monkeypatch):
     monkeypatch.setattr(
         "aae_tf.runs.comparison.Comparison", lambda runs, *_: SimpleNamespace(runs=runs, save=lambda: None)

@@ -12,10 +12,10 @@ from aae_tf.backend import keras
 from aae_tf.training import trainer as loop
 
 callbacks = keras.callbacks
-FEW = {**SMALL, **QUICK, "batch_size": 50, "weight_ema": 0.9}
+FEW = {**SMALL, **QUICK, "batch_size": 320, "weight_ema": 0.9}  # a step an epoch
 WATCH = "val_reconstruction_error"
 
-pytestmark = pytest.mark.usefixtures("training_alone")
+pytestmark = pytest.mark.usefixtures("training_alone", "eagerly")
 
 
 class Spoil(callbacks.Callback):
@@ -224,7 +224,7 @@ def test_a_run_that_diverged_goes_on_from_its_last_good_checkpoint_by_other_rate
 
 def test_other_rates_hold_from_the_very_step_that_a_run_goes_on_from(few, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
-    usual = {**FEW, "out_dir": tmp_path / "run", "epochs": 2, "report": False, "progress": False}
+    usual = {**FEW, "batch_size": 50, "out_dir": tmp_path / "run", "epochs": 2, "report": False, "progress": False}
     seen = []
 
     class Watching(callbacks.Callback):

@@ -63,10 +63,9 @@ def few_digits(few):
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(monkeypatch, uncompiled):
     """Make `aae_tf.train` quick: few steps take less time than to compile them."""
     train = aae_tf.train
-    monkeypatch.setattr("aae_tf.runs.plan._compiles_well", lambda model: False)
 
     def quick(*args, **options):
         networks = {} if "model" in options else NETWORKS
@@ -202,11 +201,10 @@ def hub_in(folder):
 
 
 @pytest.mark.e2e
-def test_the_readme_from_a_folder_of_faces_to_an_answer(few, training_alone, tmp_path, monkeypatch):
+def test_the_readme_from_a_folder_of_faces_to_an_answer(few, training_alone, uncompiled, tmp_path):
     """Of real faces where they are here, else of digits; the photograph is scikit-learn's."""
     shared = Path(os.environ.get("AAE_TF_SHARED", ROOT.parent / "shared")) / "data" / "faces_48.npz"
     faces = np.load(shared)["images"] if shared.exists() else few[0]
-    monkeypatch.setattr("aae_tf.runs.plan._compiles_well", lambda model: False)
     (tmp_path / "faces").mkdir()
     for number, image in enumerate(faces):
         Image.fromarray(image.reshape(image.shape[:2])).save(tmp_path / "faces" / f"{number:03d}.png")
@@ -279,6 +277,7 @@ def run_ours(arguments):
     assert command_line.run(*arguments) == 0
 
 
+@pytest.mark.e2e
 def test_the_readmes_client_classifies(server):
     with aae_tf.serving.Client(f"http://{server}/v1/models/digits") as client:
         digits = aae_tf.data.load("mnist_5k").test

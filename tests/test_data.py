@@ -236,6 +236,7 @@ def test_tf_data_in_memory(few, form, batched):
     assert found.class_names == reference.class_names
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_tf_data_that_does_not_fit_is_streamed_and_trains(few, tmp_path):
     images = (few[0] / 255.0).astype("float32")
     dataset = tf.data.Dataset.from_tensor_slices((images, few[1]))
@@ -243,7 +244,14 @@ def test_tf_data_that_does_not_fit_is_streamed_and_trains(few, tmp_path):
     count = len(streamed.train)
     assert repr(streamed.train) == f"Stream({count} of shape (28, 28, 1), {count} with labels)"
     assert len(streamed.train) + len(streamed.validation) + len(streamed.test) == len(images)
-    options = {"widths": (32,), "epochs": 3, "batch_size": 30, "progress": False, "jit_compile": False}
+    options = {
+        "widths": (32,),
+        "epochs": 2,
+        "batch_size": 150,
+        "report": False,
+        "progress": False,
+        "jit_compile": False,
+    }
     run = aae_tf.train("gaussian", streamed, out_dir=tmp_path / "run", **options)
     assert run.history[-1]["reconstruction"] < run.history[0]["reconstruction"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import command_line
 import numpy as np
 import pytest
-from conftest import QUICK, model_of, small
+from conftest import QUICK, model_of, mostly_e2e, small
 from PIL import Image
 from serving_processes import serving
 
@@ -80,7 +80,8 @@ def test_the_error_map_shows_where(detector, normal):
     assert np.median(share) > 0.2 > 0.05 > np.median(before[corner].sum((1, 2, 3)) / before.sum((1, 2, 3)))
 
 
-@pytest.mark.parametrize("recipe", ENCODING)
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("recipe", mostly_e2e(ENCODING, ["one_class", "style_joint", "vae_mixture", "reduction_views"]))
 def test_every_model_with_an_encoder_has_one(recipe, few):
     options = {name: value for name, value in TINY.items() if name in aae_tf.recipes()[recipe].accepted()}
     model = model_of(aae_tf.recipes()[recipe].with_options(**options))
@@ -180,8 +181,9 @@ def test_models_that_read_labels_are_served_with_them(few, tmp_path):
     assert "detect_png" not in served  # a file comes without its label
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_longer_run_has_no_verdicts_of_the_shorter_one(few, tmp_path, training_alone):
-    options = {**small("gaussian"), **QUICK, "batch_size": 50, "out_dir": tmp_path / "run"}
+    options = {**small("gaussian"), **QUICK, "batch_size": 320, "out_dir": tmp_path / "run"}
     run = aae_tf.train("gaussian", few, **{**options, "epochs": 1})
     run.detector(false_alarm=0.1)
     assert (tmp_path / "run" / "detector.json").exists()
@@ -252,16 +254,18 @@ def test_rows_of_a_table_have_verdicts_in_the_scale_of_their_columns(tmp_path):
     assert found["reconstruction"]["auroc"] > 0.9
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_rows_without_a_real_number_are_alike_by_chance_and_none_is_left_out(tmp_path):
     rows = np.random.default_rng(0).random((300, 4)) > 0.5  # sixteen different rows
-    quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 20, "report": False}
+    quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 200, "report": False}
     run = aae_tf.train("gaussian", rows, out_dir=tmp_path / "run", **quick)
     assert run.detector(rows[:100], false_alarm=0.1).calibration["n"] == 100
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_model_that_reads_labels_is_asked_from_the_shell_with_them(few, tmp_path, capsys):
     np.savez("few.npz", images=few[0], labels=few[1])
-    quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 20, "report": False, "labels": "all"}
+    quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 200, "report": False, "labels": "all"}
     run = aae_tf.train("style", "few.npz", out_dir=tmp_path / "run", **quick)
     np.savez("some.npz", images=few[0][:50], labels=few[1][:50])
     np.save("bare.npy", few[0][:50])
@@ -306,6 +310,7 @@ def test_a_logit_is_turned_round_for_the_verdict(trained, normal):
     assert np.corrcoef(found["prior_logit"], logits)[0, 1] < -0.99
 
 
+@pytest.mark.e2e
 def test_verdicts_are_served_and_a_failed_command_leaves_the_detector(trained, normal, tmp_path, capsys):
     made = trained.detector(normal, false_alarm=0.05)
     trained.export(tmp_path / "served" / "digits")

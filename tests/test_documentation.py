@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import pytest
 
+pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[1]
 
 

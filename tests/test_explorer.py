@@ -14,7 +14,7 @@ import httpx
 import numpy as np
 import pytest
 from browser import Browser, found, served
-from conftest import small
+from conftest import QUICK, eager, mostly_e2e, small
 from PIL import Image
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
@@ -33,9 +33,8 @@ def runs(few, tmp_path_factory):
     def run(name):
         more = {"labels": 40} if name in ("semi_supervised", "reduction") else {}
         if name not in made:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("aae_tf.runs.train._finish", lambda run, *_: run.save_model())
-                options = small(name, epochs=1, jit_compile=False, progress=False) | more
+            options = small(name, epochs=1, batch_size=320, report=False, **QUICK) | more
+            with eager():
                 made[name] = aae_tf.train(name, few, out_dir=folder / name, **options)
         return made[name]
 
@@ -102,7 +101,10 @@ def test_labels_that_the_decoder_reads(runs):
     assert found["choice"] == 4
 
 
-@pytest.mark.parametrize("name", ["wine", "mixture", "reduction", "style", "clustering"])
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize(
+    "name", mostly_e2e(["wine", "mixture", "reduction", "style", "clustering"], ["wine", "reduction", "style"])
+)
 def test_a_page_of_every_kind(name, few, runs, tmp_path, training_alone):
     from bokeh.document import Document
 
@@ -131,6 +133,7 @@ def test_a_page_of_every_kind(name, few, runs, tmp_path, training_alone):
     assert "ZeroDivisionError" in page.trouble.text  # and not only in the terminal
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_what_cannot_be_explored_is_refused(few, trained, tmp_path, training_alone):
     run = aae_tf.train("gan", few, out_dir=tmp_path / "gan", **small("gan", epochs=1, progress=False))
     with pytest.raises(InputError, match="has no encoder"):

@@ -10,6 +10,7 @@ import pytest
 from aae_tf.backend import tf
 from aae_tf.export.warmup import example_inputs
 
+pytestmark = pytest.mark.e2e
 SOURCE = Path(__file__).parent / "native" / "run_signatures.c"
 
 

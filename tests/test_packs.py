@@ -182,8 +182,9 @@ def test_some_labels_of_a_pack(packed, monkeypatch):
             assert (chunk.pool.labels.numpy()[rows] >= 0).all()
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_pack_is_trained_on_by_its_path(packed, tmp_path, training_alone):
-    options = {"widths": (16,), "discriminator_widths": (16,), "epochs": 2, **QUICK}
+    options = {"widths": (16,), "discriminator_widths": (16,), "epochs": 2, "batch_size": 180, **QUICK}
     run = aae_tf.train("semi_supervised", packed, labels=50, out_dir="run", **options)
     assert run.history[1]["reconstruction"] < run.history[0]["reconstruction"]
     assert len((tmp_path / "run" / "labelled.csv").read_text().splitlines()) == 1 + 50
@@ -301,8 +302,8 @@ def test_memory_does_not_grow_with_the_images(tmp_path, monkeypatch):
     assert json.loads((tmp_path / "packed" / "pack.json").read_text())["images"] == [count, side, side, 1]
 
 
-def test_the_benchmark_of_a_million_images_runs_in_small(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("aae_tf.runs.plan._compiles_well", lambda model: False)
+@pytest.mark.e2e
+def test_the_benchmark_of_a_million_images_runs_in_small(tmp_path, capsys, uncompiled):
     million = runpy.run_path(str(Path(__file__).parents[1] / "benchmarks" / "million.py"))
     million["pack"](str(tmp_path / "packed"), 3_000)
     million["train"](str(tmp_path / "packed"), 21, "4", str(tmp_path / "run"))

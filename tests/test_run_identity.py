@@ -17,10 +17,10 @@ from aae_tf.runs.lock import held
 from aae_tf.utils.files import write_json
 
 tfd = tfp.distributions
-ONE = {**SMALL, **QUICK, "epochs": 1, "batch_size": 50}
+ONE = {**SMALL, **QUICK, "epochs": 1, "batch_size": 320}
 SMALL_SEMI = {**ONE, "labels": 40, "weight_ema": 0.0}
 
-pytestmark = pytest.mark.usefixtures("training_alone")
+pytestmark = pytest.mark.usefixtures("training_alone", "eagerly")
 
 
 def train(few, recipe="gaussian", **options):

@@ -153,7 +153,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(body=requests.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
 def test_generated_requests_never_break_the_server(http, body):
     answer = post(http, body)
@@ -198,6 +198,7 @@ def changed(trained, tmp_path):
     return model, export(model, tmp_path / "changed")
 
 
+@pytest.mark.e2e
 def test_under_load_versions_come_and_broken_ones_are_passed_over(server, few, trained, changed, tmp_path):
     """Requests on many connections while another model's version comes and a corrupt one is dropped.
 

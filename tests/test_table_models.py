@@ -8,7 +8,7 @@ import pytest
 import scipy.special
 import scipy.stats
 from command_line import run as run_command
-from conftest import QUICK, optimizers_of
+from conftest import QUICK, mostly_e2e, optimizers_of
 from sklearn.datasets import load_digits, load_wine
 from starlette.testclient import TestClient
 
@@ -139,6 +139,7 @@ def test_each_kind_of_column_has_its_own_loss():
         losses_of(("real",), "poisson")
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("training_alone")
 def test_a_learned_variance_is_that_of_what_is_left(tmp_path):
     chance = np.random.default_rng(0)
@@ -162,6 +163,7 @@ def test_a_learned_variance_is_that_of_what_is_left(tmp_path):
     np.testing.assert_array_equal(loaded.log_scale, found.model.log_scale)
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("training_alone")
 def test_counts_of_negative_binomials_give_their_means_and_dispersions_back(tmp_path):
     """Three kinds of cells, 20 genes: the truth that the counts were drawn from is recovered."""
@@ -319,6 +321,7 @@ def test_models_that_read_labels_are_asked_about_a_file_with_them(wine, tmp_path
     assert len((tmp_path / "codes.csv").read_text().splitlines()) == 179
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_small_table_is_trained_measured_and_mapped(tmp_path):
     """Fewer rows than a mini-batch, and held-out ones too few for ten neighbours."""
     rows = np.random.default_rng(0).normal(size=(15, 3))
@@ -355,7 +358,9 @@ def test_the_command_line_trains_on_a_file(wine, tmp_path, capsys):
     assert "unknown option of columns 'labels'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("recipe", ["vae", "semi_supervised_vat", "reduction", "contractive"])
+@pytest.mark.parametrize(
+    "recipe", mostly_e2e(["vae", "semi_supervised_vat", "reduction", "contractive"], ["vae", "semi_supervised_vat"])
+)
 def test_models_take_steps_on_mixed_rows(recipe, wine):
     found = data.load(wine, columns={"label": "target", "counts": ("cases",)})
     recipe = aae_tf.recipes()[recipe].with_options(widths=(16,), reconstruction_loss="squared_error")

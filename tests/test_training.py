@@ -9,13 +9,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import SMALL, model_of, small
+from conftest import SMALL, model_of, mostly_e2e, small
 
 import aae_tf
 from aae_tf import data, priors
 from aae_tf.backend import keras, tf
 from aae_tf.data.large import streams
-from aae_tf.models import ORDERS
 from aae_tf.runs import run as runs
 from aae_tf.training import Trainer, TrainingSettings, checkpoints, dtype_policy, make_optimizer
 from aae_tf.training import trainer as loop
@@ -54,11 +53,12 @@ def test_an_epoch_visits_every_image_once_and_epochs_differ(few):
     assert not np.array_equal(epochs[0], epochs[1])
 
 
-def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
+@pytest.mark.parametrize("jit_compile", mostly_e2e([True, False], [False]))
+def test_how_steps_are_grouped_into_calls_does_not_matter(few, jit_compile, monkeypatch):
     results = []
     for seconds in (1e-9, 100.0):  # one step a call, or a whole epoch in a few
         monkeypatch.setattr(loop, "CHUNK_SECONDS", seconds)
-        trainer = make_trainer(few, jit_compile=True)
+        trainer = make_trainer(few, jit_compile=jit_compile)
         history = trainer.fit(2)
         losses = [row[name] for row in history for name in trainer.names]
         results.append([*weights(trainer), losses])
@@ -66,8 +66,10 @@ def test_how_steps_are_grouped_into_calls_does_not_matter(few, monkeypatch):
         np.testing.assert_array_equal(one, many)
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("jit_compile", [True, False])
+@pytest.mark.parametrize(
+    ("order", "jit_compile"),
+    [("alternating", True), ("simultaneous", False), pytest.param("simultaneous", True, marks=pytest.mark.e2e)],
+)
 def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
     history = make_trainer(few, order=order, jit_compile=jit_compile).fit(3)
     assert [row["epoch"] for row in history] == [1, 2, 3]
@@ -76,19 +78,35 @@ def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
 
 
 ONE_EACH = {recipe.model: name for name, recipe in reversed(aae_tf.recipes().items()) if not recipe.views}
+STRUCTURES = ("gaussian", "vae", "gan", "style_joint", "semi_supervised_views", "reduction")  # of updates
 
 
-@pytest.mark.parametrize("recipe", [*ONE_EACH.values(), "semi_supervised_views", "style_joint"])
-def test_every_model_stopped_and_resumed_is_bit_for_bit_one_never_stopped(few, recipe, request, tmp_path):
-    if recipe != "reduction":  # the one that is traced, where a number of Python's stays what it was
+class Keeping(keras.callbacks.Callback):
+    """Copies the checkpoints in the middle of the second epoch."""
+
+    def __init__(self, source, dest):
+        super().__init__()
+        self.source, self.dest = source, dest
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.epoch == 1 and not self.dest.exists():
+            shutil.copytree(self.source, self.dest)
+
+
+@pytest.mark.parametrize("recipe", mostly_e2e([*ONE_EACH.values(), *STRUCTURES[3:5]], STRUCTURES))
+def test_every_model_resumed_in_an_epoch_is_bit_for_bit_one_never_stopped(few, recipe, request, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # one step a chunk
+    if recipe != "gaussian":  # which is traced: a number of Python's does not change in a graph
         request.getfixturevalue("eagerly")
-    options = {"recipe": recipe, "weight_ema": 0.9, "count": 100}
-    whole = make_trainer(few, tmp_path, **options)
-    whole.fit(1)
-    resumed = make_trainer(few, tmp_path, **options)
-    assert resumed.restore() == 1
-    for trainer in (whole, resumed):
-        trainer.fit(3)
+    options = {"recipe": recipe, "weight_ema": 0.9, "count": 100, "checkpoint_minutes": 0.0}
+    whole = make_trainer(few, tmp_path / "whole", **options)
+    whole.fit(2, callbacks=[Keeping(tmp_path / "whole", tmp_path / "kept")])
+    resumed = make_trainer(few, tmp_path / "kept", **options)
+    assert resumed.restore() == 1 and resumed.begun == "step 1 of epoch 2"
+    resumed.fit(2)
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(expected, found)
 
@@ -113,10 +131,10 @@ class Asking(keras.callbacks.Callback):
     [
         (signal.SIGINT, KeyboardInterrupt, InMemory, 4),
         (signal.SIGTERM, SystemExit, Streamed, 4),
-        (signal.SIGINT, KeyboardInterrupt, Indexed, 4),
-        (RuntimeError("killed"), RuntimeError, InMemory, 3),  # nothing is kept at the end, but after every chunk
-        (RuntimeError("killed"), RuntimeError, Streamed, 2),  # which is two steps here
-        (RuntimeError("killed"), RuntimeError, Indexed, 2),
+        (RuntimeError("killed"), RuntimeError, Indexed, 2),  # nothing is kept at the end, but after every chunk,
+        pytest.param(signal.SIGINT, KeyboardInterrupt, Indexed, 4, marks=pytest.mark.e2e),  # which is two steps here
+        pytest.param(RuntimeError("killed"), RuntimeError, InMemory, 3, marks=pytest.mark.e2e),  # and one here
+        pytest.param(RuntimeError("killed"), RuntimeError, Streamed, 2, marks=pytest.mark.e2e),
     ],
 )
 def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, source, kept, tmp_path, monkeypatch):
@@ -137,15 +155,15 @@ def test_an_epoch_interrupted_goes_on_from_its_very_step(few, by, ends, source, 
         return keras.callbacks.LearningRateScheduler(lambda epoch, rate: 0.5 * rate)
 
     whole = trainer(None)
-    whole.fit(3, callbacks=[halving()])
+    whole.fit(2, callbacks=[halving()])
     cut, handlers = trainer(tmp_path / "kept"), [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(ends):
-        cut.fit(3, callbacks=[halving(), Asking(3, by)])
+        cut.fit(2, callbacks=[halving(), Asking(3, by)])
     assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == handlers
     resumed = trainer(tmp_path / "kept")
     assert resumed.restore() == 0 and resumed.begun == f"step {kept} of epoch 1"
     assert checkpoints.epochs_begun(tmp_path / "kept") == 1
-    resumed.fit(3, callbacks=[halving()])
+    resumed.fit(2, callbacks=[halving()])
     for value, expected in zip(weights(resumed), weights(whole), strict=True):
         np.testing.assert_array_equal(value, expected)
     for row, expected in zip(resumed.history, whole.history, strict=True):
@@ -241,7 +259,7 @@ def test_model_checkpoint_callback_writes_a_loadable_model(few, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_with_phase_epoch_and_step_and_keeps_the_checkpoint(few, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    trainer = make_trainer(few, tmp_path, jit_compile=True)
+    trainer = make_trainer(few, tmp_path)
     trainer.fit(2)
     good = weights(trainer)
     trainer.optimizers["reconstruction"].learning_rate = 1e30
@@ -359,7 +377,7 @@ def test_what_a_trainer_lacks_is_said(few, monkeypatch):
         Trainer(made.model, data.Split(*few), optimizers=made.optimizers)
 
 
-def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
+def test_a_batch_brings_views_of_its_images_and_the_clean_images(few, eagerly):
     """Labelled images are seen through views, the images to be reconstructed are not."""
     trainer = make_trainer(few, count=50, recipe="semi_supervised", views={"shift": 2})
     step, seen = trainer.steps.take_step, []
@@ -369,11 +387,7 @@ def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
         return step(model, updates, optimizers, batch, seed)
 
     trainer.steps.take_step = monitor
-    tf.config.run_functions_eagerly(True)
-    try:
-        trainer.fit(2)
-    finally:
-        tf.config.run_functions_eagerly(False)
+    trainer.fit(2)
     pixels = few[0][:50].reshape(50, -1) / 255.0
     for found in seen:
         images, views, labelled = (found[name].reshape(50, -1) for name in ("images", "views", "labelled_images"))
@@ -386,6 +400,7 @@ def test_a_batch_brings_views_of_its_images_and_the_clean_images(few):
     assert np.median(np.abs(first - second).max((1, 2, 3))) > 0.05  # each image's view is another in each epoch
 
 
+@pytest.mark.e2e
 def test_views_train_compiled(few):
     views = {"rotation": 12, "shift": 2, "scale": 0.1}
     trainer = make_trainer(few, recipe="semi_supervised", views=views, jit_compile=True)
@@ -423,7 +438,7 @@ def test_hidden_layers_compute_in_the_policy_and_what_comes_out_is_float32(batch
     for chain in (model.encoder.body, model.decoder, model.discriminator, model.discriminator_y):
         hidden = [layer for layer in chain.chain if isinstance(layer, keras.layers.Dense)]
         hidden = [layer for layer in hidden if layer.units == 32]
-        assert [layer.compute_dtype for layer in hidden] == [precision.removeprefix("mixed_")] * 2
+        assert [layer.compute_dtype for layer in hidden] == [precision.removeprefix("mixed_")]
     assert {variable.dtype for variable in model.trainable_variables} == {"float32"}
     codes = model.codes(batch, seed=priors.as_seed(0), training=True)
     logits = model.discriminator(codes["z"], training=True)
@@ -440,11 +455,17 @@ def test_auto_is_the_precision_of_the_published_results_on_every_device(monkeypa
 
 
 @pytest.mark.usefixtures("training_alone")
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
-def test_mixed_precision_trains_and_resumes_exactly(few, policy, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("policy", "jit_compile"),
+    [
+        ("mixed_float16", False),  # the one whose losses are scaled
+        pytest.param("mixed_float16", True, marks=pytest.mark.e2e),
+        pytest.param("mixed_bfloat16", False, marks=pytest.mark.e2e),
+    ],
+)
+def test_mixed_precision_trains_and_resumes_exactly(few, policy, jit_compile, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    compiled = policy == "mixed_float16"  # the one whose losses are scaled
-    options = {**SMALL, "precision": policy, "batch_size": 50, "progress": False, "jit_compile": compiled}
+    options = {**SMALL, "precision": policy, "batch_size": 50, "progress": False, "jit_compile": jit_compile}
     whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**options, "epochs": 3})
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     for name in ("model.keras", "checkpoints/epoch-000003.npz"):  # as if killed in the third epoch

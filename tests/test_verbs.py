@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from command_line import run
-from conftest import QUICK, small
+from conftest import QUICK, eager, small
 from PIL import Image
 
 import aae_tf
@@ -19,7 +19,9 @@ def labelled(few, tmp_path_factory):
     """A run that classifies, and its export; the classes are called a to j."""
     folder, options = tmp_path_factory.mktemp("labelled") / "run", small("semi_supervised", epochs=1)
     named = few[0], np.array(list("abcdefghij"))[few[1]]
-    trained = aae_tf.train("semi_supervised", named, out_dir=folder, labels=100, report=False, **QUICK, **options)
+    options |= {"labels": 100, "batch_size": 320, "report": False}
+    with eager():
+        trained = aae_tf.train("semi_supervised", named, out_dir=folder, **QUICK, **options)
     trained.export(folder / "exported")
     return trained, folder / "exported"
 

@@ -33,8 +33,9 @@ def test_training_goes_on_from_all_weights_of_the_same_networks(trained, few, tm
         aae_tf.train("gaussian", other, out_dir=tmp_path / "cold", warm_start=trained.out_dir, **options)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_started_run_needs_its_source_no_more_and_knows_another(few, tmp_path):
-    options = {**SMALL, **QUICK, "epochs": 1}
+    options = {**SMALL, **QUICK, "epochs": 1, "batch_size": 320}
     sources = [aae_tf.train("gaussian", few, out_dir=tmp_path / str(seed), seed=seed, **options) for seed in (0, 1)]
     warm = {**options, "out_dir": tmp_path / "warm", "warm_start": sources[0].out_dir}
     aae_tf.train("gaussian", few, **warm)
@@ -46,8 +47,9 @@ def test_a_started_run_needs_its_source_no_more_and_knows_another(few, tmp_path)
         aae_tf.train("gaussian", few, **{**warm, "epochs": 2})
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_head_of_other_classes_is_left_and_said(few, tmp_path, capsys):
-    options = {**SMALL, **QUICK, "epochs": 1, "batch_size": 40, "labels": "all"}
+    options = {**SMALL, **QUICK, "epochs": 1, "batch_size": 90, "labels": "all"}
     ten = aae_tf.train("semi_supervised", few, out_dir=tmp_path / "ten", **options)
     three = few[0][few[1] < 3], few[1][few[1] < 3]
     options = {**options, "epochs": 1, "progress": True, "warm_start": ten.out_dir}
