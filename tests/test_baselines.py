@@ -1,9 +1,7 @@
 """The models the paper is compared with: laws they obey, what they refuse, and comparing them."""
 
 import dataclasses
-import importlib
 import json
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -255,15 +253,11 @@ def test_compare_refuses_before_it_trains_any(names, options, words, few, tmp_pa
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
-@pytest.mark.usefixtures("eagerly")
-def test_a_recipe_may_start_from_another_one_of_its_comparison(few, tmp_path, training_alone, monkeypatch):
-    monkeypatch.setattr(
-        "aae_tf.runs.comparison.Comparison", lambda runs, *_: SimpleNamespace(runs=runs, save=lambda: None)
-    )
-    monkeypatch.setattr("aae_tf.runs.run.Run.evaluate", lambda *_: None)
+@pytest.mark.e2e
+def test_a_recipe_may_start_from_another_one_of_its_comparison(few, tmp_path):
     taken = {"widths": (32, 32), "discriminator_widths": (32, 32), "epochs": 1, "precision": "float32"}
     follower = dataclasses.replace(aae_tf.recipes()["mixture"], name="follower", warm_start=str(tmp_path / "gaussian"))
-    monkeypatch.setitem(importlib.import_module("aae_tf.recipes")._OWN, "follower", follower)
+    aae_tf.register_recipe(follower)
     found = aae_tf.compare(["gaussian", "follower"], few, out_dir=tmp_path, **QUICK, **taken)
     assert set(found.runs) == {"gaussian", "follower"}
     record = json.loads((tmp_path / "follower" / "recipe.json").read_text())

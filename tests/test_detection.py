@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import command_line
@@ -26,12 +27,11 @@ def normal(digits):
     return digits.validation.images
 
 
-@pytest.fixture(scope="module", autouse=True)
-def none_left(trained):
-    """Other tests share the run, and its detector would be in what they export."""
-    yield
-    (trained.out_dir / "detector.json").unlink(missing_ok=True)
-    trained._detector = None
+@pytest.fixture(scope="module")
+def trained(trained, few, tmp_path_factory):
+    """A copy of the small run, which gets a detector."""
+    folder = shutil.copytree(trained.out_dir, tmp_path_factory.mktemp("detection") / "run")
+    return aae_tf.load_run(folder, few)
 
 
 @pytest.fixture(scope="module")
