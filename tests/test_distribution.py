@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import yaml
+from conftest import QUICK, SMALL
 
 import aae_tf
 from aae_tf.backend import tf
@@ -338,6 +339,15 @@ def test_a_worker_killed_in_an_epoch_and_all_started_again_end_as_if_none_had_be
     assert [each[:2] for each in again] == expected, again[0][2][-3000:]
     assert "going on after step" in again[0][2]
     assert not any((workers.folder / "1").iterdir())
+
+
+@pytest.mark.usefixtures("eagerly", "training_alone")
+def test_a_strategy_of_one_device_trains_as_none_does(few):
+    options = {**SMALL, **QUICK, "batch_size": 160}
+    strategies = {"none": None, "one": tf.distribute.OneDeviceStrategy("CPU:0")}
+    runs = [aae_tf.train("gaussian", few, out_dir=name, strategy=each, **options) for name, each in strategies.items()]
+    for expected, found in zip(*(run.model.get_weights() for run in runs), strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_strategies_by_name(monkeypatch):
