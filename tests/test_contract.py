@@ -416,6 +416,7 @@ def layer_parameters(layer, features):
     return layer.parameters(features)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_any_keras_model_can_take_each_place(few, tmp_path):
     """Plain Sequential networks, as a user would bring them, train and come back from a file."""
     dense = keras.layers.Dense
@@ -423,9 +424,8 @@ def test_any_keras_model_can_take_each_place(few, tmp_path):
     decoder = keras.Sequential([keras.Input((4,)), dense(784, "sigmoid"), keras.layers.Reshape(SHAPE)])
     discriminator = keras.Sequential([keras.Input((4,)), dense(16, "relu"), dense(1)])
     model = models.AdversarialAutoencoder(encoder, decoder, discriminator, priors.Gaussian(4))
-    run = aae_tf.train(
-        "gaussian", few, model=model, out_dir=tmp_path / "run", progress=False, epochs=2, batch_size=50, latent_dim=4
-    )
+    options = {"epochs": 2, "batch_size": 160, "latent_dim": 4, "report": False, "progress": False}
+    run = aae_tf.train("gaussian", few, model=model, out_dir=tmp_path / "run", jit_compile=False, **options)
     assert run.history[1]["reconstruction"] < run.history[0]["reconstruction"]
     loaded = aae_tf.load_run(tmp_path / "run", dataset=few)
     np.testing.assert_allclose(loaded.model.encode(few[0][:5]), model.encode(few[0][:5]), atol=1e-6)

@@ -541,19 +541,19 @@ def test_no_held_out_image_of_a_stream_is_trained_on(few):
 
 @pytest.mark.parametrize("most", [10_000, 10])
 def test_a_stream_with_few_labels_is_traced_once_and_draws_labelled_images_alone(few, most, monkeypatch):
-    """Whether all labelled images are in memory or only some: then for the stretches that have none."""
+    """Whether all labelled images are in memory or only some, which are then for the chunks that have none."""
     monkeypatch.setattr(held_out, "KEPT", 2 * most)
     monkeypatch.setattr(held_out, "SOME", 5)
     images, labels = few[0], np.where(np.arange(400) % 20 < 2, few[1], -1)
-    labels[:150] = -1  # whole stretches without one
+    labels[:150] = -1  # whole chunks have none
     stream = streams.from_tf_data(tf.data.Dataset.from_tensor_slices((images, labels)), memory_bytes=100).train
     assert len(stream.pool) == (stream.known if most > 10 else 5) < 30
-    source = sources.Streamed(stream, 40, 0, steps_per_stretch=2)
+    source = sources.Streamed(stream, 40, 0, steps_per_chunk=2)
     taught = {image.tobytes() for image in images[labels >= 0]}
-    for stretch in source.stretches(0, None):
-        rows = stretch.pool.rows[: int(stretch.pool.count)]
-        assert {image.tobytes() for image in tf.gather(stretch.pool.images, rows).numpy()} <= taught
-        assert (tf.gather(stretch.pool.labels, rows).numpy() >= 0).all()
+    for chunk in source.chunks(0, None):
+        rows = chunk.pool.rows[: int(chunk.pool.count)]
+        assert {image.tobytes() for image in tf.gather(chunk.pool.images, rows).numpy()} <= taught
+        assert (tf.gather(chunk.pool.labels, rows).numpy() >= 0).all()
     recipe = aae_tf.recipes()["semi_supervised"].with_options(widths=(16,), discriminator_widths=(16,))
     model = model_of(recipe)
     optimizers = {update.optimizer_key: keras.optimizers.SGD(0.01) for update in model.updates()}
