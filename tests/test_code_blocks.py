@@ -39,13 +39,18 @@ NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
 
 
 def blocks():
-    """Yield (page:line, language, text) of every code block that is not a drawing."""
+    """Yield (language, text) of every code block but drawings; all but the README's first in Python are e2e."""
+    quick = False
     for page in sorted({*PAGES} - {IN_ORDER, WAYS_OUT}):
         text = page.read_text().replace(FACES, "\n" * FACES.count("\n"))
         for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
+            if found[1] == "mermaid":
+                continue
             line = text[: found.start()].count("\n") + 1
-            if found[1] != "mermaid":  # drawings
-                yield pytest.param(found[1], found[2], id=f"{page.relative_to(ROOT)}:{line}")
+            first = not quick and page == ROOT / "README.md" and found[1] == "python"
+            quick = quick or first
+            marks = () if first else pytest.mark.e2e
+            yield pytest.param(found[1], found[2], id=f"{page.relative_to(ROOT)}:{line}", marks=marks)
 
 
 @pytest.fixture(scope="module")
@@ -74,9 +79,9 @@ def small(monkeypatch, uncompiled):
     monkeypatch.setattr("aae_tf.train", quick)
 
 
-@pytest.mark.e2e
 @pytest.mark.parametrize(("language", "text"), blocks())
-def test_block(language, text, few, small, training_alone, server, tmp_path):
+def test_block(language, text, few, small, training_alone, request, tmp_path):
+    server = request.getfixturevalue("server") if SERVER in text else ""
     shutil.copytree(ROOT / "saved_models", "saved_models")
     photos = tmp_path / "photos"
     photos.mkdir()

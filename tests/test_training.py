@@ -15,6 +15,7 @@ import aae_tf
 from aae_tf import data, priors
 from aae_tf.backend import keras, tf
 from aae_tf.data.large import streams
+from aae_tf.models import ORDERS
 from aae_tf.runs import run as runs
 from aae_tf.training import Trainer, TrainingSettings, checkpoints, dtype_policy, make_optimizer
 from aae_tf.training import trainer as loop
