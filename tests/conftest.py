@@ -62,9 +62,13 @@ def model_of(recipe, shape=(28, 28, 1), prior=None, dtype="float32"):
 
 
 def mostly_e2e(cases, quick):
-    """Return cases for `parametrize`, all but the quick ones marked as end-to-end tests."""
+    """Return cases for `parametrize`, values or tuples of them, all but the quick ones marked as end-to-end tests."""
     assert set(quick) <= set(cases)
-    return [case if case in quick else pytest.param(case, marks=pytest.mark.e2e) for case in cases]
+    values = [case if isinstance(case, tuple) else (case,) for case in cases]
+    return [
+        pytest.param(*each, marks=() if case in quick else pytest.mark.e2e)
+        for case, each in zip(cases, values, strict=True)
+    ]
 
 
 def optimizers_of(updates, make):
