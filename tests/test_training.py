@@ -78,40 +78,6 @@ def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
     assert {"discriminator", "generator", "seconds"} <= set(history[0])
 
 
-ONE_EACH = {recipe.model: name for name, recipe in reversed(aae_tf.recipes().items()) if not recipe.views}
-STRUCTURES = ("gaussian", "vae", "gan", "style_joint", "semi_supervised_views", "reduction")  # of updates
-
-
-class Keeping(keras.callbacks.Callback):
-    """Copies the checkpoints in the middle of the second epoch."""
-
-    def __init__(self, source, dest):
-        super().__init__()
-        self.source, self.dest = source, dest
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.epoch == 1 and not self.dest.exists():
-            shutil.copytree(self.source, self.dest)
-
-
-@pytest.mark.parametrize("recipe", mostly_e2e([*ONE_EACH.values(), *STRUCTURES[3:5]], STRUCTURES))
-def test_every_model_resumed_in_an_epoch_is_bit_for_bit_one_never_stopped(few, recipe, request, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # one step a chunk
-    if recipe != "gaussian":  # which is traced: a number of Python's does not change in a graph
-        request.getfixturevalue("eagerly")
-    options = {"recipe": recipe, "weight_ema": 0.9, "count": 100, "checkpoint_minutes": 0.0}
-    whole = make_trainer(few, tmp_path / "whole", **options)
-    whole.fit(2, callbacks=[Keeping(tmp_path / "whole", tmp_path / "kept")])
-    resumed = make_trainer(few, tmp_path / "kept", **options)
-    assert resumed.restore() == 1 and resumed.begun == "step 1 of epoch 2"
-    resumed.fit(2)
-    for expected, found in zip(weights(whole), weights(resumed), strict=True):
-        np.testing.assert_array_equal(expected, found)
-
-
 class Asking(keras.callbacks.Callback):
     """Sends this process a signal at a step, or raises an error."""
 
@@ -125,6 +91,27 @@ class Asking(keras.callbacks.Callback):
             if isinstance(by, Exception):
                 raise by
             os.kill(os.getpid(), by)
+
+
+ONE_EACH = {recipe.model: name for name, recipe in reversed(aae_tf.recipes().items()) if not recipe.views}
+STRUCTURES = ("gaussian", "vae", "gan", "style_joint", "semi_supervised_views", "reduction")  # of updates
+
+
+@pytest.mark.parametrize("recipe", mostly_e2e([*ONE_EACH.values(), *STRUCTURES[3:5]], STRUCTURES))
+def test_every_model_resumed_in_an_epoch_is_bit_for_bit_one_never_stopped(few, recipe, request, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # one step a chunk
+    if recipe != "gaussian":  # which is traced: a number of Python's does not change in a graph
+        request.getfixturevalue("eagerly")
+    options = {"recipe": recipe, "weight_ema": 0.9, "count": 100, "checkpoint_minutes": 0.0}
+    whole = make_trainer(few, **options)
+    whole.fit(2)
+    with pytest.raises(RuntimeError, match="killed"):
+        make_trainer(few, tmp_path, **options).fit(2, callbacks=[Asking(1, RuntimeError("killed"))])
+    resumed = make_trainer(few, tmp_path, **options)
+    assert resumed.restore() == 0 and resumed.begun == "step 1 of epoch 1"
+    resumed.fit(2)
+    for expected, found in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_array_equal(expected, found)
 
 
 @pytest.mark.parametrize(
