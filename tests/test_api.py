@@ -204,7 +204,7 @@ def test_colour_images_of_odd_sizes_with_a_convolutional_model(shared, tmp_path)
         images, labels = arrays["x_train"][:300, :31, :27], arrays["y_train"][:300]
     options = {**FEW_STEPS, "architecture": "convolutional", "filters": (4, 8), "batch_norm": True}
     options |= {"batch_size": 120, "report": False}
-    options["reconstruction"] = {"learning_rate": 1e-4}
+    options["reconstruction"] = {"name": "adam", "learning_rate": 1e-3}
     run = aae_tf.train("likelihood", (images, labels), out_dir=tmp_path / "run", image_scale="standardized", **options)
     assert run.model.reconstruct(images[:3]).shape == (3, 31, 27, 3)
     run.figures()

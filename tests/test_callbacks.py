@@ -200,7 +200,7 @@ def test_a_report_of_a_shorter_run_is_gone_when_it_was_made_longer(few, tmp_path
 
 def test_a_run_that_diverged_goes_on_from_its_last_good_checkpoint_by_other_rates(few, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    usual = {**FEW, "out_dir": tmp_path / "run", "epochs": 4, "report": False, "progress": False}
+    usual = {**FEW, "batch_size": 160, "out_dir": tmp_path / "run", "epochs": 4, "report": False, "progress": False}
     breaking = callbacks.LearningRateScheduler(lambda epoch, rate: 1e30 if epoch == 2 else rate)
     with pytest.raises(aae_tf.NonFiniteLossError, match="--from-last-good"):
         aae_tf.train("gaussian", few, callbacks=breaking, **usual)

@@ -14,7 +14,7 @@ from aae_tf.runs.experiment_settings import values_of
 from aae_tf.runs.experiments import spread
 
 NETWORKS = {name: SMALL[name] for name in ("widths", "discriminator_widths", "precision")}
-TINY = {**NETWORKS, **QUICK, "epochs": 2, "batch_size": 320}
+TINY = {**NETWORKS, **QUICK, "epochs": 2, "batch_size": 160}
 RATES = {"reconstruction.learning_rate": [1e-6, 0.02]}
 
 
