@@ -47,7 +47,9 @@ LONG = ("labelled_swiss_roll_views",)
 def run(request, few, tmp_path_factory):
     options, metrics, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"
-    options = {**small(request.param, **options), **QUICK, "batch_size": 160, "report": request.param in FULL}
+    adam = {"name": "adam", "learning_rate": 2e-3, "schedule": "constant"}
+    options = {**small(request.param, **options), **QUICK, "batch_size": 160, "reconstruction": adam}
+    options |= {"report": request.param in FULL}
     with eager():
         made = aae_tf.train(request.param, few, out_dir=folder, **options)
         if request.param not in FULL:
