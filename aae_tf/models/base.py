@@ -17,7 +17,7 @@ from aae_tf.losses import RECONSTRUCTION, losses_of
 from aae_tf.models.batches import Batches
 from aae_tf.models.predictor import Predictor
 from aae_tf.networks import ImageScale, NetworkSpec, accepted_by, as_encoder, encoder_builder, make, make_decoder
-from aae_tf.networks.layers import SCALES
+from aae_tf.networks.scales import SCALES
 from aae_tf.training.updates import Phase
 
 

@@ -13,11 +13,9 @@ from aae_tf.networks.build import (
     make,
     make_decoder,
 )
-from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
 from aae_tf.networks.encoders import ConvolutionalBackbone, Encoder, MLPBackbone, as_encoder
-from aae_tf.networks.layers import ImageScale
 from aae_tf.networks.posteriors import (
     POSTERIORS,
     ConstantVariancePosterior,
@@ -25,6 +23,7 @@ from aae_tf.networks.posteriors import (
     GaussianPosterior,
     UniversalPosterior,
 )
+from aae_tf.networks.scales import ColumnScale, ImageScale
 
 __all__ = [
     "ARCHITECTURES",

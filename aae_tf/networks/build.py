@@ -6,12 +6,11 @@ from typing import Annotated
 from aae_tf.config.registry import Registry
 from aae_tf.config.schema import Choices, Range, options_of
 from aae_tf.data.element import Element
-from aae_tf.networks.column_scale import ColumnScale
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
 from aae_tf.networks.encoders import ConvolutionalBackbone, Encoder, MLPBackbone
-from aae_tf.networks.layers import SCALES, ImageScale
 from aae_tf.networks.posteriors import POSTERIORS, DeterministicPosterior
+from aae_tf.networks.scales import SCALES, ColumnScale, ImageScale
 from aae_tf.utils.random import seeds
 
 ARCHITECTURES = Registry("architecture")
