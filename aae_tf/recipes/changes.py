@@ -103,7 +103,7 @@ def _with_optimizer(recipe, kind, value):
 
 
 def _with_model_options(recipe, given, every):
-    if recipe.model == "own":
+    if recipe.model == "custom":
         names = ", ".join(given)
         raise InputError(f"the model is an object of yours, so {names} cannot be set here; set it on the model")
     if "components" in given:

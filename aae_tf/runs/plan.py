@@ -125,7 +125,7 @@ def _resolve(recipe, dataset, prior, model, options):
         recipe = recipe.with_options(dataset=str(path.resolve() if path.exists() else dataset))
     elif dataset is not None:
         recipe = recipe.with_options(dataset="custom")
-    elif recipe.dataset == "own":
+    elif recipe.dataset == "custom":
         raise InputError(f"recipe '{recipe.name}' is for own data; pass dataset=...")
     if prior is not None:
         recipe = dataclasses.replace(recipe, prior={"name": "custom"})

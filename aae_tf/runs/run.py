@@ -265,7 +265,7 @@ def load_run(out_dir, dataset=None, prior=None):
     """
     out_dir = Path(out_dir)
     record, recipe = _finished(out_dir)
-    if dataset is not None or recipe.dataset != "own":
+    if dataset is not None or recipe.dataset != "custom":
         dataset = data.load(recipe.dataset if dataset is None else dataset, recipe.image_size, recipe.columns)
         different = data_difference(record, dataset)
         if different:
