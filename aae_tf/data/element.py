@@ -16,49 +16,28 @@ from aae_tf.errors import InputError
 
 
 class Element:
-    """What images and rows have in common.
+    """What images and rows have in common; the attributes are what other packages read."""
 
-    Attributes:
-        shape: shape of one element; None where it is not known yet.
-        columns: `Columns` of rows, None for images.
-        entries: names of the numbers of an element; empty for images.
-        singular, plural, article: what elements are called in messages and titles: 'image', 'images', 'an'.
-        input_name, output_name: names of inputs and outputs in signatures.
-        scale: key of the scale layer in `aae_tf.networks.build.SCALE_LAYERS`.
-        scale_code: the code that makes this layer, for messages.
-        scaled_errors: whether errors and distances are measured in the networks' scale.
-        error_unit: unit of a reconstruction error.
-        defaults: key of the default rules in `aae_tf.recipes.data_defaults`.
-        smallest_batch: batch size from which these rules choose; None for that of the recipe.
-        figures: key of the figures in `aae_tf.reporting.plots`.
-        learned_features: whether a classifier learns the features by which samples are judged; else they are the
-            elements themselves.
-        views: whether augmentations apply.
-        channels: number of channels, 0 for rows.
-        identifiable: whether two equal elements are the same one.
-        in_files: whether image files can hold an element.
-    """
-
-    shape: tuple[int, ...] | None
-    columns: Columns | None
-    entries: tuple[str, ...]
-    singular: ClassVar[str]
+    shape: tuple[int, ...] | None  # of one element; None where it is not known yet
+    columns: Columns | None  # of rows, None for images
+    entries: tuple[str, ...]  # names of the numbers of an element; empty for images
+    channels: int  # 0 for rows
+    identifiable: bool  # whether two equal elements are the same one
+    in_files: bool  # whether image files can hold an element
+    singular: ClassVar[str]  # names in messages and titles: 'image', 'images', 'an'
     plural: ClassVar[str]
     article: ClassVar[str]
-    input_name: ClassVar[str]
+    input_name: ClassVar[str]  # names in signatures
     output_name: ClassVar[str]
-    scale: ClassVar[str]
-    scale_code: ClassVar[str]
-    scaled_errors: ClassVar[bool]
-    error_unit: ClassVar[str]
-    defaults: ClassVar[str]
-    smallest_batch: ClassVar[int | None]
-    figures: ClassVar[str]
-    learned_features: ClassVar[bool]
-    views: ClassVar[bool]
-    channels: int
-    identifiable: bool
-    in_files: bool
+    scale: ClassVar[str]  # key of the scale layer in `aae_tf.networks.build.SCALE_LAYERS`
+    scale_code: ClassVar[str]  # code that makes this layer, for messages
+    scaled_errors: ClassVar[bool]  # whether errors and distances are measured in the scale of the networks
+    error_unit: ClassVar[str]  # unit of a reconstruction error
+    defaults: ClassVar[str]  # key of the default rules in `aae_tf.recipes.data_defaults`
+    smallest_batch: ClassVar[int | None]  # batch size from which these rules choose; None for that of the recipe
+    figures: ClassVar[str]  # key of the figures in `aae_tf.reporting.plots`
+    learned_features: ClassVar[bool]  # whether a classifier learns features to judge samples by
+    views: ClassVar[bool]  # whether augmentations apply
 
     def check(self, inputs: ArrayLike, what: str = "") -> np.ndarray:
         """Return inputs as models take them, by the rules that training data is checked by.

@@ -113,14 +113,7 @@ for _name in ("wine", "breast_cancer", "diabetes"):
 
 
 def from_parts(parts: Mapping[str, Any], image_size: int = 0) -> Dataset:
-    """Return a `Dataset` of 'train' with 'validation', 'test' or both; a missing one is drawn from the training part.
-
-    All images of a part are used, but of a streamed or packed training part the held-out images (10,000 at most) are
-    not trained on. Classes are matched by their names.
-
-    Raises:
-        InputError: other names, a table, images of another size than the training images, or a class that these lack.
-    """
+    """Return a `Dataset` of 'train' with 'validation', 'test' or both; missing ones are drawn from 'train'."""
     if set(parts) - set(PARTS) or "train" not in parts or len(parts) < 2:
         given = ", ".join(map(str, parts)) or "none"
         raise InputError(f"parts {given} were given; accepted: 'train' with 'validation', 'test' or both")

@@ -59,11 +59,7 @@ def read_npy(path: str | Path, advice: str = "pass fewer") -> np.ndarray:
 
 
 def read_npz(path: str | Path, wanted: Collection[str] | None = None) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Return the names in an .npz file, and its arrays (of some names, or all) by name in lower case.
-
-    Raises:
-        InputError: it cannot be read, holds Python objects, or does not fit in memory.
-    """
+    """Return the names in an .npz file, and its arrays (of some names, or all) by name in lower case."""
     with reading(path, "an .npz file"), zipfile.ZipFile(path) as archive:
         low = {member: member.filename.removesuffix(".npy").lower() for member in archive.infolist()}
         size = sum(member.file_size for member, name in low.items() if wanted is None or name in wanted)

@@ -22,17 +22,11 @@ SCALES = Choices(tuple(dict.fromkeys((*IMAGE_SCALES.names, *COLUMN_SCALES.names)
 
 
 class Scale(keras.layers.Layer):
-    """Base of the scale layers: (x - shift) / spread.
+    """Base of the scale layers: (x - shift) / spread."""
 
-    Attributes:
-        element: `aae_tf.data.Element` of the inputs.
-        kind: name of the scale.
-        kinds: kinds of the numbers of an element, as of columns.
-    """
-
-    element: Element
-    kind: str
-    kinds: tuple[str, ...]
+    element: Element  # of the inputs
+    kind: str  # name of the scale
+    kinds: tuple[str, ...]  # kinds of the numbers of an element, as of columns
 
     def adapt(self, inputs: np.ndarray) -> None:
         """Set shift and spread from training data.

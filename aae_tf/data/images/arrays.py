@@ -24,11 +24,7 @@ def from_arrays(
 
 
 def read_rows(file: Path, rows: np.ndarray) -> np.ndarray:
-    """Return rows of an .npy file by index, array [n, ...]; read and not mapped, because mapped pages count as memory.
-
-    Raises:
-        InputError: the file is missing, damaged, not readable, or in Fortran order.
-    """
+    """Return rows of an .npy file by index, array [n, ...]; read and not mapped: mapped pages count as memory."""
     mapped = open_npy(file)
     if not mapped.flags.c_contiguous:
         raise InputError(f"'{file}' is in Fortran order; save it again: np.save(file, np.ascontiguousarray(images))")
@@ -51,11 +47,7 @@ def from_npy(path: Path, image_size: int = 0) -> Dataset:
 
 
 def from_npz(path: Path, image_size: int = 0) -> Dataset:
-    """Return a `Dataset` of an .npz file.
-
-    It has 'images' (or 'x') and, optionally, 'labels' (or 'y'); or, as Keras writes its datasets, 'x_train', 'y_train',
-    'x_test' and 'y_test', of which the test split is kept.
-    """
+    """Return a `Dataset` of 'images' and 'labels' in an .npz file, or of the 'x_train', ... of Keras's datasets."""
     names, arrays = read_npz(path, NAMES)
 
     def get(*names):

@@ -19,16 +19,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 
 def from_folder(folder: Path, image_size: int = 0) -> Dataset:
-    """Return a `Dataset` of the image files in a folder: `folder/class/*.png|jpg`, or flat.
-
-    Args:
-        folder: Path.
-        image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
-
-    Raises:
-        InputError: no folder, no images, an unreadable file, more images than fit in memory, or images of several sizes
-            without `image_size`.
-    """
+    """Return a `Dataset` of the image files in a folder: `folder/class/*.png|jpg`, or flat."""
     folder = Path(folder)
     files, classes = _files_and_classes(folder)
     size = f" --image-size {image_size}" if image_size else ""
@@ -72,11 +63,7 @@ def _files_and_classes(folder):
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the paths of the image files in a folder and its subfolders, sorted.
-
-    Raises:
-        InputError: there are none, a link to a folder (which may form a circle), or a pipe or broken link.
-    """
+    """Return the image files in a folder and its subfolders, sorted; refuse links to folders, which may form a circle."""
     try:
         found = sorted(folder.rglob("*"))
     except OSError as error:  # its content changes meanwhile
@@ -96,16 +83,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 def read_image(path: Path | IO[bytes], image_shape: tuple[int, ...], name: str | None = None) -> np.ndarray:
-    """Return an image file as a trained model takes it, uint8 [H, W, C]: cropped, resized, in grey or colours.
-
-    Args:
-        path: path, or a binary file.
-        image_shape: (H, W, C), C 1 or 3.
-        name: what messages call it; by default its path.
-
-    Raises:
-        InputError: it cannot be read.
-    """
+    """Return an image file as a model of (H, W, 1 or 3) takes it, uint8: cropped, resized, in grey or colours."""
     from PIL import Image
 
     height, width, channels = image_shape

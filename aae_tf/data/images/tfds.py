@@ -18,13 +18,7 @@ _CHECK_SECONDS = 5
 
 
 def load_named(name: str, image_size: int = 0) -> Dataset:
-    """Return a TFDS image dataset as a `Dataset`.
-
-    The last training images validate: 10,000 of at least 50,000, else a tenth. Without a test split, as many test.
-
-    Raises:
-        InputError: TFDS has no image dataset of that name, or it is not prepared here and cannot be downloaded.
-    """
+    """Return a TFDS image dataset; the last training images validate, 10,000 of at least 50,000, else a tenth."""
     builder = _builder(name)
     if not _prepared(builder):
         _refuse_without_network(name)

@@ -92,11 +92,7 @@ def _is_partial(path):
 
 
 def from_pack(path: Path, image_size: int = 0) -> Dataset:
-    """Return the `Dataset` of a packed folder.
-
-    Raises:
-        InputError: it is incomplete or damaged, or has images of another size.
-    """
+    """Return the `Dataset` of a packed folder; refuse one that is incomplete, damaged or of another image size."""
     if _is_partial(path):
         raise InputError(f"'{path}' is incomplete: packing it was interrupted, or is under way; pack it again")
     try:
@@ -128,16 +124,9 @@ def from_pack(path: Path, image_size: int = 0) -> Dataset:
 
 
 class Opened(NamedTuple):
-    """A source to pack.
+    """A source to pack; without `sizes`, a hash of the index splits it into training, validation and test images."""
 
-    Attributes:
-        blocks: iterable of (images [n, H, W(, C)], labels [n] or None).
-        source: a description.
-        names: name of each class; None where they follow from the labels.
-        sizes: numbers of training, validation and test images, in this order; None to split by a hash of the index.
-    """
-
-    blocks: Iterable[tuple[np.ndarray, np.ndarray | None]]
+    blocks: Iterable[tuple[np.ndarray, np.ndarray | None]]  # images [n, H, W(, C)], labels [n]
     source: str
     names: tuple[str, ...] | None = None
     sizes: list[int] | None = None

@@ -27,20 +27,7 @@ WHAT = "the tf.data.Dataset's images"
 
 
 def from_tf_data(dataset: "tf.data.Dataset", image_size: int = 0, memory_bytes: int | None = None) -> Dataset:
-    """Return a `Dataset` of a `tf.data.Dataset`, read into memory if it fits, else streamed.
-
-    Elements are images, (image, label) or dicts with 'image' and 'label', batched or not; images as for `check_images`.
-    A streamed dataset must be finite and give the same elements in the same order at each pass.
-
-    Args:
-        dataset: the `tf.data.Dataset`.
-        image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
-        memory_bytes: maximum size in memory as uint8; None for 2 GiB.
-
-    Raises:
-        InputError: elements of another structure, images that cannot be used, an infinite dataset, or a stream whose
-            order changes between passes.
-    """
+    """Return a `Dataset` of a `tf.data.Dataset`: in memory if its images fit (2 GiB by default), else streamed."""
     from aae_tf.backend import tf
 
     memory_bytes = reading.MOST_BYTES if memory_bytes is None else memory_bytes
@@ -56,10 +43,7 @@ def from_tf_data(dataset: "tf.data.Dataset", image_size: int = 0, memory_bytes: 
 
 
 def _scan(marked, most_bytes):
-    """Return hash, mark and label of all elements, dict of arrays [N], and of those kept in memory, with 'image', [n].
-
-    All are kept if they take at most `most_bytes`, else those of the least hashes, which may be held out or sampled.
-    """
+    """Return hash, mark and label of all elements, and those kept in memory: all if they fit, else the least hashes."""
     draw, about, kept, size = held_out.hashes(), [], [], 0
     for block in read(marked.batch(256)):
         block["draw"] = draw(len(block["mark"]))
@@ -121,13 +105,7 @@ def _stream(marked, found, kept, labelled):
 
 
 def blocks(stream: Stream, first: int, last: int, size: int) -> Iterator[Split]:
-    """Yield the images of a stream from `first` to before `last` in blocks, and read ahead.
-
-    Every element is compared with that of the first pass, so that a held-out image is never trained on.
-
-    Raises:
-        InputError: it cannot be read, gives another element, or ends early.
-    """
+    """Yield the images of a stream in blocks; refuse other elements than those of the first pass."""
     for block in read(stream.dataset.skip(first).take(last - first).batch(size).prefetch(1)):
         expected = stream.marks[first : first + len(block["mark"])]
         if not np.array_equal(block["mark"], expected):

@@ -156,17 +156,11 @@ class Columns:
 
 @dataclass(frozen=True)
 class RawColumn:
-    """A column of a user's table.
-
-    Attributes:
-        name: its name.
-        type: 'real', 'integer', 'boolean' or 'text', by its dtype.
-        values: float64 [N], NaN where missing; of text an object array of str, None where missing.
-    """
+    """A column of a user's table."""
 
     name: str
-    type: str
-    values: np.ndarray
+    type: str  # 'real', 'integer', 'boolean' or 'text', by its dtype
+    values: np.ndarray  # float64 [N], NaN where missing; of text an object array of str, None where missing
 
     @property
     def unknown(self) -> np.ndarray:

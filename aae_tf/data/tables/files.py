@@ -50,12 +50,7 @@ def read_path(path: Path) -> "np.ndarray | pandas.DataFrame | ParquetFiles":
 
 
 class ParquetFiles:
-    """Parquet files of the same columns, as one table, of which a few columns at a time are in memory.
-
-    Attributes:
-        names: names of the columns.
-        count: number of rows.
-    """
+    """Parquet files of the same columns, as one table, of which a few columns at a time are in memory."""
 
     def __init__(self, files: list[Path]):
         need_pandas()
@@ -96,10 +91,7 @@ def _read_npy(files):
 
 
 def read_frames(files: list[Path], columns: Columns | None = None) -> "pandas.DataFrame":
-    """Return CSV or Parquet files of the same columns as one pandas DataFrame.
-
-    With known columns, categories with names such as True or 01 are read as text.
-    """
+    """Return files of the same columns as one DataFrame; categories of known columns are read as text."""
     texts = {each.name: str for each in columns.columns if not all(map(_is_number, each.categories))} if columns else {}
     frames = [_read(Path(file), texts=texts) for file in files]
     _same_columns(files, [list(frame.columns) for frame in frames])

@@ -36,18 +36,7 @@ MOST_CATEGORIES = 50  # of a text column, unless the user sets it as categorical
 def from_table(
     table: Any, labels: Any = None, options: Mapping[str, Any] | None = None, what: str = "custom rows"
 ) -> Dataset:
-    """Return a `Dataset` of rows.
-
-    Args:
-        table: an array [N, D] of numbers or booleans, a pandas DataFrame (or an object with `to_pandas`), scipy sparse
-            rows, or `ParquetFiles`.
-        labels: class names or integers [N]; None for none, or for those of a column of the table.
-        options: dict of the attributes of `aae_tf.data.tables.options.TableOptions`.
-        what: description of the rows, for the source.
-
-    Raises:
-        InputError: columns that cannot be used, or columns of integers without a kind.
-    """
+    """Return a `Dataset` of an array, DataFrame, sparse rows or `ParquetFiles`, with options of `TableOptions`."""
     options = TableOptions(**read_options(options or {}))
     names, columns_of = _columns_of(table, options.label)
     options.check(names)
