@@ -63,7 +63,7 @@ def _files_and_classes(folder):
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Return the image files in a folder and its subfolders, sorted; refuse links to folders, which may form a circle."""
+    """Return the image files in a folder and its subfolders, sorted; refuse links to folders and broken links."""
     try:
         found = sorted(folder.rglob("*"))
     except OSError as error:  # its content changes meanwhile
