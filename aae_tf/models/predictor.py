@@ -207,7 +207,7 @@ class Predictor(Signatures):
         """
         if np.shape(start) != np.shape(end):
             raise InputError(f"images of shapes {np.shape(start)} and {np.shape(end)} were given; they must be equal")
-        pair = tf.concat([as_images(self.element.check(np.asarray(each)[None])) for each in (start, end)], 0)
+        pair = tf.concat([as_images(self.element.check(np.asanyarray(each)[None])) for each in (start, end)], 0)
         labels, share = self._needed(labels, pair), tf.linspace(0.0, 1.0, n)
         codes = self.codes(self._batch(pair, labels))
         first, last = ({name: codes[name][row : row + 1] for name in self.priors} for row in range(2))

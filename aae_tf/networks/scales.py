@@ -87,6 +87,10 @@ class Scale(keras.layers.Layer):
         """The output activation of a decoder for this scale."""
         raise NotImplementedError
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """Return the shape of the inputs."""
+        return input_shape
+
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""
         return {**super().get_config(), "kind": self.kind}
