@@ -21,6 +21,7 @@ from aae_tf.losses.reconstruction import DEFAULT_LOSSES, losses_of
 from aae_tf.models import ORDERS
 from aae_tf.recipes.data_defaults import for_data
 from aae_tf.serving.server.app import make_app
+from aae_tf.serving.server.versions import Versions
 from aae_tf.training.updates import configured
 
 TINY = {"widths": (24,), "discriminator_widths": (24,)}
@@ -266,7 +267,7 @@ def test_what_is_exported_names_its_columns_and_scales_within_the_graph(run, win
 
 def test_a_served_model_refuses_rows_of_another_width(run, wine):
     rows = run.data.columns.encode(wine.drop(columns="target"))[:3]
-    client = TestClient(make_app(run.out_dir / "saved_model", "wines"))
+    client = TestClient(make_app(Versions(run.out_dir / "saved_model"), "wines"), "http://localhost")
     for given, status in ((rows, 200), (rows[:, :5], 400)):
         body = {"signature_name": "classify", "inputs": {"inputs": given.tolist()}}
         answer = client.post("/v1/models/wines:predict", json=body)
@@ -277,7 +278,7 @@ def test_a_served_model_refuses_rows_of_another_width(run, wine):
 def test_the_client_sends_rows(run, wine):
     rows = run.data.columns.encode(wine.drop(columns="target"))[:5]
     with aae_tf.serving.Client("http://served/v1/models/wines") as client:
-        client._transport.http = TestClient(make_app(run.out_dir / "saved_model", "wines"))
+        client._transport.http = TestClient(make_app(Versions(run.out_dir / "saved_model"), "wines", ["served"]))
         codes = client.encode(rows)
         np.testing.assert_allclose(codes, run.model.encode(rows), rtol=1e-4, atol=1e-4)
         np.testing.assert_allclose(client.reconstruct(rows), run.model.reconstruct(rows), rtol=1e-4, atol=1e-3)
