@@ -1,102 +1,104 @@
-"""What lies beside an exported graph for people and programs: the model card, and the signatures as JSON."""
+"""The documentation of an exported graph: the model card, and the signatures as JSON."""
 
 import datetime
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from aae_tf import _version
 
+if TYPE_CHECKING:
+    from aae_tf.data.element import Element
+    from aae_tf.models.base import LatentModel
+
 _USE = """## Intended use
 
-Research, teaching and prototypes on {what} like those it was trained on: {shape}. `score` says how
-well {one} is reconstructed; {what} of another kind get codes and classes too, and those mean nothing.
+Research, teaching and prototypes on {what} like the training data: {shape}. `score` says how well {one} is
+reconstructed; {what} of another kind get codes and classes too, which mean nothing.
 
 ## Limits
 
 Learned from one dataset, with its gaps and its errors. Not tested against adversarial inputs. Not for decisions
-about people."""
+about people.
+"""
 
 
-def signature_table(found, element):
-    """Return signatures.json's content: for each signature its inputs and outputs by name, with dtype, shape and, of
-    rows, the names of the columns.
-
-    Args:
-        found: dict of signature name to its `ConcreteFunction`.
-        element: `aae_tf.data.Element` of the model.
-    """
+def signature_table(found: Mapping[str, Any], element: "Element") -> dict[str, Any]:
+    """Return the content of signatures.json for `ConcreteFunction`s by name: dtypes, shapes, and columns of rows."""
     entries = {"columns": list(element.entries)} if element.entries else {}
 
-    def describe(specs):
-        return {
-            name: {
-                "dtype": spec.dtype.name,
-                "shape": [-1 if size is None else size for size in spec.shape],
-                **(entries if name in (element.input_name, element.output_name) else {}),
-            }
-            for name, spec in specs.items()
-        }
+    def describe(name, spec):
+        shape = [-1 if size is None else size for size in spec.shape]
+        named = entries if name in (element.input_name, element.output_name) else {}
+        return {"dtype": spec.dtype.name, "shape": shape, **named}
 
     return {
         name: {
-            "inputs": describe(
-                {spec.name: spec for spec in function.structured_input_signature[0] if spec is not None}
-            ),
-            "outputs": describe(function.structured_outputs),
+            "inputs": {each.name: describe(each.name, each) for each in function.structured_input_signature[0] if each},
+            "outputs": {key: describe(key, each) for key, each in function.structured_outputs.items()},
         }
         for name, function in sorted(found.items())
     }
 
 
-def model_card(model, table, precision, changes, about=None):
+def model_card(
+    model: "LatentModel",
+    signatures: Mapping[str, Any],
+    precision: str,
+    changes: Mapping[str, float],
+    about: Mapping[str, Any] | None = None,
+) -> str:
     """Return the text of model_card.md.
 
     Args:
         model: the exported `LatentModel`.
-        table: what `signature_table` returned.
-        precision: how weights are stored.
-        changes: dict of 'signature.output' to the greatest change that storing them so made; empty for float32.
-        about: dict with 'recipe', 'data', 'epochs' and 'metrics' of the run, where the model comes from one, and
-            'class_names' where its labels have names.
+        signatures: see `signature_table`.
+        precision: dtype of the stored weights.
+        changes: largest change of each output by this precision, by 'signature.output'; empty for float32.
+        about: 'recipe', 'data', 'epochs' and 'metrics' of the run, and 'class_names' if its labels have names; None
+            for a model without a run.
     """
-    element = model.element
-    lines = [f"# {type(model).__name__}", ""]
-    lines += [
-        f"Exported {datetime.date.today()} by aae_tf {_version.__version__}. {element.about['inputs']}",
-        "",
-    ]
+    element, about = model.element, about or {}
+    text = [f"# {type(model).__name__}"]
+    text += [f"Exported {datetime.date.today()} by aae_tf {_version.__version__}. {element.about['inputs']}"]
     if about:
-        lines += ["## Training", "", f"Recipe `{about['recipe']}`, {about['epochs']} epochs, on {about['data']}.", ""]
-    if about and about.get("class_names"):
-        lines += [f"Labels, from 0: {', '.join(about['class_names'])}.", ""]
-    if about and about["metrics"]:
-        lines += ["## Measured on held-out images", "", "| measure | value | baseline | unit |", "|---|---|---|---|"]
-        for name, measure in about["metrics"].items():
-            baseline = f"{measure['baseline']:.4g}" if "baseline" in measure else ""
-            lines.append(f"| {name} | {measure['value']:.4g} | {baseline} | {measure['unit']} |")
-        lines.append("")
-    lines += _column_table(model.image_scale) if element.entries else []
-    lines += ["## Signatures", "", "| signature | inputs | outputs |", "|---|---|---|"]
-    for name, signature in table.items():
-        sides = [
-            ", ".join(f"`{key}` {value['dtype']} {value['shape']}" for key, value in signature[side].items())
-            for side in ("inputs", "outputs")
+        text += ["## Training", f"Recipe `{about['recipe']}`, {about['epochs']} epochs, on {about['data']}."]
+    if about.get("class_names"):
+        text += [f"Labels, from 0: {', '.join(about['class_names'])}."]
+    if about.get("metrics"):
+        rows = [
+            (name, f"{each['value']:.4g}", f"{each['baseline']:.4g}" if "baseline" in each else "", each["unit"])
+            for name, each in about["metrics"].items()
         ]
-        lines.append(f"| `{name}` | {sides[0]} | {sides[1]} |")
-    lines += ["", "## Weights", "", f"Stored in {precision}, computed with in float32."]
+        text += [f"## Metrics on held-out {element.plural}", _table(("metric", "value", "baseline", "unit"), *rows)]
+    if element.entries:
+        text += ["## Columns", f"Scaled in the graph ({model.image_scale.kind}).", _column_table(model.image_scale)]
+    rows = [(f"`{name}`", _listed(each["inputs"]), _listed(each["outputs"])) for name, each in signatures.items()]
+    text += ["## Signatures", _table(("signature", "inputs", "outputs"), *rows)]
+    text += ["## Weights", f"Stored in {precision}, computed with in float32."]
     if changes:
-        lines += ["Greatest change of each output on real inputs:", ""]
-        lines += [f"- `{name}`: {change:.2g}" for name, change in changes.items()]
+        text += ["Largest change of each output on real inputs:"]
+        text += ["\n".join(f"- `{name}`: {change:.2g}" for name, change in changes.items())]
     one = f"{element.article} {element.singular}"
-    use = {"what": element.plural, "one": one, "shape": element.about["shape"]}
-    return "\n".join([*lines, "", _USE.format(**use), ""])
+    return "\n\n".join([*text, _USE.format(what=element.plural, one=one, shape=element.about["shape"])])
+
+
+def _table(*rows):
+    """Return a Markdown table; the first row is its header."""
+    header, *lines = (f"| {' | '.join(row)} |" for row in rows)
+    return "\n".join([header, "|" + "---|" * len(rows[0]), *lines])
+
+
+def _listed(tensors):
+    return ", ".join(f"`{name}` {each['dtype']} {each['shape']}" for name, each in tensors.items())
 
 
 def _column_table(scale):
-    """Return the lines that say what each number of a row is, and what it is in the middle of the training rows."""
-    lines = ["## Columns", "", f"Scaled within the graph ({scale.kind}).", "", "| entry | column | centre | spread |"]
-    lines.append("|---|---|---|---|")
+    """Return a table of the entries of a row: kind, and center and std of the training rows."""
+    rows = [("entry", "column", "center", "std")]
     kinds = [each.kind for each in scale.columns.columns for _ in each.entries]
-    shift, spread = scale.shift.numpy(), scale.spread.numpy()
-    for name, kind, centre, width in zip(scale.columns.entries, kinds, shift, spread, strict=True):
-        numbers = {"real": f"{centre:.4g} | {width:.4g}", "count": f"{centre:.4g} | {width:.4g} of log(1 + count)"}
-        lines.append(f"| {name} | {kind} | {numbers.get(kind, '|').strip()} |")
-    return [*lines, ""]
+    shift, std = scale.shift.numpy(), scale.spread.numpy()
+    for number, (name, kind) in enumerate(zip(scale.columns.entries, kinds, strict=True)):
+        unit = {"real": "", "count": " of log(1 + count)"}.get(kind)
+        numbers = ("", "") if unit is None else (f"{shift[number]:.4g}", f"{std[number]:.4g}{unit}")
+        rows.append((name, kind, *numbers))
+    return _table(*rows)

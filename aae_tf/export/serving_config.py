@@ -1,4 +1,6 @@
-"""Files beside the versions: how TensorFlow Serving is to run them. None of them is overwritten once it is there."""
+"""The configuration of TensorFlow Serving, next to the versions. Existing files are kept."""
+
+from pathlib import Path
 
 from aae_tf.utils.files import atomic_write
 
@@ -24,7 +26,7 @@ _COMPOSE = """# docker compose -f compose.yaml up      (REST on 8501, gRPC on 85
 services:
   {name}:
     image: {image}
-    platform: linux/amd64 # there is none for ARM (Apple silicon): emulated at best; aae-tf serve --builtin needs none
+    platform: linux/amd64 # emulated on ARM (Apple silicon); aae-tf serve --builtin needs no image
     command:
       - --model_config_file=/models/{name}/models.config
       - --model_config_file_poll_wait_seconds=0
@@ -52,12 +54,8 @@ services:
 """
 
 
-def write_configuration(dest):
-    """Write models.config, batching.config and compose.yaml into the folder of a served model, where they are missing.
-
-    Args:
-        dest: Path; its name is the model's.
-    """
+def write_configuration(dest: Path) -> None:
+    """Write models.config, batching.config and compose.yaml into the folder of a served model, if they are missing."""
     name = dest.resolve().name
     texts = {
         "models.config": _MODELS.format(name=name),

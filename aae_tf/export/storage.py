@@ -1,53 +1,41 @@
-"""How an export's weights are stored: as they are, or matrices in half precision, for half the size."""
+"""The stored weights of an export: the model's own, or with matrices in half precision, for half the size."""
 
-import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from aae_tf.backend import keras, tf
 from aae_tf.errors import check_choice
 
+if TYPE_CHECKING:
+    from aae_tf.models.base import LatentModel
+
 PRECISIONS = ("float32", "float16")
 
 
-class Storage:
-    """The variables of an export, and the model's functions run on them.
+def stored_weights(model: "LatentModel", precision: str) -> tuple[list["tf.Variable"], Callable[[Callable], Callable]]:
+    """Return the variables to save, and a wrapper by which the model's functions compute with them.
 
-    Matrices and kernels are stored in `precision` and computed with in float32; biases and statistics stay float32.
-
-    Args:
-        model: a built `LatentModel`.
-        precision: 'float32' or 'float16'.
-
-    Attributes:
-        variables: list of `tf.Variable` to save.
+    With 'float16' matrices and kernels are stored in half precision and cast back to float32 for computing; biases and
+    statistics stay float32.
     """
+    check_choice("precision", precision, PRECISIONS)
+    if precision == "float32":
+        return [variable.value for variable in model.variables], lambda function: function
+    stored = [
+        tf.Variable(tf.cast(each.value, tf.float16 if _is_matrix(each) else each.dtype), trainable=False)
+        for each in model.variables
+    ]
 
-    def __init__(self, model, precision="float32"):
-        check_choice("precision", precision, PRECISIONS)
-        self.mapping = []
-        self.variables = [variable.value for variable in model.variables]
-        if precision == "float16":
-            self.variables = [_stored(variable) for variable in model.variables]
-            self.mapping = list(zip(model.variables, self.variables, strict=True))
-
-    def wrap(self, function):
-        """Return the function, computed with the stored variables."""
-        if not self.mapping:
-            return function
-
+    def wrap(function):
         def on_stored(*arguments, **named):
-            with self.scope():
+            cast = [(each, tf.cast(half, each.dtype)) for each, half in zip(model.variables, stored, strict=True)]
+            with keras.StatelessScope(state_mapping=cast):
                 return function(*arguments, **named)
 
         return on_stored
 
-    @contextlib.contextmanager
-    def scope(self):
-        """A context in which the model's variables are the stored ones, cast back."""
-        cast = [(variable, tf.cast(stored, variable.dtype)) for variable, stored in self.mapping]
-        with keras.StatelessScope(state_mapping=cast):
-            yield
+    return stored, wrap
 
 
-def _stored(variable):
-    half = len(variable.shape) >= 2 and variable.dtype == "float32"
-    return tf.Variable(tf.cast(variable.value, tf.float16 if half else variable.dtype), trainable=False)
+def _is_matrix(variable):
+    return len(variable.shape) >= 2 and variable.dtype == "float32"

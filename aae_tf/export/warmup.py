@@ -1,21 +1,21 @@
-"""Warm-up requests: what TensorFlow Serving runs before a version takes traffic, so that no first request is slow."""
+"""Warm-up requests: TensorFlow Serving runs them before a version takes traffic, so that no first request is slow."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aae_tf.backend import tf
 
+if TYPE_CHECKING:
+    from aae_tf.priors.base import Prior
 
-def example_inputs(specs, images, priors, count=2):
-    """Return inputs for a signature, a dict of name to array.
 
-    Args:
-        specs: list of `tf.TensorSpec`.
-        images: float32 [M, H, W, C] in [0, 1], or rows [M, D]; M at least `count`.
-        priors: dict of code name to prior, the model's.
-        count: rows.
-    """
+def example_inputs(
+    specs: Sequence["tf.TensorSpec"], images: np.ndarray, priors: Mapping[str, "Prior"], count: int = 2
+) -> dict[str, np.ndarray]:
+    """Return `count` rows of inputs of a signature by name, from images in [0, 1] (or rows) and the model's priors."""
     known = {
         "images": lambda: images[:count],
         "inputs": lambda: images[:count],
@@ -23,7 +23,6 @@ def example_inputs(specs, images, priors, count=2):
         "labels": lambda: np.arange(count, dtype=np.int32) % priors["y"].dim,
         "inputs_to": lambda: images[:count][::-1],
         "images_to": lambda: images[:count][::-1],
-        "labels_to": lambda: np.zeros(count, np.int32),
         "share": lambda: np.linspace(0, 1, count, dtype=np.float32),
         "seeds": lambda: np.arange(count, dtype=np.int32),
         "image_bytes": lambda: np.array([_png(image) for image in images[:count]], object),
@@ -40,21 +39,13 @@ def _png(image):
     return tf.io.encode_png(tf.cast(image[..., :3] * 255.0, tf.uint8)).numpy()
 
 
-def write_warmup(folder, requests):
-    """Write `assets.extra/tf_serving_warmup_requests`, if tensorflow-serving-api is installed.
-
-    Args:
-        folder: the version's folder.
-        requests: dict of signature name to a dict of input name to array.
-
-    Returns:
-        Number of records written: one a signature, or 0 without the package.
-    """
+def write_warmup(folder: Path, requests: Mapping[str, Mapping[str, np.ndarray]]) -> None:
+    """Write a request for each signature into a version's folder, if tensorflow-serving-api is installed."""
     try:
         from tensorflow_serving.apis import model_pb2, predict_pb2, prediction_log_pb2
     except ImportError:
-        return 0
-    extra = Path(folder) / "assets.extra"
+        return
+    extra = folder / "assets.extra"
     extra.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(extra / "tf_serving_warmup_requests")) as writer:
         for signature, inputs in requests.items():
@@ -63,4 +54,3 @@ def write_warmup(folder, requests):
             request = predict_pb2.PredictRequest(model_spec=spec, inputs=tensors)
             log = prediction_log_pb2.PredictionLog(predict_log=prediction_log_pb2.PredictLog(request=request))
             writer.write(log.SerializeToString())
-    return len(requests)
