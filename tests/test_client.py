@@ -69,14 +69,36 @@ def test_a_url_that_names_no_model_is_refused(url):
         Client(url)
 
 
+@pytest.mark.parametrize(
+    "given, words",
+    [
+        (np.full((2, 3, 3), 3.0), "from 3 to 3; accepted: float in"),
+        (np.full((2, 3, 3), -1.0), "accepted: float in"),
+        (np.full((2, 3, 3), np.nan), "NaN"),
+        (np.full((2, 3, 3), 300, "uint16"), "whole in 0..255"),
+        (np.zeros((0, 3, 3)), "N > 0"),
+        (np.zeros(3), "accepted: images"),
+        ([[[0.5]], [[0.5, 0.5]]], "several shapes"),
+        ([[0.5, np.nan]], "missing values in number 1"),
+        ([[0.5, np.inf]], "infinite"),
+        ([["a", "b"]], "accepted: numbers"),
+    ],
+)
+def test_inputs_that_training_refuses_are_not_sent(given, words):
+    client, flaky = flaky_client()
+    with pytest.raises(aae_tf.InputError, match=words):
+        client.encode(given)
+    assert flaky.requests == 0
+
+
 class Flaky:
-    """Answers as told, in turn."""
+    """Gives prepared answers in turn."""
 
     def __init__(self, *answers):
-        self.answers, self.asked = list(answers), 0
+        self.answers, self.requests = list(answers), 0
 
     def __call__(self, request):
-        self.asked += 1
+        self.requests += 1
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -95,11 +117,11 @@ def test_503_and_timeouts_are_sent_again_and_nothing_else():
     busy = httpx.Response(503, json={"error": "loading"})
     client, flaky = flaky_client(busy, httpx.ReadTimeout("slow"), good)
     assert client.encode(np.zeros((1, 2, 2, 1))).tolist() == [[1, 2]]
-    assert flaky.asked == 3
+    assert flaky.requests == 3
     client, flaky = flaky_client(*[busy] * 9)
     with pytest.raises(aae_tf.ServingError, match="503: loading"):
         client.encode(np.zeros((1, 2, 2, 1)))
-    assert flaky.asked == 4
+    assert flaky.requests == 4
     for final in (
         httpx.Response(400, json={"error": "bad"}),
         httpx.Response(500, text="oops"),
@@ -108,7 +130,7 @@ def test_503_and_timeouts_are_sent_again_and_nothing_else():
         client, flaky = flaky_client(final, good)
         with pytest.raises(aae_tf.ServingError):
             client.encode(np.zeros((1, 2, 2, 1)))
-        assert flaky.asked == 1
+        assert flaky.requests == 1
 
 
 def run_cli(*arguments):

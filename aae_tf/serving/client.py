@@ -1,43 +1,47 @@
-"""A client of a served model, over REST or gRPC: numpy arrays in, numpy arrays out.
+"""A client of a served model, over REST or gRPC: NumPy arrays in, NumPy arrays out.
 
-It needs neither TensorFlow nor the model: `pip install 'aae-tf[serving]'` brings httpx, and the gRPC way also
-tensorflow-serving-api (which brings TensorFlow). It speaks to TensorFlow Serving and to `aae-tf serve --builtin` alike.
+It needs neither TensorFlow nor the model: `pip install 'aae-tf[serving]'` installs httpx; gRPC also needs
+tensorflow-serving-api, which installs TensorFlow. The server is TensorFlow Serving or `aae-tf serve --builtin`.
 """
 
 import base64
 import random
 import time
+from typing import Any
 from urllib.parse import urlsplit
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from aae_tf.data.element import ImageElement
+from aae_tf.data.element import ImageElement, TableElement
+from aae_tf.data.images.checks import as_array
+from aae_tf.data.tables.columns import Column, Columns
 from aae_tf.errors import InputError, ServingError
 from aae_tf.utils.images import to_unit
 
-RETRIED = (503,)
+DTYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_BOOL": "bool"}
 
 
 class Client:
-    """A served model's functions.
+    """The functions of a served model. Each raises `ServingError` if the server refuses or does not answer.
 
     Args:
         url: 'http://HOST:PORT/v1/models/NAME', or with '/versions/V' after it for one version; or
             'grpc://HOST:PORT/NAME[/V]'.
         timeout: seconds to wait for an answer.
-        retries: how often a request is sent again after a timeout or a 503 (a model that is still loading), waiting
-            0.1, 0.2, 0.4, ... seconds, each shortened at random. Nothing else is sent again.
-        batch_size: rows a request; longer arrays are sent in parts.
+        retries: how often a request is repeated after a timeout or a 503 (a model that is still loading), after 0.1,
+            0.2, 0.4, ... seconds, each shortened at random. Other failures are not repeated.
+        batch_size: rows of a request; longer arrays are sent in parts.
 
     Raises:
-        InputError: a URL that is none of these.
+        InputError: another URL.
 
     Example:
         >>> client = Client("http://127.0.0.1:8501/v1/models/digits")
         >>> client.classify(images)
     """
 
-    def __init__(self, url, timeout=10.0, retries=3, batch_size=256):
+    def __init__(self, url: str, timeout: float = 10.0, retries: int = 3, batch_size: int = 256):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https", "grpc") or not parts.netloc or not parts.path.strip("/"):
             raise InputError(
@@ -52,84 +56,67 @@ class Client:
         else:
             self._transport = RestTransport(self.url, timeout)
 
-    def encode(self, images):
-        """Return codes z, float32 [N, D], of images or rows.
+    def encode(self, images: ArrayLike) -> np.ndarray:
+        """Return codes z, float32 [N, D].
 
         Args:
-            images: uint8, or float in [0, 1], [N, H, W(, C)]; rows of a table as float [N, D], the entries in the order
-                of `signatures.json` (`Columns.encode` makes them of a DataFrame).
+            images: uint8, or float in [0, 1], [N, H, W(, C)]; rows of a table as float [N, D] with the entries in the
+                order of `signatures.json` (`Columns.encode` converts a DataFrame).
 
         Raises:
-            ServingError: the server refused, or did not answer.
+            InputError: images or rows that training would refuse.
         """
         return self.predict("encode", **_elements(images))["codes"]
 
-    def decode(self, codes, labels=None):
-        """Return images, float32 [N, H, W, C], or rows, float32 [N, D], of codes.
+    def decode(self, codes: ArrayLike, labels: ArrayLike | None = None) -> np.ndarray:
+        """Return images, float32 [N, H, W, C], or rows, float32 [N, D'].
 
         Args:
             codes: float [N, D].
-            labels: int [N], for models whose signature takes them.
-
-        Raises:
-            ServingError: the server refused, or did not answer.
+            labels: int [N], for models whose signature has them.
         """
-        return _made(self.predict("decode", codes=np.asarray(codes, "float32"), **_labels(labels)))
+        return _generated(self.predict("decode", codes=np.asarray(codes, "float32"), **_labels(labels)))
 
-    def reconstruct(self, images, labels=None):
-        """Return reconstructions, float32 of the shape of what was given.
+    def reconstruct(self, images: ArrayLike, labels: ArrayLike | None = None) -> np.ndarray:
+        """Return reconstructions, float32 of the shape of `images`.
 
         Args:
-            images: images [N, H, W(, C)] or rows [N, D], as for `encode`.
-            labels: int [N], for models whose signature takes them.
-
-        Raises:
-            ServingError: the server refused, or did not answer.
+            images: as for `encode`.
+            labels: int [N], for models whose signature has them.
         """
-        return _made(self.predict("reconstruct", **_elements(images), **_labels(labels)))
+        return _generated(self.predict("reconstruct", **_elements(images), **_labels(labels)))
 
-    def classify(self, images):
-        """Return (labels int32 [N], probabilities float32 [N, K]).
+    def classify(self, images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+        """Return labels, int32 [N], and probabilities, float32 [N, K].
 
         Args:
-            images: images [N, H, W(, C)] or rows [N, D], as for `encode`.
-
-        Raises:
-            ServingError: the server refused, or did not answer.
+            images: as for `encode`.
         """
-        found = self.predict("classify", **_elements(images))
-        return found["labels"], found["probabilities"]
+        outputs = self.predict("classify", **_elements(images))
+        return outputs["labels"], outputs["probabilities"]
 
-    def score(self, images, labels=None):
-        """Return (reconstruction error float32 [N], prior logit float32 [N]): how unusual images or rows are.
-
-        The logit is None for models without a game.
+    def score(self, images: ArrayLike, labels: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return reconstruction errors, float32 [N], and prior logits, float32 [N], None without a discriminator.
 
         Args:
-            images: images [N, H, W(, C)] or rows [N, D], as for `encode`.
-            labels: int [N], for models whose signature takes them.
-
-        Raises:
-            ServingError: the server refused, or did not answer.
+            images: as for `encode`.
+            labels: int [N], for models whose signature has them.
         """
-        found = self.predict("score", **_elements(images), **_labels(labels))
-        return found["reconstruction_error"], found.get("prior_logit")
+        outputs = self.predict("score", **_elements(images), **_labels(labels))
+        return outputs["reconstruction_error"], outputs.get("prior_logit")
 
-    def sample(self, count=1, seed=0, labels=None):
-        """Return new images, float32 [N, H, W, C], or rows, float32 [N, D].
+    def sample(self, count: int = 1, seed: int = 0, labels: ArrayLike | None = None) -> np.ndarray:
+        """Return generated images, float32 [N, H, W, C], or rows, float32 [N, D].
 
         Args:
-            count: how many, where no labels are given.
-            seed: int; the same seed gives the same ones, and a greater count more of them.
-            labels: int [N], the class of each, -1 to draw one; for models with labels.
-
-        Raises:
-            ServingError: the server refused, or did not answer.
+            count: N, if no labels are given.
+            seed: the same seed gives the same samples; a larger count adds samples.
+            labels: int [N], the class of each, -1 for a random one; for models whose signature has them.
         """
         seeds = row_seeds(seed, count if labels is None else len(labels))
-        return _made(self.predict("sample", seeds=seeds, **_labels(labels)))
+        return _generated(self.predict("sample", seeds=seeds, **_labels(labels)))
 
-    def predict(self, signature="serving_default", **inputs):
+    def predict(self, signature: str = "serving_default", **inputs: ArrayLike) -> dict[str, np.ndarray]:
         """Call any signature.
 
         Args:
@@ -137,11 +124,11 @@ class Client:
             **inputs: arrays by input name; rows are sent in parts of `batch_size`.
 
         Returns:
-            dict of output name to array.
+            arrays by output name.
 
         Raises:
             InputError: inputs of different lengths, or without rows.
-            ServingError: the server refused (its message is passed on), did not answer, or is not there.
+            ServingError: the server refused (its message is passed on), did not answer, or cannot be reached.
         """
         arrays = {name: np.asarray(value) for name, value in inputs.items()}
         lengths = {array.shape[:1] for array in arrays.values()}
@@ -149,15 +136,13 @@ class Client:
             given = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
             raise InputError(f"inputs of different lengths were given ({given}); accepted: arrays of as many rows")
         ((length,),) = lengths
-        if length <= self.batch_size:
-            return self._ask(signature, arrays)
         parts = [
-            self._ask(signature, {name: array[start : start + self.batch_size] for name, array in arrays.items()})
-            for start in range(0, length, self.batch_size)
+            self._request(signature, {name: array[start : start + self.batch_size] for name, array in arrays.items()})
+            for start in range(0, max(length, 1), self.batch_size)
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def _ask(self, signature, arrays):
+    def _request(self, signature, arrays):
         for attempt in range(self.retries + 1):
             try:
                 return self._transport.predict(signature, arrays)
@@ -167,59 +152,50 @@ class Client:
                 time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
         raise AssertionError("unreachable")
 
-    def status(self):
-        """Return the state of the model's versions, list of {'version', 'state', ...} (REST only)."""
+    def status(self) -> list[dict[str, Any]]:
+        """Return the state of the model's versions, dicts of 'version', 'state', ... (REST only)."""
         return self._transport.get("")["model_version_status"]
 
-    def metadata(self):
-        """Return the signatures as TensorFlow Serving describes them, a dict (REST only)."""
+    def metadata(self) -> dict[str, Any]:
+        """Return the signatures as TensorFlow Serving describes them (REST only)."""
         return self._transport.get("/metadata")["metadata"]
 
-    def close(self):
+    def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
-    def __enter__(self):
+    def __enter__(self) -> "Client":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
 class RestTransport:
-    """TensorFlow Serving's REST interface, in the column format.
+    """TensorFlow Serving's REST interface, in column format."""
 
-    Args:
-        url: of the model.
-        timeout: seconds.
-    """
-
-    def __init__(self, url, timeout):
+    def __init__(self, url: str, timeout: float):
         try:
             import httpx
         except ImportError:
             raise InputError("the client needs httpx; install it with: pip install 'aae-tf[serving]'") from None
-        self.httpx, self.url = httpx, url
+        self.httpx, self.url, self.types = httpx, url, {}
         self.http = httpx.Client(timeout=timeout)
-        self.types = {}
 
-    def predict(self, signature, arrays):
-        """Return a signature's outputs, a dict of name to array."""
-        inputs = {name: _plain(array) for name, array in arrays.items()}
-        answer = self._send("POST", ":predict", {"signature_name": signature, "inputs": inputs})["outputs"]
+    def predict(self, signature: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a signature's outputs by name."""
+        inputs = {name: _json_values(array) for name, array in arrays.items()}
+        outputs = self._send("POST", ":predict", {"signature_name": signature, "inputs": inputs})["outputs"]
         if signature not in self.types:
             described = self.get("/metadata")["metadata"]["signature_def"]["signature_def"]
             self.types[signature] = {name: each["dtype"] for name, each in described[signature]["outputs"].items()}
         types = self.types[signature]
-        if len(types) == 1:  # one output comes without its name
-            answer = {next(iter(types)): answer}
-        return {
-            name: np.asarray(value, {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_BOOL": bool}.get(types.get(name)))
-            for name, value in answer.items()
-        }
+        if len(types) == 1:  # a single output comes without its name
+            outputs = {next(iter(types)): outputs}
+        return {name: np.asarray(value, DTYPES.get(types.get(name))) for name, value in outputs.items()}
 
-    def get(self, path):
-        """Return a GET's JSON."""
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the JSON of a GET request."""
         return self._send("GET", path, None)
 
     def _send(self, method, path, body):
@@ -235,47 +211,40 @@ class RestTransport:
             content = {"error": answer.text[:200]}
         if answer.status_code != 200:
             message = content.get("error", "no message") if isinstance(content, dict) else str(content)[:200]
-            raise ServingError(message, answer.status_code, answer.status_code in RETRIED)
+            raise ServingError(message, answer.status_code, transient=answer.status_code == 503)
         return content
 
-    def close(self):
+    def close(self) -> None:
         """Close the connections."""
         self.http.close()
 
 
-def row_seeds(seed, count):
-    """Return a seed for each of `count` rows, int32 [count], for the signature `sample`: those of fewer rows, and more.
-
-    Args:
-        seed: int, at least 0.
-        count: how many.
-    """
+def row_seeds(seed: int, count: int) -> np.ndarray:
+    """Return the seeds of `count` samples, int32 [count]; a larger count appends seeds."""
     return (np.random.SeedSequence(seed).generate_state(count) >> 1).astype("int32")
 
 
-def _elements(given):
-    """Return images or rows under the name that signatures take them by."""
-    if np.ndim(given) == 2:
-        try:
-            rows = np.asarray(given, "float32")
-        except ValueError as error:
-            raise InputError(f"rows must be numbers ({error}); Columns.encode makes them of a DataFrame") from None
-        if not np.isfinite(rows).all():
-            raise InputError("rows have missing or infinite values; fill them in first")
-        return {"inputs": rows}
-    images = to_unit(ImageElement().check(given))
-    return {"images": images[..., None] if images.ndim == 3 else images}
+def _elements(inputs):
+    """Return images or rows, checked as in training, by the name of the signatures' input."""
+    inputs = as_array(inputs, "inputs")
+    if inputs.ndim == 2:
+        columns = Columns(tuple(Column(f"number {number}") for number in range(inputs.shape[1])))
+        return {"inputs": TableElement(columns).check(inputs)}
+    if inputs.ndim not in (3, 4):
+        raise InputError(f"inputs of shape {inputs.shape} were given; accepted: images [N, H, W(, C)] or rows [N, D]")
+    element = ImageElement((*inputs.shape[1:], 1)[:3])
+    return {"images": to_unit(element.check(inputs))}
 
 
-def _made(found):
-    return found["images"] if "images" in found else found["outputs"]
+def _generated(outputs):
+    return outputs["images"] if "images" in outputs else outputs["outputs"]
 
 
 def _labels(labels):
     return {} if labels is None else {"labels": np.asarray(labels, "int32")}
 
 
-def _plain(array):
+def _json_values(array):
     """Return an array as JSON values; bytes as {"b64": ...}."""
     if array.dtype.kind in "OS":
         return [{"b64": base64.b64encode(bytes(item)).decode()} for item in array]

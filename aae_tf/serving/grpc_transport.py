@@ -1,21 +1,14 @@
-"""The client's gRPC way to TensorFlow Serving; it needs tensorflow-serving-api."""
+"""The client's gRPC transport, which needs tensorflow-serving-api."""
+
+import numpy as np
 
 from aae_tf.errors import InputError, ServingError
 
 
 class GrpcTransport:
-    """TensorFlow Serving's PredictionService.
+    """TensorFlow Serving's PredictionService at 'HOST:PORT', for the model 'NAME' or 'NAME/VERSION'."""
 
-    Args:
-        address: 'HOST:PORT'.
-        path: 'NAME' or 'NAME/VERSION'.
-        timeout: seconds.
-
-    Raises:
-        InputError: tensorflow-serving-api is not installed.
-    """
-
-    def __init__(self, address, path, timeout):
+    def __init__(self, address: str, path: str, timeout: float):
         try:
             import grpc
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
@@ -25,13 +18,12 @@ class GrpcTransport:
             ) from None
         self.grpc, self.request, self.timeout = grpc, predict_pb2.PredictRequest, timeout
         self.name, _, self.version = path.partition("/")
-        self.channel = grpc.insecure_channel(
-            address, [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
-        )
+        limits = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self.channel = grpc.insecure_channel(address, limits)
         self.service = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
 
-    def predict(self, signature, arrays):
-        """Return a signature's outputs, a dict of name to array."""
+    def predict(self, signature: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a signature's outputs by name."""
         from aae_tf.backend import tf
 
         request = self.request()
@@ -48,10 +40,10 @@ class GrpcTransport:
             raise ServingError(error.details() or str(error.code()), error.code().name, transient) from None
         return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
 
-    def get(self, path):
-        """Refuse: these routes are REST's."""
+    def get(self, path: str) -> None:
+        """Refuse: only REST has these routes."""
         raise InputError("status and metadata go over REST; use the http:// URL")
 
-    def close(self):
+    def close(self) -> None:
         """Close the channel."""
         self.channel.close()
