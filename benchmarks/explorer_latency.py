@@ -24,7 +24,7 @@ from browser import Browser, served
 ASK = """
 const [count, done] = arguments;
 const plane = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("plane"));
-const shown = Bokeh.documents[0].get_model_by_name("here").renderers[0].data_source;
+const shown = Bokeh.documents[0].get_model_by_name("decoded").renderers[0].data_source;
 const events = plane.canvas_view.events_el;
 const frame = plane.frame.bbox, box = plane.el.getBoundingClientRect(), times = [];
 const pause = t => new Promise(r => setTimeout(r, t)), frameBegins = () => new Promise(requestAnimationFrame);

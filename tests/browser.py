@@ -86,7 +86,7 @@ class Browser:
 
     def picture(self):
         """Return the pixels of the decoded image, uint32 [H, W] flattened."""
-        return self.ask("const s = view('here').model.renderers[0].data_source.data.image[0]; return Array.from(s)")
+        return self.ask("const s = view('decoded').model.renderers[0].data_source.data.image[0]; return Array.from(s)")
 
     def element(self, name, css):
         """Return the element of a selector within the model's shadow."""

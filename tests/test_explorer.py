@@ -41,44 +41,44 @@ def runs(few, tmp_path_factory):
     return run
 
 
-def test_places_are_codes_and_what_lies_there_is_decoded(trained):
+def test_latent_points_are_codes_and_are_decoded(trained):
     space = LatentSpace(trained)
     images = space.held_out.images
     assert len(images) == len(trained.data.validation) and space.names == ["z1", "z2"] and not space.choices
     np.testing.assert_allclose(space.latent_points, trained.model.encode(images), rtol=1e-6)
     np.testing.assert_allclose(space.decode(space.latent_points), trained.model.reconstruct(images), atol=1e-6)
-    low, high = space.reach
+    low, high = space.limits
     assert (np.mean((space.latent_points >= low) & (space.latent_points <= high), 0) > 0.98).all()
     ends = space.latent_points[:2]
-    walk = space.decode(space.way(*ends, 5))
-    np.testing.assert_allclose(walk[[0, -1]], space.decode(ends), atol=1e-5)
-    np.testing.assert_allclose(walk, trained.interpolate(images[0], images[1], 5), atol=1e-5)
+    path = space.decode(space.interpolate(*ends, 5))
+    np.testing.assert_allclose(path[[0, -1]], space.decode(ends), atol=1e-5)
+    np.testing.assert_allclose(path, trained.interpolate(images[0], images[1], 5), atol=1e-5)
     np.testing.assert_array_equal(space.sample(4, 7), trained.model.sample(4, 7))
     assert space.nearest(space.latent_points[3], 2)[0] == 3
 
 
-def test_an_image_is_answered_as_the_model_does(trained):
+def test_an_image_is_analysed_as_the_model_does(trained):
     space = LatentSpace(trained, "test")
     image = trained.data.validation.images[0]
-    found = space.ask(image)
+    found = space.analyse(image)
     np.testing.assert_allclose(found["output"], trained.model.reconstruct(image[None])[0], atol=1e-6)
     assert found["verdict"] is None and found["probabilities"] is None
     assert found["share"] == np.mean(space.errors < found["error"])
 
 
-def test_a_class_is_told_to_the_decoder(runs):
+def test_a_class_conditions_the_decoder(runs):
     run = runs("semi_supervised")
     space = LatentSpace(run)
     assert space.choices == [str(number) for number in range(10)]
-    place = space.latent_points[0]
-    np.testing.assert_allclose(space.decode(place[None], 3)[0], run.model.decode(place[None], [3])[0], atol=1e-6)
+    point = space.latent_points[0]
+    np.testing.assert_allclose(space.decode(point[None], 3)[0], run.model.decode(point[None], [3])[0], atol=1e-6)
     image = space.held_out.images[0]
-    found = space.ask(image)
+    found = space.analyse(image)
     assert found["choice"] == run.model.predict_labels(image[None])[0] == found["probabilities"].argmax()
-    np.testing.assert_allclose(space.decode(found["place"][None], found["choice"]).shape, (1, 28, 28, 1))
-    told = run.model.predict_labels(space.held_out.images)
-    near = space.nearest(place, 5, told[0])
-    assert near[0] == 0 and (told[near] == told[0]).sum() == min(5, (told == told[0]).sum())
+    np.testing.assert_allclose(space.decode(found["latent_point"][None], found["choice"]).shape, (1, 28, 28, 1))
+    labels = run.model.predict_labels(space.held_out.images)
+    near = space.nearest(point, 5, labels[0])
+    assert near[0] == 0 and (labels[near] == labels[0]).sum() == min(5, (labels == labels[0]).sum())
 
 
 def test_a_map_is_explored_as_a_map(runs):
@@ -86,18 +86,18 @@ def test_a_map_is_explored_as_a_map(runs):
     space = LatentSpace(run)
     images = space.held_out.images
     np.testing.assert_allclose(space.latent_points, run.model.represent(images), rtol=1e-5)
-    np.testing.assert_allclose(space.heads, np.asarray(run.model.heads.heads), atol=1e-6)
+    np.testing.assert_allclose(space.centroids, np.asarray(run.model.heads.heads), atol=1e-6)
     np.testing.assert_allclose(space.decode(space.latent_points), run.model.reconstruct(images), atol=1e-5)
     assert space.names == ["map 1", "map 2"] and not space.choices
-    middle = space.decode(space.way(*space.heads[:2], 3))[1]
-    np.testing.assert_allclose(middle, space.decode(space.heads[:2].mean(0)[None])[0], atol=1e-5)
+    middle = space.decode(space.interpolate(*space.centroids[:2], 3))[1]
+    np.testing.assert_allclose(middle, space.decode(space.centroids[:2].mean(0)[None])[0], atol=1e-5)
 
 
 def test_labels_that_the_decoder_reads(runs):
     space = LatentSpace(runs("style"))
     assert len(space.choices) == 10 and space.errors.shape == (len(space.latent_points),)
-    found = space.ask(space.held_out.images[0], 4)
-    np.testing.assert_allclose(found["output"], space.decode(found["place"][None], 4)[0], atol=1e-5)
+    found = space.analyse(space.held_out.images[0], 4)
+    np.testing.assert_allclose(found["output"], space.decode(found["latent_point"][None], 4)[0], atol=1e-5)
     assert found["choice"] == 4
 
 
@@ -117,20 +117,20 @@ def test_a_page_of_every_kind(name, few, runs, tmp_path, training_alone):
     page, document = Page(LatentSpace(run)), Document()
     page.add_to(document, "a page")
     assert document.validate() is None and {"plane", "sliders", "samples"} <= {root.name for root in document.roots}
-    before = page.numbers.text, str(page.shown.data), page.look.text if name == "wine" else ""
+    before = page.numbers.text, str(page.pictures.data), page.decoded.text if name == "wine" else ""
     page._tap(*page.space.latent_points[5][:2], *([0.0] if name == "wine" else []))
     page._tap(*page.space.latent_points[9][:2], *([0.0] if name == "wine" else []))
-    assert before != (page.numbers.text, str(page.shown.data), page.look.text if name == "wine" else "")
-    assert "figure" in page.walk.text if name != "wine" else "<table>" in page.walk.text
-    assert not page.trouble.text and len(page.path.data["x"]) == 12 and len(page.way.data["x"]) == 2
-    if page.space.has_map:  # a button goes to its head, again and again
+    assert before != (page.numbers.text, str(page.pictures.data), page.decoded.text if name == "wine" else "")
+    assert "figure" in page.interpolation.text if name != "wine" else "<table>" in page.interpolation.text
+    assert not page.alert.text and len(page.path.data["x"]) == 12 and len(page.ends.data["x"]) == 2
+    if page.space.has_map:  # a button goes to its centroid, again and again
         for _ in range(2):
-            page.chips.active = 1
-            np.testing.assert_allclose(page.place, page.space.heads[1])
-            page._go(page.space.middle)
+            page.classes.active = 1
+            np.testing.assert_allclose(page.point, page.space.centroids[1])
+            page._go(page.space.center)
     page.space.decode = lambda *_: 1 / 0
     page._tap(0.0, 0.0)
-    assert "ZeroDivisionError" in page.trouble.text  # and not only in the terminal
+    assert "ZeroDivisionError" in page.alert.text  # and not only in the terminal
 
 
 @pytest.mark.usefixtures("eagerly")
@@ -177,7 +177,7 @@ def test_each_control_in_a_browser(trained, few, browse, tmp_path):
 
         # move over the plane: the image that lies there follows
         space = LatentSpace(trained)
-        low, high = space.reach
+        low, high = space.limits
         browser.point(0.3, 0.7)
         first = browser.until(lambda: browser.picture())
         browser.point(0.8, 0.4)
@@ -187,14 +187,16 @@ def test_each_control_in_a_browser(trained, few, browse, tmp_path):
         wanted = np.rint(np.clip(space.decode(np.array([at]))[0, ::-1, :, 0], 0, 1) * 255)
         browser.until(lambda: np.abs((np.array(browser.picture()) & 255) - wanted.ravel()).max() <= 2)
 
-        # click two points: a walk, and a GIF of it that can be saved
+        # click two points: an interpolation, and a GIF of it that can be saved
         browser.point(0.2, 0.2, click=True)
-        browser.until(lambda: "one end" in browser.text("walk"))
+        browser.until(lambda: "one end" in browser.text("interpolation"))
         time.sleep(0.5)  # two clicks within less are a double click
         browser.point(0.7, 0.7, click=True)
-        walk = browser.until(lambda: "walk.gif" in browser.text("walk") and browser.text("walk"))
-        assert walk.count("image/png") == 12
-        frames = Image.open(io.BytesIO(base64.b64decode(walk.split("image/gif;base64,")[1].split('"')[0])))
+        path = browser.until(
+            lambda: "interpolation.gif" in browser.text("interpolation") and browser.text("interpolation")
+        )
+        assert path.count("image/png") == 12
+        frames = Image.open(io.BytesIO(base64.b64decode(path.split("image/gif;base64,")[1].split('"')[0])))
         assert frames.n_frames > 1 and frames.format == "GIF"
 
         # a slider, by the keyboard
@@ -216,7 +218,7 @@ def test_each_control_in_a_browser(trained, few, browse, tmp_path):
         browser.until(lambda: browser.text("legend") != legend)
         assert "gradient" in browser.text("legend")
 
-        # an image of one's own, another one of the same name, and a file that is none
+        # a custom image, another one of the same name, and a file that is not an image
         picture = tmp_path / "mine <b>.png"
         Image.fromarray(trained.data.test.images[0, ..., 0]).resize((60, 60)).save(picture)
         browser.element("file", "input").send_keys(str(picture))
@@ -230,7 +232,7 @@ def test_each_control_in_a_browser(trained, few, browse, tmp_path):
         browser.until(lambda: "cannot be read as an image; accepted: .bmp" in browser.text("answer"))
         assert "<b>" not in browser.text("answer") and "none &lt;b&gt;.png" in browser.text("answer")
 
-        # nothing was asked of the network, nothing went wrong, and something is to be seen
+        # no requests to the network, no errors, and a picture
         asked = browser.ask("return performance.getEntriesByType('resource').map(entry => entry.name)")
         assert asked and all(each.startswith((address, "data:", address.replace("http", "ws"))) for each in asked)
         assert not [line for line in browser.driver.get_log("browser") if line["level"] == "SEVERE"]
@@ -257,28 +259,28 @@ def test_a_phone_and_a_keyboard(runs, browse):
                     "return e?.innerText || e?.className || e?.tagName"
                 )
             )
-        assert {str(number) for number in range(10)} | {"mark this place"} <= reached
+        assert {str(number) for number in range(10)} | {"mark this point"} <= reached
         assert any("noUi-handle" in each for each in reached)
-        # a chip tells the decoder another class
+        # a button conditions the decoder on another class
         before, samples = browser.picture(), browser.text("samples")
-        browser.ask("view('chips').shadow_el.querySelectorAll('button')[7].focus()")
+        browser.ask("view('classes').shadow_el.querySelectorAll('button')[7].focus()")
         browser.keys(" ")
         browser.until(lambda: browser.picture() != before and browser.text("samples") != samples)
-        assert browser.text("heads").count("image/png") == 10
-        # both ends of a walk by the keyboard
-        for wanted in ("one end", "walk.gif"):
+        assert browser.text("centroids").count("image/png") == 10
+        # both ends of an interpolation by the keyboard
+        for wanted in ("one end", "interpolation.gif"):
             browser.ask("view('mark').shadow_el.querySelector('button').focus()")
             browser.keys(" ")
-            browser.until(lambda wanted=wanted: wanted in browser.text("walk"))
+            browser.until(lambda wanted=wanted: wanted in browser.text("interpolation"))
             browser.ask("view('sliders').child_views[1].shadow_el.querySelector('.noUi-handle').focus()")
             browser.keys("\ue012" * 40)  # arrow to the left
-        # what a screen reader is told
+        # names for screen readers
         names = browser.ask(
             "return model('sliders').children.map(s => view('sliders').child_views"
             ".find(v => v.model == s).shadow_el.querySelector('.noUi-handle').ariaLabel)"
         )
         assert names[:2] == ["z1", "z2"]
-        pressed = "return [...view('chips').shadow_el.querySelectorAll('button')].map(b => b.ariaPressed)"
+        pressed = "return [...view('classes').shadow_el.querySelectorAll('button')].map(b => b.ariaPressed)"
         assert browser.ask(pressed) == ["true" if number == 7 else "false" for number in range(10)]
         # the other dimensions can be the plane's
         across = browser.ask("return view('across').shadow_el.querySelector('select')")
@@ -288,7 +290,7 @@ def test_a_phone_and_a_keyboard(runs, browse):
 
 
 @pytest.mark.e2e
-def test_pages_of_others_may_not_ask(trained):
+def test_pages_of_other_origins_are_refused(trained):
     with served(trained) as address:
         port = address.split(":")[-1].strip("/")
 
@@ -298,6 +300,6 @@ def test_pages_of_others_may_not_ask(trained):
 
         with pytest.raises(HTTPClientError, match="403"):
             asyncio.run(ask(f"127.0.0.1:{port}", "http://elsewhere.example"))
-        # nor is there anything under another name that leads here (DNS rebinding)
+        # nor is the page served under another name (DNS rebinding)
         for host, there in ((f"127.0.0.1:{port}", True), (f"localhost:{port}", True), (f"evil.example:{port}", False)):
             assert ("the plane" in httpx.get(address, headers={"Host": host}).text) == there

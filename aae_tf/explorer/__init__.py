@@ -1,10 +1,7 @@
-"""`aae-tf explore`: look around a run's latent space in a browser, on this machine.
+"""`aae-tf explore`: a run's latent space in a browser, on this machine.
 
-`latent` is what is shown, without a browser; `page` is what is on the page (Bokeh); `html` its pieces; `launch` serves
-it. Bokeh, since a pointer's every move has to reach Python and an image to come back: Bokeh sends both over one
-websocket as binary, from widgets that are part of the package, so that nothing is asked of the network. Dash answers
-hovering over points alone, each by an HTTP request; Gradio's plots do not tell where the pointer is; Panel is Bokeh
-with more to install.
+`latent` holds the data, `layout` and `html` the contents of the page, `page` its behaviour; `launch` serves it. Bokeh
+sends each move of the pointer to Python, and images back, over one websocket, and its widgets need no network.
 """
 
 from aae_tf.explorer.launch import explore
