@@ -3,18 +3,7 @@
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from bokeh.models import (
-    Button,
-    Column,
-    ColumnDataSource,
-    Div,
-    FileInput,
-    RadioButtonGroup,
-    Range1d,
-    Select,
-    Slider,
-    Spinner,
-)
+import bokeh.models as bk
 from bokeh.plotting import figure
 
 from aae_tf.data.images.folders import SUFFIXES
@@ -52,16 +41,16 @@ class Layout:
         self.alert, self.legend, self.numbers, self.interpolation, self.answer, self.samples = texts
         self.centroid_pictures = _text("centroids", SCROLLED)
         labels = space.choices or (space.entries if space.has_map else [])
-        self.classes = RadioButtonGroup(
+        self.classes = bk.RadioButtonGroup(
             labels=labels,
             active=0 if space.choices else None,
             name="classes",
             visible=bool(labels),
             stylesheets=[WRAPPED, ":host { max-width: 100%; }"],
         )
-        self.mark = Button(label="mark this point", name="mark", width=160)
-        self.file = FileInput(accept=",".join(sorted(SUFFIXES)), name="file", title="image file", **WIDE)
-        self.seed = Spinner(title="seed", low=0, high=2**31 - 1, step=1, value=0, name="seed", width=130)
+        self.mark = bk.Button(label="mark this point", name="mark", width=160)
+        self.file = bk.FileInput(accept=",".join(sorted(SUFFIXES)), name="file", title="image file", **WIDE)
+        self.seed = bk.Spinner(title="seed", low=0, high=2**31 - 1, step=1, value=0, name="seed", width=130)
 
     def add_to(self, document: "Document", title: str) -> None:
         """Add the page to a Bokeh document."""
@@ -79,7 +68,7 @@ class Layout:
 
     def _make_plane(self):
         def source(*columns: str) -> Any:
-            return ColumnDataSource({name: [] for name in ("x", "y", *columns)})
+            return bk.ColumnDataSource({name: [] for name in ("x", "y", *columns)})
 
         self.points, self.prior, self.centroids = source("colour"), source(), source()
         self.cursor, self.ends, self.path = source(), source(), source()
@@ -91,8 +80,8 @@ class Layout:
             min_width=240,
             tools="wheel_zoom,pan,reset",
             active_drag=None,
-            x_range=Range1d(),
-            y_range=Range1d(),
+            x_range=bk.Range1d(),
+            y_range=bk.Range1d(),
         )
         plane.toolbar.logo = None
         plane.grid.visible = False
@@ -106,15 +95,15 @@ class Layout:
     def _make_axes(self):
         labels, names = self.space.held_out.labels, self.space.names
         colours = ["label", "error"] if labels is not None and (labels >= 0).any() else ["error"]
-        self.colour_by = Select(title="colour by", options=colours, value=colours[0], name="colour", width=110)
+        self.colour_by = bk.Select(title="colour by", options=colours, value=colours[0], name="colour", width=110)
         self.across_axis, self.up_axis = (
-            Select(title=title, options=names, value=value, name=title, width=110, visible=len(names) > 2)
+            bk.Select(title=title, options=names, value=value, name=title, width=110, visible=len(names) > 2)
             for title, value in (("across", names[0]), ("up", names[min(1, len(names) - 1)]))
         )
 
     def _make_decoded(self):
         """Make the place of the decoded image and of its nearest held-out image, or of the two rows."""
-        self.pictures = ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
+        self.pictures = bk.ColumnDataSource({"image": [], "x": [], "y": [], "dw": [], "dh": []})
         if not self.is_image:
             self.decoded = _text("decoded")
             return
@@ -141,11 +130,11 @@ class Layout:
     def _make_sliders(self):
         limits = zip(self.space.names, *self.space.limits.tolist(), self.space.center.tolist(), strict=True)
         self.sliders = [
-            Slider(title=name, start=low, end=high, value=value, step=(high - low) / 200, format="0.00", **WIDE)
+            bk.Slider(title=name, start=low, end=high, value=value, step=(high - low) / 200, format="0.00", **WIDE)
             for name, low, high, value in limits
         ]
-        self.slider_box = Column(*self.sliders, name="sliders", stylesheets=[SCROLLED], **WIDE)
+        self.slider_box = bk.Column(*self.sliders, name="sliders", stylesheets=[SCROLLED], **WIDE)
 
 
 def _text(name, *styles):
-    return Div(name=name, stylesheets=[STYLE, *styles], **WIDE)
+    return bk.Div(name=name, stylesheets=[STYLE, *styles], **WIDE)
