@@ -28,7 +28,10 @@ def picture(element: np.ndarray, caption: str = "", names: Sequence[str] | None 
 
 
 def strip(
-    elements: np.ndarray, captions: Sequence[str] = (), names: Sequence[str] | None = None, what: str = "image"
+    elements: Sequence[np.ndarray],
+    captions: Sequence[str] = (),
+    names: Sequence[str] | None = None,
+    what: str = "image",
 ) -> str:
     """Return images or rows side by side as HTML; those without a caption are described as 'WHAT 1 of N'."""
     count = len(elements)

@@ -1,5 +1,7 @@
 """The client's gRPC transport, which needs tensorflow-serving-api."""
 
+from typing import Any
+
 import numpy as np
 
 from aae_tf.errors import InputError, ServingError
@@ -40,7 +42,7 @@ class GrpcTransport:
             raise ServingError(error.details() or str(error.code()), error.code().name, transient) from None
         return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
 
-    def get(self, path: str) -> None:
+    def get(self, path: str) -> dict[str, Any]:
         """Refuse: only REST has these routes."""
         raise InputError("status and metadata go over REST; use the http:// URL")
 
