@@ -62,7 +62,7 @@ def export(
         dest: folder of the served model; its name is the model's name there.
         precision: 'float32', or 'float16' to store matrices in half the size; the card then has the change of outputs.
         png: add `encode_png`, `classify_png` and `detect_png`, which take PNG or JPEG files.
-        images: images or rows, at least 2, on which this change is measured; noise by default. They are not stored.
+        images: [N, H, W, C] or rows [N, D], N > 1, to measure this change on; noise by default. They are not stored.
         about: facts for the model card, see `model_card`.
         detector: `aae_tf.Detector` of the model, served as `detect`.
 

@@ -81,7 +81,7 @@ class Client:
         """Return reconstructions, float32 of the shape of `images`.
 
         Args:
-            images: as for `encode`.
+            images: [N, H, W(, C)] or rows [N, D], as for `encode`.
             labels: int [N], for models whose signature has them.
         """
         return _generated(self.predict("reconstruct", **_elements(images), **_labels(labels)))
@@ -90,7 +90,7 @@ class Client:
         """Return labels, int32 [N], and probabilities, float32 [N, K].
 
         Args:
-            images: as for `encode`.
+            images: [N, H, W(, C)] or rows [N, D], as for `encode`.
         """
         outputs = self.predict("classify", **_elements(images))
         return outputs["labels"], outputs["probabilities"]
@@ -99,7 +99,7 @@ class Client:
         """Return reconstruction errors, float32 [N], and prior logits, float32 [N], None without a discriminator.
 
         Args:
-            images: as for `encode`.
+            images: [N, H, W(, C)] or rows [N, D], as for `encode`.
             labels: int [N], for models whose signature has them.
         """
         outputs = self.predict("score", **_elements(images), **_labels(labels))
