@@ -183,7 +183,7 @@ def test_a_lowered_rate_keeps_its_share_of_a_schedule(few, tmp_path):
     options = {
         **FEW,
         "epochs": 4,
-        "reconstruction": {"learning_rate": 0.01, "schedule": "piecewise_constant", "drops": (2,)},
+        "reconstruction": {"learning_rate": 0.01, "schedule": "piecewise_constant", "boundaries": (2,)},
     }
     aae_tf.train("gaussian", few, out_dir=tmp_path / "run", callbacks=[note, slower], **options)
     assert [rates[0] for rates in note.rates] == pytest.approx([0.01, 0.01, 0.0005, 0.0005], rel=1e-5)
