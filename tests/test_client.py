@@ -75,7 +75,7 @@ def test_a_url_that_names_no_model_is_refused(url):
         (np.full((2, 3, 3), 3.0), "from 3 to 3; accepted: float in"),
         (np.full((2, 3, 3), -1.0), "accepted: float in"),
         (np.full((2, 3, 3), np.nan), "NaN"),
-        (np.full((2, 3, 3), 300, "uint16"), "whole in 0..255"),
+        (np.full((2, 3, 3), 300, "uint16"), "integers in 0..255"),
         (np.zeros((0, 3, 3)), "N > 0"),
         (np.zeros(3), "accepted: images"),
         ([[[0.5]], [[0.5, 0.5]]], "several shapes"),
