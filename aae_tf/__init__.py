@@ -26,13 +26,13 @@ _MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "re
 _LAZY = {
     "train": "aae_tf.runs.train",
     **dict.fromkeys(("AAEClassifier", "AAEClusterer", "AAEDetector", "AAETransformer"), "aae_tf.estimators"),
-    "Comparison": "aae_tf.runs.comparison",
+    "Comparison": "aae_tf.runs.experiments",
     "Detector": "aae_tf.anomaly.detector",
     "Run": "aae_tf.runs.run",
     "Sweep": "aae_tf.runs.experiments",
     "Views": "aae_tf.networks.augmentation",
-    "compare": "aae_tf.runs.comparison",
-    "load_run": "aae_tf.runs.run",
+    "compare": "aae_tf.runs.experiments",
+    "load_run": "aae_tf.runs.load",
     "sweep": "aae_tf.runs.experiments",
     **{name: home for name, home in HOMES.items() if name == "GAN" or not (name.isupper() or name.islower())},
     **{name: f"aae_tf.{name}" for name in _MODULES},
@@ -77,12 +77,12 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from aae_tf.models import Update as Update
     from aae_tf.models import VariationalAutoencoder as VariationalAutoencoder
     from aae_tf.networks.augmentation import Views as Views
-    from aae_tf.runs.comparison import Comparison as Comparison
-    from aae_tf.runs.comparison import compare as compare
+    from aae_tf.runs.experiments import Comparison as Comparison
     from aae_tf.runs.experiments import Sweep as Sweep
+    from aae_tf.runs.experiments import compare as compare
     from aae_tf.runs.experiments import sweep as sweep
+    from aae_tf.runs.load import load_run as load_run
     from aae_tf.runs.run import Run as Run
-    from aae_tf.runs.run import load_run as load_run
     from aae_tf.runs.train import train as train
 else:
     __getattr__, __dir__ = lazy_names(__name__, _LAZY)

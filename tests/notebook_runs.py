@@ -27,7 +27,7 @@ def quicken(small, folder, whole=False, report=False):
     import os
 
     import aae_tf
-    import aae_tf.runs.comparison
+    import aae_tf.runs.experiments
     import aae_tf.runs.train
 
     os.chdir(folder)
@@ -39,8 +39,9 @@ def quicken(small, folder, whole=False, report=False):
         fifth = dataclasses.replace(digits, **parts)
         DATASETS.register(lambda image_size: fifth, "fifth")
         DATASETS.register(DATASETS["mnist_5k"], "every")
-    aae_tf.data.DATASETS._known["mnist_5k"] = aae_tf.data.DATASETS["every" if whole else "fifth"]
-    train, compare = aae_tf.runs.train.train, aae_tf.runs.comparison.compare
+    digits = aae_tf.data.DATASETS["every" if whole else "fifth"]
+    aae_tf.data.DATASETS.register(digits, "mnist_5k", override=True)
+    train, compare = aae_tf.runs.train.train, aae_tf.runs.experiments.compare
 
     def quick_train(recipe="gaussian", *args, **options):
         from aae_tf.recipes import get_recipe

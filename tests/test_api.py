@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -127,10 +128,8 @@ def test_without_out_dir_another_recipe_gets_another_directory(few):
     first = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1})
     second = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1, "seed": 1})
     third = aae_tf.train("gaussian", few, **{**FEW_STEPS, "epochs": 1, "seed": 1})
-    assert [str(run.out_dir) for run in (first, second, third)] == [
-        "runs/gaussian",
-        "runs/gaussian-2",
-        "runs/gaussian-2",
+    assert [run.out_dir for run in (first, second, third)] == [
+        Path("runs", name).absolute() for name in ("gaussian", "gaussian-2", "gaussian-2")
     ]
 
 

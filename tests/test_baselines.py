@@ -76,7 +76,7 @@ def test_contraction_contracts(few, tmp_path):
 
 def test_kl_is_closed_form_for_gaussians_and_estimated_without_bias_for_mixtures():
     mean, log_variance = np.array([[0.5, -2.0]], "float32"), np.array([[0.3, -1.0]], "float32")
-    model = make("vae", prior_std=2.0)
+    model = make("vae", **{"prior.std": 2.0})
     codes = {"z": tf.zeros((1, 2)), "mean": mean, "log_variance": log_variance}
     variance = np.exp(log_variance)
     by_hand = 0.5 * ((variance + mean**2) / 4 - 1 - log_variance + np.log(4)).sum()
@@ -101,11 +101,11 @@ def test_kl_is_closed_form_for_gaussians_and_estimated_without_bias_for_mixtures
         ("vae", {"prior": "fitted_gaussian"}, "fitted afterwards"),
         ("gaussian", {"prior": "fitted_mixture"}, "fitted afterwards"),
         ("denoising", {"input_noise": 0.0}, "corruption"),
-        ("vae", {"fused": True}, "generator"),
+        ("vae", {"fused": ("reconstruction", "generator")}, "generator"),
         ("gan", {"labels": 100}, "without labels"),
         ("contractive", {"contraction": "none"}, "contraction"),
         ("autoencoder", {"discriminator_widths": (8,)}, "unknown option of Autoencoder 'discriminator_widths'"),
-        ("vae", {"generator_weight": 2.0}, "no phase 'generator'"),
+        ("vae", {"weights.generator": 2.0}, "no phase 'generator'"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_training(recipe, options, words, few, tmp_path):
@@ -271,7 +271,7 @@ def test_networks_normalise_the_stages_asked_for():
 
 
 def test_a_comparison_gives_each_recipe_the_options_that_it_takes():
-    from aae_tf.runs.comparison import options_taken
+    from aae_tf.runs.experiments import options_taken
 
     taken = options_taken(["mixture", "vae_mixture"], {"epochs": 3, "discriminator_widths": (8,)})
     assert taken == {"mixture": {"epochs": 3, "discriminator_widths": (8,)}, "vae_mixture": {"epochs": 3}}

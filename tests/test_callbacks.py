@@ -101,7 +101,7 @@ def test_classifiers_watch_their_classes(few):
 
 def test_models_without_a_watched_number_are_refused(few):
     settings = {name: FEW[name] for name in ("epochs", "progress", "jit_compile", "discriminator_widths", "batch_size")}
-    with pytest.raises(aae_tf.InputError, match="no validation measure to watch"):
+    with pytest.raises(aae_tf.InputError, match="no validation metric to monitor"):
         aae_tf.train("gan", few, keep="best", **settings)
 
 

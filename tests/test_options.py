@@ -1,5 +1,6 @@
 """Registries and options: a user's own names, what can be set of them, and what is refused."""
 
+from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -68,17 +69,29 @@ def test_a_registered_prior_trains_by_its_name_and_loads(ring, few, tmp_path):
     assert type(loaded.model.prior) is ring
 
 
-def test_ones_own_name_can_be_registered_again_a_name_of_the_house_cannot(registry):
-    @registry.register
-    def mine():
-        return 1
+def test_a_definition_is_registered_again_and_another_one_only_by_override(registry):
+    def define(value):
+        @registry.register
+        def mine():
+            return value
 
-    @registry.register("mine")
+        registry.register(models.AdversarialLoss(mine, mine), "pair")
+        return mine
+
+    define(1)
+    assert registry["mine"] is define(2)  # a cell that is run again
+    with pytest.raises(aae_tf.InputError, match=r"there is a thing 'mine' already.*override=True"):
+        registry.register(pytest.fixture, "mine")
+    with pytest.raises(aae_tf.InputError, match="there is a thing 'pair' already"):
+        registry.register(models.AdversarialLoss(print, print), "pair")
+    assert registry["mine"]() == 2
+
+    @registry.register("mine", override=True)
     def other():
-        return 2
+        return 3
 
     assert registry["mine"] is other
-    assert set(registry) == {"Views", "mine"}
+    assert set(registry) == {"Views", "mine", "pair"}
     for known, name in (
         (registry, "Views"),
         (priors.PRIORS, "gaussian"),
@@ -181,3 +194,43 @@ def test_options_are_the_arguments_with_defaults_of_a_class_and_its_bases():
     for name, value in (("mode", "three"), ("amount", 1.5), ("amount", "much"), ("amount", True)):
         with pytest.raises(aae_tf.InputError, match=name):
             found[name].read(value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"joint": ("reconstruction", "information")}, {"fused": ("reconstruction", "mutual_information")}),
+        ({"joint": "reconstruction, generator"}, {"fused": "reconstruction,generator"}),
+        ({"watch": "val_loss", "weight_average": 0.9}, {"monitor": "val_loss", "weight_ema": 0.9}),
+        ({"weights.information": 2.0}, {"weights.mutual_information": 2.0}),
+        ({"ramps": {"information": 2.0}}, {"ramps": {"mutual_information": 2.0}}),
+        ({"reconstruction.schedule": "steps"}, {"reconstruction.schedule": "piecewise_constant"}),
+        (
+            {"regularization": {"schedule": "steps", "drops": (3, 5)}},
+            {"regularization": {"schedule": "piecewise_constant", "boundaries": (3, 5)}},
+        ),
+        ({"information": False}, {"mutual_information": False}),
+    ],
+)
+def test_old_names_of_options_work_with_a_warning(old, new):
+    recipe = aae_tf.recipes()["semi_supervised_views"]
+    with pytest.warns(DeprecationWarning, match="works until 0.3") as warned:
+        found = recipe.with_options(**old)
+    assert found == recipe.with_options(**new)
+    assert {Path(each.filename) for each in warned} == {Path(__file__)}  # the line of the user
+
+
+def test_every_old_name_has_a_new_one():
+    from aae_tf.recipes.changes import RENAMED
+
+    recipes = aae_tf.recipes().values()
+    known = {name for recipe in recipes for name in (*recipe.accepted(every=True), *recipe.to_dict(), "boundaries")}
+    assert set(RENAMED.values()) <= known
+    assert not set(RENAMED) & known
+
+
+def test_second_names_are_no_options():
+    recipe = aae_tf.recipes()["gaussian"]
+    for name, value in {"scale": "unit", "prior_std": 1.0, "generator_weight": 1.0, "fused": True}.items():
+        with pytest.raises(aae_tf.InputError):
+            recipe.with_options(**{name: value})

@@ -10,8 +10,8 @@ from PIL import Image
 
 import aae_tf
 from aae_tf import figures
-from aae_tf.runs.experiment_settings import values_of
-from aae_tf.runs.experiments import spread
+from aae_tf.runs.experiment_results import spread
+from aae_tf.runs.experiments import values_of
 
 NETWORKS = {name: SMALL[name] for name in ("widths", "discriminator_widths", "precision")}
 TINY = {**NETWORKS, **QUICK, "epochs": 2, "batch_size": 160}

@@ -367,7 +367,7 @@ def test_models_take_steps_on_mixed_rows(recipe, wine):
     recipe = aae_tf.recipes()[recipe].with_options(widths=(16,), reconstruction_loss="squared_error")
     prior = priors.as_prior(recipe.prior, recipe.latent_dim)
     kind = models.MODELS[recipe.model]
-    model = kind.from_recipe(recipe.with_options(scale="standardized"), (16,), prior, "float32", 3, found.columns)
+    model = kind.from_recipe(recipe.with_options(image_scale="standardized"), (16,), prior, "float32", 3, found.columns)
     model.build((None, 16))
     model.image_scale.adapt(found.train.images)
     rows, labels = tf.constant(found.train.images[:50]), tf.constant(found.train.labels[:50])

@@ -97,7 +97,7 @@ def compare(
 ):
     """Train several recipes on the same images, or reuse their runs: one table, one figure."""
     changes = _changes(options, epochs=epochs, seed=seed)
-    from aae_tf.runs.comparison import compare as compare_recipes
+    from aae_tf.runs.experiments import compare as compare_recipes
 
     try:
         found = compare_recipes(recipes, changes.pop("dataset", dataset), out_dir=out, split=split, **changes)
@@ -123,7 +123,7 @@ def sweep(
     ] = None,
 ):
     """Train recipes with several seeds and settings; choose on validation images; one table, one figure."""
-    from aae_tf.runs.experiment_settings import seeds_of, values_of
+    from aae_tf.runs.experiments import seeds_of, values_of
     from aae_tf.runs.experiments import sweep as sweep_recipes
 
     changes = _changes(options, labels=labels)
@@ -156,7 +156,7 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe, to list a
     from aae_tf.recipes import get_recipe
     from aae_tf.recipes import recipes as known
     from aae_tf.recipes.changes import FIXED, settable
-    from aae_tf.runs.experiment_settings import shown
+    from aae_tf.runs.experiment_results import shown
 
     if name is None:
         table = Table("recipe", "what it shows", "model", "dataset", "epochs", box=None)
@@ -324,7 +324,7 @@ def _print(table):
 
 
 def _load(run, dataset):
-    from aae_tf.runs.run import load_run
+    from aae_tf.runs.load import load_run
 
     return load_run(run, dataset)
 

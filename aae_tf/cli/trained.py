@@ -35,7 +35,8 @@ class Trained:
 
     def _open_run(self):
         from aae_tf.backend import tf
-        from aae_tf.runs.run import class_names, load_model
+        from aae_tf.runs.directory import class_names
+        from aae_tf.runs.load import load_model
 
         model = load_model(self.path)
         declared, self.element = model.signatures(), model.element
@@ -132,7 +133,7 @@ def set_detector(path, normal=None, false_alarm=None, score=None):
     asked = normal is not None or false_alarm is not None or score is not None
     if newest_version(Path(path)) is not None or ((Path(path) / DETECTOR).exists() and not asked):
         return
-    from aae_tf.runs.run import load_run
+    from aae_tf.runs.load import load_run
 
     run, labels = load_run(path), None
     if normal is not None:

@@ -1,31 +1,32 @@
-"""Registries: each the only list of its names, open to a user's own.
+"""Registries: the lists of names that recipes and options accept, which users extend.
 
     @PRIORS.register("ring")
     class Ring(Prior): ...
 
-makes 'ring' a prior that recipes and the command line know, its constructor's arguments settable and recorded. Nothing
+makes 'ring' a prior that recipes and the command line know. The arguments of its constructor become options. Nothing
 here imports TensorFlow.
 """
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from aae_tf.errors import InputError, check_choice
 
-loaded_plugins = []  # in their order, for further processes to import
+loaded_plugins: list[str] = []  # in their order, for further processes to import
 
 
 class Registry(Mapping):
     """Things by name.
 
     Args:
-        what: what the names are of, for messages ('prior', 'measure').
-        given: names of the things' arguments that are no options, because the house gives them (see
+        what: what the names are of, for messages ('prior', 'metric').
+        given: names of arguments of the things that are no options, because the library sets them (see
             `aae_tf.config.schema.options_of`).
-        modules: dict of name to the module that defines the thing of that name, imported when it is asked for.
+        modules: dict of name to the module that defines the thing of that name, imported when it is first used.
 
     Example:
         >>> LOSSES = Registry("loss")
@@ -35,80 +36,73 @@ class Registry(Mapping):
         ['absolute']
     """
 
-    def __init__(self, what, given=(), modules=None):
-        self.what, self.given = what, given
-        self._known = dict.fromkeys(modules or ())
-        self._ours = set(modules or ())
-        self._modules = modules or {}
+    def __init__(self, what: str, given: tuple[str, ...] = (), modules: dict[str, str] | None = None):
+        self.what, self.given, self._modules = what, given, modules or {}
+        self._known = dict.fromkeys(self._modules)
 
-    def register(self, thing=None, name=None):
-        """Add a thing; as a decorator too, with a name given or not.
+    def register(self, thing: Any = None, name: str | None = None, override: bool = False) -> Any:
+        """Add a thing; also as a decorator, with or without a name.
 
         Args:
-            thing: the class, function or object, or the name alone (`@REGISTRY.register("ring")`).
+            thing: class, function or object; or the name alone (`@REGISTRY.register("ring")`).
             name: its name; by default the thing's own.
+            override: whether it may replace another thing of this name.
 
         Returns:
-            The thing, or a decorator where only a name was given.
+            The thing, or a decorator if only a name was given.
 
         Raises:
-            InputError: one of ours has that name; yours may be registered again (a cell that is run again).
+            InputError: another thing has this name. The same one may be registered again, as by a notebook cell that
+                is run again.
         """
         if thing is None or isinstance(thing, str):
-            return lambda found: self.register(found, thing or name)
+            return lambda found: self.register(found, thing or name, override)
         name = name or thing.__name__
-        ours = _caller().startswith("aae_tf.")
-        if name in self._ours and not ours:
-            raise InputError(f"there is a {self.what} '{name}' already; register yours by another name")
-        if ours:
-            self._ours.add(name)
+        if name in self._known and not override and not self._is(name, thing):
+            raise InputError(
+                f"there is a {self.what} '{name}' already; register yours by another name, or with override=True"
+            )
         self._known[name] = thing
         return thing
 
-    def check(self, name, value):
-        """Return the value, a name of this registry.
+    def _is(self, name, thing):
+        """Return whether a thing is defined where the one of this name is."""
+        known = self._known[name]
+        return self._modules[name] == thing.__module__ if known is None else _definition(known) == _definition(thing)
 
-        Args:
-            name: what it is called, for the message.
-            value: a name.
-
-        Raises:
-            InputError: there is no thing of that name.
-        """
+    def check(self, name: str, value: str) -> str:
+        """Return the value of the option `name`, which must be a name of this registry."""
         return check_choice(name, value, self._known)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> Any:
         check_choice(self.what, name, self._known)
         if self._known[name] is None:
             self._known[name] = getattr(importlib.import_module(self._modules[name]), name)
         return self._known[name]
 
-    def __contains__(self, name):
+    def __contains__(self, name: object) -> bool:
         return name in self._known
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._known)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._known)
 
 
-def _caller():
-    """Return the name of the module that registers."""
-    frame = sys._getframe(1)
-    while frame.f_globals["__name__"] == __name__:
-        frame = frame.f_back
-    return frame.f_globals["__name__"]
+def _definition(thing):
+    """Return where a class or function is defined; of an object its class and the functions that it holds."""
+    if hasattr(thing, "__qualname__"):
+        return thing.__module__, thing.__qualname__
+    held = [*getattr(thing, "__dict__", {}).values(), getattr(thing, "func", None)]
+    return _definition(type(thing)), *(_definition(each) for each in held if hasattr(each, "__qualname__"))
 
 
-def load_plugin(plugin):
-    """Import a Python file or a module, so that what it registers is known.
-
-    Args:
-        plugin: path of a .py file, or a module's name.
+def load_plugin(plugin: str) -> None:
+    """Import a .py file, by its path, or a module, by its name, so that what it registers is known.
 
     Raises:
-        InputError: there is none.
+        InputError: it cannot be imported.
     """
     try:
         if plugin.endswith(".py"):

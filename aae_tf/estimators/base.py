@@ -13,7 +13,7 @@ from aae_tf import data
 from aae_tf.data.dataset import joined
 from aae_tf.errors import InputError
 from aae_tf.recipes import get_recipe
-from aae_tf.runs.run import load_run
+from aae_tf.runs.load import load_run
 from aae_tf.runs.train import train
 
 KEPT = ("recipe.json", "model.json", "history.csv", "model.keras", "detector.json")

@@ -12,7 +12,7 @@ import numpy as np
 from aae_tf.anomaly.detector import Detector
 from aae_tf.errors import InputError
 from aae_tf.reporting.held_out import some_rows
-from aae_tf.runs.run import class_names
+from aae_tf.runs.directory import class_names
 
 if TYPE_CHECKING:
     from aae_tf.runs.run import Run

@@ -1,7 +1,7 @@
-"""Recipes: every experiment by name, the paper's, the baselines', and a user's own.
+"""Recipes: the experiments of the paper, those of its baselines, and registered ones, by name.
 
-`aae_tf.recipes()["gaussian"]` shows one, `aae_tf.train("gaussian", epochs=5)` runs it with a field changed, `--set
-reconstruction.learning_rate=0.02` does the same on the command line. Nothing here imports TensorFlow.
+`aae_tf.recipes()["gaussian"]` is one, `aae_tf.train("gaussian", epochs=5)` runs it with a changed field, and `--set
+reconstruction.learning_rate=0.02` changes one on the command line. Nothing here imports TensorFlow.
 """
 
 from aae_tf.config.training import OptimizerSettings
@@ -14,51 +14,35 @@ from aae_tf.recipes.recipe import Recipe
 
 __all__ = ["OptimizerSettings", "Recipe", "get_recipe", "recipes", "register_recipe"]
 
-_HOUSE = {recipe.name: recipe for recipe in (*PAPER, *VIEWS, *ANOMALY, *BASELINES)}
-_OWN = {}
+_BUILT_IN = {recipe.name: recipe for recipe in (*PAPER, *VIEWS, *ANOMALY, *BASELINES)}
+_REGISTERED = {}
 
 
-def recipes():
-    """Return the paper's experiments, the baselines it is compared with, and what was registered, by name.
-
-    Returns:
-        dict of name to `Recipe`, in the paper's order, those with views and for anomalies after it, then the baselines.
+def recipes() -> dict[str, Recipe]:
+    """Return all recipes by name: the paper's in its order, with augmentations, for anomalies, baselines, registered.
 
     Example:
         >>> import aae_tf
         >>> aae_tf.recipes()["gaussian"].latent_dim
         2
     """
-    return {**_HOUSE, **_OWN}
+    return {**_BUILT_IN, **_REGISTERED}
 
 
-def register_recipe(recipe):
-    """Make a recipe known by its name, to `aae_tf.train`, `compare` and the command line.
-
-    Args:
-        recipe: a `Recipe`.
-
-    Returns:
-        The recipe.
+def register_recipe(recipe: Recipe) -> Recipe:
+    """Add a recipe under its name, for `aae_tf.train`, `compare` and the command line; returns it.
 
     Raises:
-        InputError: one of ours has that name.
+        InputError: a recipe of the library has that name.
     """
-    if recipe.name in _HOUSE:
-        raise InputError(f"there is a recipe '{recipe.name}' already; name yours otherwise")
-    _OWN[recipe.name] = recipe
+    if recipe.name in _BUILT_IN:
+        raise InputError(f"there is a recipe '{recipe.name}' already; give yours another name")
+    _REGISTERED[recipe.name] = recipe
     return recipe
 
 
-def get_recipe(recipe):
-    """Return a `Recipe` from its name or from itself.
-
-    Args:
-        recipe: a recipe's name, or a `Recipe`.
-
-    Raises:
-        InputError: no recipe has that name.
-    """
+def get_recipe(recipe: str | Recipe) -> Recipe:
+    """Return a `Recipe` by its name, or the `Recipe` itself; an unknown name raises `InputError`."""
     if isinstance(recipe, Recipe):
         return recipe
     known = recipes()

@@ -1,15 +1,15 @@
-"""The recipe for data of one kind, against which others are to be noticed. Nothing here imports TensorFlow."""
+"""The recipe for anomaly detection, trained on data of one kind. Nothing here imports TensorFlow."""
 
 from aae_tf.config.training import OptimizerSettings
 from aae_tf.recipes.paper import NORMAL
 from aae_tf.recipes.recipe import Recipe
 
-# A code too narrow for anything but the kind it was trained on, and noise on the input, so that what comes back is that
-# kind and not a copy. Chosen on validation images of the embedded digits (docs/anomaly.md has what was tried).
+# A narrow code, which can only represent the kind that it was trained on, and noise on the input, so that the
+# reconstruction is of that kind and not a copy. Chosen on validation images of the embedded digits (docs/anomaly.md).
 ANOMALY = (
     Recipe(
         "one_class",
-        "one kind of image, so that others are noticed: the detector's usual model",
+        "one kind of image, to detect others: the detector's usual model",
         prior=NORMAL,
         latent_dim=8,
         epochs=10,

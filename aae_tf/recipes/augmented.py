@@ -1,18 +1,18 @@
-"""The models of §2.3 and §5-§7 with what the paper does not have: views of the images, and consistency with them.
+"""Augmented variants of the models of §2.3 and §5-§7, with consistency regularization, which the paper does not have.
 
-Same networks, same games; beside them an image's class is asked to be that of its views (which assumes that views
-leave the class alone: true of digits moved, turned and sheared a little) and of the image under a virtual adversarial
-perturbation, and y is asked to tell the most of the image (`aae_tf.models.consistency`). All of the encoder's losses
-are one update by Adam; in §2.3, where the class is the part of the prior, all but the game's. Without labels y has
-more entries than there are to be clusters (`aae_tf.models.cluster_merging`). docs/results.md has what was tried;
-nothing here imports TensorFlow.
+Networks and adversarial objectives are the same. In addition the class of an image is trained to equal that of its
+augmentations (digits keep their class when moved, turned and sheared a little) and of the image under a virtual
+adversarial perturbation, and the mutual information of image and class is maximized (`aae_tf.models.consistency`). All
+losses of the encoder are one update by Adam; in §2.3, where the class is the part of the prior, all but the adversarial
+one. Without labels y has more entries than clusters (`aae_tf.models.cluster_merging`). docs/results.md has what was
+tried. Nothing here imports TensorFlow.
 """
 
 from aae_tf.config.training import OptimizerSettings
 from aae_tf.recipes.paper import NORMAL, SECTION_2_3
 from aae_tf.recipes.recipe import Recipe
 
-# views that leave a digit's class alone, and a photograph's
+# augmentations that keep the class of a digit, and of a photograph
 DIGITS = {"rotation": 12.0, "scale": 0.12, "shear": 0.15, "shift": 2.0}
 ELASTIC_DIGITS = {**DIGITS, "elastic": 1.0}
 PHOTOGRAPHS = {"shift": 3.0, "flip": 0.5, "crop": 0.2, "brightness": 0.1, "contrast": 0.2}
@@ -25,7 +25,7 @@ _COLOUR = {
     "image_scale": "standardized",
 }
 _MANY = {"epochs": 12}  # on 50,000 images, as many updates as 170 epochs of 3,500
-# where every image has its label; chosen on MNIST's validation images (docs/results.md)
+# where all images are labelled; chosen on MNIST's validation images (docs/results.md)
 _MANY_LABELLED = {"epochs": 60, "perturbation": 0.0, "mutual_information": False}
 _CONSISTENT = {
     "prior": NORMAL,
@@ -43,8 +43,8 @@ _ADAM = {
 }
 _LABELS = {"optimizers": {**_ADAM, "classification": OptimizerSettings("adam", 0.001, 0.9, "cosine")}}
 
-# §2.3, chosen on MNIST's validation images: weak reconstruction lets a class have its part to itself, averaged weights
-# and two updates of the discriminator hold still what the game moves
+# §2.3, chosen on MNIST's validation images: with a small weight of the reconstruction the classes separate; averaged
+# weights and two updates of the discriminator stabilize the adversarial training
 _PARTS = {
     **SECTION_2_3,
     "epochs": 80,
@@ -66,19 +66,19 @@ _PARTS = {
 VIEWS = (
     Recipe(
         "labelled_mixture_views",
-        "labels in the game, and views of every image, each class one petal of the mixture: figure 4a",
+        "label-conditioned discriminator and augmentations, each class one petal of the mixture: figure 4a",
         prior={"name": "mixture", "tangential_std": 0.15},
         **_PARTS,
     ),
     Recipe(
         "labelled_swiss_roll_views",
-        "labels in the game, and views of every image, each class one stretch of a swiss roll: figure 4c",
+        "label-conditioned discriminator and augmentations, each class one segment of a swiss roll: figure 4c",
         prior={"name": "swiss_roll"},
         **_PARTS,
     ),
     Recipe(
         "semi_supervised_views",
-        "a class from few labels, and from views of every image: table 2",
+        "a class from few labels and augmentations: table 2",
         model="SemiSupervisedAAE",
         labels=100,
         epochs=80,
@@ -93,7 +93,7 @@ VIEWS = (
     ),
     Recipe(
         "semi_supervised_vat",
-        "a class from few labels and adversarial perturbations, which assume nothing of the data",
+        "a class from few labels and adversarial perturbations, without assumptions on the data",
         model="SemiSupervisedAAE",
         labels=100,
         epochs=80,
@@ -108,7 +108,7 @@ VIEWS = (
     ),
     Recipe(
         "clustering_views",
-        "clusters without labels, from views of every image: table 3",
+        "clusters without labels, from augmentations: table 3",
         model="ClusteringAAE",
         epochs=80,
         latent_dim=5,
@@ -118,7 +118,7 @@ VIEWS = (
     ),
     Recipe(
         "reduction_views",
-        "a map from few labels or none, and from views of every image: figure 11",
+        "a map from few labels or none, with augmentations: figure 11",
         model="DimensionalityReductionAAE",
         labels=0,
         epochs=80,

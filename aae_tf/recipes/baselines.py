@@ -1,4 +1,4 @@
-"""Recipes of the models the paper is compared with: the networks of §2, with the rates their own papers' code has.
+"""Recipes of the baselines of the paper: the networks of §2, with the learning rates of the baselines' own code.
 
 The GAN's numbers were chosen on MNIST's validation images (docs/results.md). Nothing here imports TensorFlow.
 """
@@ -10,7 +10,7 @@ from aae_tf.recipes.recipe import Recipe
 _ADAM = {"epochs": 60, "optimizers": {"reconstruction": OptimizerSettings("adam", 1e-3, 0.9, "cosine")}}
 _FITTED = {"name": "fitted_gaussian"}
 _BERNOULLI = {"posterior": "gaussian", "reconstruction_loss": "binary_crossentropy"}
-# where images are mostly their mean; chosen on validation images of 1,965 faces (docs/results.md)
+# for images that are mostly their mean; chosen on validation images of 1,965 faces (docs/results.md)
 _GAN_OF_FACES = {
     "decoder_batch_norm": False,
     "discriminator_noise": 0.1,
@@ -68,7 +68,7 @@ BASELINES = (
     ),
     Recipe(
         "conditional_vae",
-        "a variational autoencoder whose decoder gets the label, beside 'style'",
+        "a variational autoencoder whose decoder gets the label, to compare with 'style'",
         model="ConditionalVAE",
         prior=NORMAL,
         latent_dim=15,
@@ -89,7 +89,7 @@ BASELINES = (
     ),
     Recipe(
         "wae_mmd",
-        "moment matching in place of the game (GMMN + AE, WAE-MMD)",
+        "moment matching instead of a discriminator (GMMN + AE, WAE-MMD)",
         model="MomentMatchingAutoencoder",
         prior=NORMAL,
         options={"penalty_weight": 100.0},

@@ -1,42 +1,68 @@
 """Changing a recipe by names and values, as Python and the command line give them.
 
-Nothing here imports TensorFlow until a name of the model or of the prior has to be looked up.
+Nothing here imports TensorFlow until an option of the model or of the prior is looked up.
 """
 
+import sys
+import warnings
 from dataclasses import replace
+from typing import Any
 
 from aae_tf.config.schema import Choices, Option, Range, fields_of, options_of, read
 from aae_tf.config.training import DEFAULT_OPTIMIZERS, ORDERS, PRECISIONS, OptimizerSettings
 from aae_tf.errors import InputError, check_choice
-from aae_tf.recipes.recipe import FUSED, Recipe
+from aae_tf.recipes.recipe import Recipe
 
-SHORT = {
-    "label": "columns.label",
-    "scale": "image_scale",
-    "prior_std": "prior.std",
-    "reconstruction_weight": "weights.reconstruction",
-    "generator_weight": "weights.generator",
+# Options and phases under their names of 0.1, and a schedule. The old names work until 0.3.
+RENAMED = {
+    "joint": "fused",
+    "drops": "boundaries",
+    "watch": "monitor",
+    "weight_average": "weight_ema",
+    "information": "mutual_information",
+    "information_spread": "marginal_entropy_weight",
+    "head_distance": "centroid_distance",
+    "label_in_game": "label_conditioned",
 }
+SCHEDULES = {"steps": "piecewise_constant"}
 FIXED = ("name", "summary", "model")
 OWN = {name: each for name, each in fields_of(Recipe).items() if name not in ("prior", "options", "variants", *FIXED)}
 OPTIMIZER = fields_of(OptimizerSettings)
 NUMBERS, NUMBER = ("weights", "ramps", "views"), Range(0.0)  # fields of numbers by name, and what each may be
 
 
-def changed(recipe, options, every=False):
-    """Return a recipe with fields and options changed; see `Recipe.with_options`.
+def renamed(options: dict[str, Any]) -> dict[str, Any]:
+    """Return options with old names of options, phases and schedules replaced, each with a `DeprecationWarning`."""
+    found = {}
+    for name, value in options.items():
+        if name.partition(".")[0] not in ("prior", "columns", "views"):
+            name = ".".join(map(_new, name.split(".")))
+            if isinstance(value, dict):
+                value = renamed(value)
+            elif name.endswith("schedule"):
+                value = _new(value, SCHEDULES)
+            elif name == "fused" and isinstance(value, str | tuple | list):
+                parts = value.split(",") if isinstance(value, str) else value
+                value = tuple(_new(part.strip()) for part in parts)
+        found[name] = value
+    return found
 
-    Args:
-        recipe: a `Recipe`.
-        options: dict of name to value.
-        every: whether options of architectures and posteriors that are not set are accepted.
 
-    Raises:
-        InputError: an unknown name, or a value that is not accepted.
-    """
+def _new(name, table=RENAMED):
+    if name not in table:
+        return name
+    depth, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("aae_tf"):
+        depth, frame = depth + 1, frame.f_back
+    text = f"'{name}' is called '{table[name]}'; the old name works until 0.3"
+    warnings.warn(text, DeprecationWarning, stacklevel=depth)
+    return table[name]
+
+
+def changed(recipe: Recipe, options: dict[str, Any], every: bool = False) -> Recipe:
+    """Return a recipe with fields and options changed, see `Recipe.with_options` and `Recipe.with_likely`."""
     of_model = {}
-    named = {SHORT.get(name, name): value for name, value in options.items()}
-    for name, value in sorted(named.items(), key=lambda each: "." in each[0]):  # a whole before its parts
+    for name, value in sorted(renamed(options).items(), key=lambda each: "." in each[0]):  # a whole before its parts
         found = _with_field(recipe, name, value)
         if found is None:
             of_model[name] = value
@@ -44,12 +70,8 @@ def changed(recipe, options, every=False):
     return _with_model_options(recipe, of_model, every) if of_model else recipe
 
 
-def settable(recipe):
-    """Return what each value of a recipe accepts: dict of the name that sets it, as of `Recipe.flat`, to `Option`.
-
-    Args:
-        recipe: a `Recipe`.
-    """
+def settable(recipe: Recipe) -> dict[str, Option]:
+    """Return what each value of a recipe accepts: dict of the name that sets it, as of `Recipe.flat`, to `Option`."""
     from aae_tf.networks.augmentation import Views
     from aae_tf.priors import PRIORS, prior_options
 
@@ -64,7 +86,7 @@ def settable(recipe):
 
 def _with_field(recipe, name, value):
     """Return the recipe with one field changed, or None if the name is not of a field."""
-    head, _, rest = name.partition(".")
+    head, _, rest = ("columns.label" if name == "label" else name).partition(".")
     kinds = {*DEFAULT_OPTIMIZERS, *recipe.optimizers}
     if name in FIXED:
         raise InputError(f"a recipe's {name} cannot be set; pass another recipe's name, or a Recipe")
@@ -118,7 +140,7 @@ def _with_model_options(recipe, given, every):
 
 
 def _with_components(recipe, given):
-    """`components` sets how many parts the prior has, whatever its constructor calls them."""
+    """Set how many components the prior has, under the name that its constructor has for them."""
     from aae_tf.priors import prior_options
 
     name = recipe.prior["name"]
@@ -129,7 +151,7 @@ def _with_components(recipe, given):
 
 
 def _prior(prior, part, value):
-    """Return the prior's dict, changed: as a whole by a name or a dict, or one argument of its constructor."""
+    """Return the prior's dict, changed as a whole by a name or a dict, or in one argument of its constructor."""
     from aae_tf.priors import prior_options
 
     if part and part != "name":
@@ -146,32 +168,28 @@ def _prior(prior, part, value):
 
 
 def _reading(current, part, value):
-    """Return how a table is read, changed: one of its options, or as a whole."""
+    """Return the options of reading a table, changed in one of them or as a whole."""
     from aae_tf.data.tables.options import read_options
 
-    if not part and not isinstance(value, dict):
-        raise InputError(f"columns={value!r} cannot be read; accepted: columns.NAME=VALUE, or a dict")
-    value = {**current, part: value} if part else value
-    return read_options(value)
+    return read_options(_whole("columns", "VALUE", current, part, value))
 
 
 def _numbers(field, current, part, value):
-    """Return a dict of numbers, changed: one of them, or as a whole."""
-    if not part and not isinstance(value, dict):
-        raise InputError(f"{field}={value!r} cannot be read; accepted: {field}.NAME=NUMBER, or a dict")
-    value = {**current, part: value} if part else value
+    """Return a dict of numbers, changed in one of them or as a whole."""
+    value = _whole(field, "NUMBER", current, part, value)
     return {name: NUMBER.check(name, read(f"{field}.{name}", float, each)) for name, each in value.items()}
+
+
+def _whole(field, kind, current, part, value):
+    if not part and not isinstance(value, dict):
+        raise InputError(f"{field}={value!r} cannot be read; accepted: {field}.NAME={kind}, or a dict")
+    return {**current, part: value} if part else value
 
 
 def _field(name, value):
     if name == "labels":
         return int(value) if str(value).isdecimal() else value
-    if name == "fused":
-        text = str(value).lower()
-        if text in ("true", "yes", "1"):
-            return FUSED
-        names = () if text in ("false", "no", "0", "") else read("fused", tuple[str, ...], value)
-        if len(names) == 1:
-            raise InputError(f"fused={value!r} joins nothing; accepted: two or more phases, true or false")
-        return names
-    return OWN[name].read(value)
+    value = OWN[name].read(value)
+    if name == "fused" and len(value) == 1:
+        raise InputError(f"fused={value!r} joins nothing; accepted: two or more phases, or none")
+    return value

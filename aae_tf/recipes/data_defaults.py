@@ -1,19 +1,21 @@
-"""What a recipe's numbers become on other data or labels than they were chosen for, unless the user gives them.
+"""Defaults of a recipe that depend on the data and its labels, where they are others than the recipe was chosen for.
 
-Each rule mends something that goes wrong otherwise. A user's own numbers are never touched, and what was taken is
-written to recipe.json. Nothing here imports TensorFlow.
+Each rule prevents a failure that was seen without it. Values that the user sets are never changed, and recipe.json has
+the values that were used. Nothing here imports TensorFlow until an option of a model is looked up.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
-from aae_tf.recipes import recipes
+from aae_tf.data import Dataset
+from aae_tf.recipes import Recipe, recipes
 
 MNIST_PIXELS = 28 * 28
 USUAL_IMAGES = 3500  # training images of mnist_5k
-MANY = 10_000  # from which on a recipe may say that fewer passes do
-TABLE_UPDATES = 2000  # of a table at least
+MANY = 10_000  # training elements from which on a recipe may have fewer epochs
+TABLE_UPDATES = 2000  # minimum for a table
 
 
 def _all_labelled(recipe, dataset):
@@ -22,13 +24,13 @@ def _all_labelled(recipe, dataset):
 
 
 def _mostly_mean(dataset):
-    """Return whether the mean image is most of every image: MNIST has 0.40 of it, photos 0.79, faces 0.90."""
+    """Return whether the mean image has most of the images' energy: 0.40 in MNIST, 0.79 in photos, 0.90 in faces."""
     images = dataset.training_images(2000, 0).images
     pixels = images.reshape(len(images), -1).astype("float32")
     return np.square(pixels.mean(0)).sum() > 0.5 * np.square(pixels).sum(1).mean()
 
 
-# when a recipe's own `variants` apply, by their name
+# the conditions of a recipe's `variants`, by name
 CONDITIONS = {
     "colour": lambda recipe, dataset: dataset.element.channels == 3,
     "many": lambda recipe, dataset: len(dataset.train) >= MANY,
@@ -38,13 +40,14 @@ CONDITIONS = {
 }
 
 
-def for_data(recipe, dataset, given):
-    """Return the recipe with its defaults for this data; a `Recipe` that no name is known of stays as it is.
+def for_data(recipe: Recipe, dataset: Dataset, given: dict[str, Any]) -> Recipe:
+    """Return the recipe with its defaults for this data; a recipe whose name is not registered stays as it is.
 
     Args:
         recipe: a `Recipe`.
-        dataset: `aae_tf.data.Dataset`.
-        given: options the user gave, which stay; so do the numbers in which the recipe differs from that of its name.
+        dataset: the data.
+        given: options of the user, which stay. Values in which the recipe differs from the registered one of its name
+            stay as well.
     """
     usual = recipes().get(recipe.name)
     if usual is None:
@@ -64,9 +67,10 @@ def for_data(recipe, dataset, given):
 
 
 def _table(recipe, dataset, kept):
-    """Rows: scaled columns and Adam (linear outputs, as of `_scale`), networks by the columns, batches by the rows.
+    """Rows take scaled columns, Adam (outputs are linear, see `_scale`), networks by the number of columns and batches
+    by the number of rows.
 
-    Wider networks and longer training fit the training rows and no others; chosen on validation rows (docs/tables.md).
+    Wider networks and longer training overfit; chosen on validation rows (docs/tables.md).
     """
     rows, columns = len(dataset.train), len(dataset.columns)
     batch = recipe.batch_size if "batch_size" in kept else min(rows, recipe.batch_size, max(16, rows // 10))
@@ -77,7 +81,7 @@ def _table(recipe, dataset, kept):
             adam = {"name": "adam", "learning_rate": 1e-3, "momentum": momentum}
             found |= {f"{kind}.{part}": value for part, value in adam.items()}
     loss, real = recipe.options.get("reconstruction_loss"), len(dataset.columns.of_kind("real"))
-    if loss == "binary_crossentropy" or (loss and not real):  # of numbers in [0, 1] alone, or of real ones
+    if loss == "binary_crossentropy" or (loss and not real):  # for numbers in [0, 1], or for real numbers only
         found["reconstruction_loss"] = "gaussian" if real else "squared_error"
     if recipe.latent_dim > 2:
         found["latent_dim"] = max(2, min(recipe.latent_dim, columns // 2))
@@ -95,9 +99,9 @@ def _names(given):
 
 
 def _length(recipe, images):
-    """Fewer images take up to ten times the epochs, for as many updates: a game of a few hundred is no game.
+    """Fewer images take up to ten times the epochs, for as many updates; a few hundred updates are too few to train.
 
-    And a mini-batch is all of them at most.
+    A mini-batch is at most all images.
     """
     usual, steps = (max(1, count // recipe.batch_size) for count in (USUAL_IMAGES, images))
     longer = {"epochs": math.ceil(recipe.epochs * min(10, usual / steps))} if steps < usual else {}
@@ -105,7 +109,7 @@ def _length(recipe, images):
 
 
 def _rates(recipe, image_shape):
-    """More pixels make longer gradients, of their sum and of the first layer: SGD at MNIST's rates ends in NaN."""
+    """More pixels make larger gradients, of the summed loss and of the first layer: SGD with MNIST's rates diverges."""
     longer = max(1, math.prod(image_shape) / MNIST_PIXELS)
     summed = recipe.options.get("reconstruction_loss") != "mean_squared_error"
     settings = {kind: recipe.optimizer(kind) for kind in ("reconstruction", "regularization")[not summed :]}
@@ -117,9 +121,9 @@ def _rates(recipe, image_shape):
 
 
 def _scale(recipe, dataset):
-    """Where the mean image is most of every image (faces, photographs), it is subtracted: hidden units die of it.
+    """Where the mean image has most of the energy (faces, photographs), it is subtracted; otherwise hidden units die.
 
-    The decoder's output is then linear, with gradients that no one rate of SGD suits, so Adam takes its place.
+    The decoder's output is then linear. No single rate of SGD suits its gradients, so Adam is used.
     """
     options = recipe.options
     if options.get("image_scale", "unit") != "unit" or options.get("reconstruction_loss") == "binary_crossentropy":

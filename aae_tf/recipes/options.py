@@ -36,11 +36,9 @@ class TrainOptions(TypedDict, total=False):
     batch_size: int
     seed: int
     order: str
-    fused: bool | Sequence[str]
+    fused: Sequence[str]
     weights: Mapping[str, float]
     ramps: Mapping[str, float]
-    reconstruction_weight: float
-    generator_weight: float
     optimizers: Mapping[str, Optimizer]
     reconstruction: Optimizer
     regularization: Optimizer
@@ -55,7 +53,6 @@ class TrainOptions(TypedDict, total=False):
     # the code and its prior
     latent_dim: int
     components: int
-    prior_std: float
     posterior: str
     posterior_std: float
     noise_dim: int
@@ -74,7 +71,6 @@ class TrainOptions(TypedDict, total=False):
     input_noise: float
     input_dropout: float
     image_scale: str
-    scale: str
     # losses
     reconstruction_loss: str
     adversarial_loss: str

@@ -1,6 +1,6 @@
 """The paper's experiments. Nothing here imports TensorFlow.
 
-Numbers follow Makhzani et al., 2016 (arXiv 1511.05644), appendix A; where they do not, the recipe says so.
+Numbers follow Makhzani et al., 2016 (arXiv 1511.05644), appendix A; comments name the exceptions.
 """
 
 from aae_tf.config.training import OptimizerSettings
@@ -20,9 +20,9 @@ _FIGURE_2 = {
     },
 }
 
-# Labels in the game, chosen on validation images: with SGD the parts settle before the labels are heard (4 to 46 % of
-# codes in their own petal on the embedded digits), with Adam and a fast game 82 %. The discriminator's noise keeps a
-# class from settling in another's part, with no slope that leads out of it.
+# Label-conditioned discriminator, chosen on validation images: with SGD the codes settle before the labels have an
+# effect (4 to 46 % of codes in their own petal on the embedded digits), with Adam and a fast discriminator 82 %. The
+# discriminator's noise keeps a class from settling in another's petal, where the gradient vanishes.
 SECTION_2_3 = {
     "model": "LabelInformedAAE",
     "labels": "20%",
@@ -33,7 +33,7 @@ SECTION_2_3 = {
     },
 }
 
-# §5's settings as the paper has them (rates divided by 10 after epochs 50 and 1000), with averaged weights beside. Its
+# §5's settings as in the paper (rates divided by 10 after epochs 50 and 1000), and averaged weights. The
 # recipes add batch normalisation in the encoder and on the head of y, chosen on MNIST's validation images: 10.2 % wrong
 # after 3 epochs with 100 labels, against 14.8 % with it on both heads and 15.5 % without.
 _GAMES = {
@@ -47,7 +47,7 @@ _SECTION_5 = {
 }
 _WITH_LABELS = {"input_noise": 0.3, "batch_norm": True, "head_batch_norm": "y"}
 
-# §5 on colour photographs, as the paper has SVHN: convolutions, batch normalisation, standardised dimensions.
+# §5 on colour photographs, as the paper does SVHN: convolutions, batch normalisation, standardised dimensions.
 _PHOTOGRAPHS = {
     "architecture": "convolutional",
     "widths": (512,),
@@ -70,8 +70,8 @@ _UNLABELLED_MAP = {
     "input_dropout": 0.2,
 }
 
-# §4, chosen on MNIST's validation images for a z of 15 dimensions that tells nothing of the class (docs/results.md has
-# the steps): codes lie on a surface of fewer dimensions, whose place would, unless noise fills the rest.
+# §4, chosen on MNIST's validation images for a z of 15 dimensions without information on the class (docs/results.md has
+# the steps): deterministic codes lie on a surface of fewer dimensions, whose position depends on the class.
 _STYLE = {
     "options": {
         "label_conditioned": True,
@@ -139,14 +139,14 @@ PAPER = (
     ),
     Recipe(
         "labelled_mixture",
-        "labels in the game, each digit one petal of the mixture: figures 4a and 4b",
+        "label-conditioned discriminator, each digit one petal of the mixture: figures 4a and 4b",
         prior={"name": "mixture"},
         epochs=12,
         **SECTION_2_3,
     ),
     Recipe(
         "labelled_swiss_roll",
-        "labels in the game, each digit one stretch of a swiss roll: figures 4c and 4d",
+        "label-conditioned discriminator, each digit one segment of a swiss roll: figures 4c and 4d",
         prior={"name": "swiss_roll"},
         epochs=22,
         **SECTION_2_3,
@@ -185,7 +185,7 @@ PAPER = (
     ),
     Recipe(
         "semi_supervised",
-        "a class beside the style, learned from few labels: figure 8, table 2",
+        "class and style, from few labels: figure 8, table 2",
         model="SemiSupervisedAAE",
         labels=100,
         epochs=12,
@@ -196,7 +196,7 @@ PAPER = (
     ),
     Recipe(
         "clustering",
-        "a cluster beside the style, without labels: figure 9, table 3",
+        "cluster and style, without labels: figure 9, table 3",
         model="ClusteringAAE",
         epochs=25,
         latent_dim=5,
@@ -205,7 +205,7 @@ PAPER = (
     ),
     Recipe(
         "reduction",
-        "a low-dimensional map, cluster heads plus style: figures 10 and 11",
+        "a low-dimensional map, cluster centroids plus style: figures 10 and 11",
         model="DimensionalityReductionAAE",
         labels=1000,
         epochs=12,

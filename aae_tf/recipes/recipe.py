@@ -1,19 +1,19 @@
-"""`Recipe`: one experiment as a frozen dataclass, every number of it in one place.
+"""`Recipe`: one experiment as a frozen dataclass, with every number of it.
 
-A recipe's own fields say what is trained on what, and for how long. What belongs to the model, to its networks or to
-the prior stands where those are defined, as the arguments of their constructors, and is set here by name (`options`,
-`prior`). Nothing here imports TensorFlow until such a name has to be looked up.
+A recipe's own fields are the data, the length and the optimizers of a training. Options of the model, its networks and
+the prior are the arguments of their constructors; the recipe holds their values by name (`options`, `prior`). Nothing
+here imports TensorFlow until such a name is looked up.
 """
 
 import dataclasses
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, Any
 
-from aae_tf.config.schema import Checked, Choices, Range, options_of
+from aae_tf.config.schema import Checked, Choices, Option, Range, options_of
 from aae_tf.config.training import DEFAULT_OPTIMIZERS, OptimizerSettings
 from aae_tf.errors import InputError, check_choice
 
-FUSED = ("reconstruction", "generator")  # what `fused=true` joins: the second published recipe of §4
+FUSED = ("reconstruction", "generator")  # the second published recipe of §4
 
 
 @dataclass(frozen=True)
@@ -21,39 +21,37 @@ class Recipe(Checked):
     """One experiment: model, data, prior, optimizers and length.
 
     Attributes:
-        name: the recipe's name.
+        name: name of the recipe.
         summary: one line on what it shows.
-        model: name of the model class, as in `aae_tf.models.MODELS`; 'custom' if an object was passed.
-        dataset: name of the dataset (see `aae_tf.data.load`); own data is recorded as 'custom'.
+        model: name of the model class in `aae_tf.models.MODELS`; 'custom' if a model object was passed.
+        dataset: name or path of the dataset (see `aae_tf.data.load`); 'custom' if the data was passed.
         image_size: side to which images are cropped and resized; 0 keeps them.
-        columns: how a table is read, the arguments of `aae_tf.data.tables.options.TableOptions`; empty for images, and
-            for tables of which nothing has to be said.
-        epochs: passes over the training images.
-        batch_size: images per update.
+        columns: how a table is read: arguments of `aae_tf.data.tables.options.TableOptions`.
+        epochs: passes over the training data.
+        batch_size: elements per update.
         seed: seed of everything random.
         latent_dim: dimension of the code z.
-        labels: how many training images have labels, for models that use them: a number, a share ('20%') or 'all';
+        labels: number of labelled training elements, for models that use labels: an integer, a share ('20%') or 'all';
             drawn evenly over the classes by the seed.
-        prior: p(z): dict of its 'name' in `aae_tf.priors.PRIORS` and the arguments of its constructor; 'custom' if an
-            object was passed.
-        options: what the model and its networks take, by name: the arguments of their constructors. `aae-tf recipes
-            NAME` lists them; a name that the recipe's model does not take is refused.
-        weights: factor on the loss of a phase, by the phase's name.
-        ramps: epochs in which the weight of a phase rises from 0, by the phase's name.
+        prior: p(z): dict of its 'name' in `aae_tf.priors.PRIORS` and the arguments of its constructor; the name is
+            'custom' if a prior object was passed.
+        options: options of the model and its networks, by name: arguments of their constructors. `aae-tf recipes NAME`
+            lists them.
+        weights: factor on the loss of a phase, by phase name.
+        ramps: epochs in which the weight of a phase rises from 0, by phase name.
         optimizers: `OptimizerSettings` by kind of update ('reconstruction', 'regularization', 'classification', ...).
-        views: how much a random view of an image may differ from it, the arguments of `aae_tf.Views`; empty for none.
-        joint: names of phases whose losses are summed into one update, by the first one's optimizer.
-        order: 'alternating' (the paper's: codes recomputed before each update) or 'simultaneous'.
+        views: ranges of the random augmentations of an image: arguments of `aae_tf.Views`; empty for none.
+        fused: names of phases whose losses are summed into one update, with the optimizer of the first one.
+        order: 'alternating' (as in the paper: codes are computed again before each update) or 'simultaneous'.
         precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
-        weight_ema: decay of the exponential moving average of the weights (0 = off), used for evaluation,
-            figures and export when on.
-        keep: weights that are kept, 'last' or 'best' (of all epochs, by the watched validation measure).
-        patience: epochs without a better watched validation measure after which training stops; 0: never.
-        monitor: the validation measure that `keep` and `patience` watch, least is best; '': the model's own.
-        warm_start: run directory whose weights training starts from, where they fit (`aae_tf.runs.warm_start`);
-            '': none.
-        variants: what changes by itself under a condition of `aae_tf.recipes.data_defaults` ('colour', 'unlabelled'),
-            by the condition's name; not recorded, since what was taken is.
+        weight_ema: decay of the exponential moving average of the weights, which is then used for evaluation, figures
+            and export; 0 for none.
+        keep: weights that are kept: 'last', or 'best' of all epochs by the monitored validation metric.
+        patience: epochs without a better monitored validation metric after which training stops; 0 for never.
+        monitor: name of the validation metric for `keep` and `patience`, lower is better; '' for the model's own.
+        warm_start: run directory with the initial weights, where they fit (`aae_tf.runs.warm_start`); '' for none.
+        variants: conditional overrides, by condition name in `aae_tf.recipes.data_defaults`. Only the resolved values
+            are saved.
     """
 
     name: str
@@ -91,14 +89,11 @@ class Recipe(Checked):
         if not (labels == "all" or number or (share and 0 <= float(labels[:-1]) <= 100)):
             raise InputError(f"labels={labels!r} cannot be read; accepted: a number, a share such as '20%', or 'all'")
 
-    def optimizer(self, kind):
+    def optimizer(self, kind: str) -> OptimizerSettings:
         """Return the `OptimizerSettings` of a kind of update.
 
-        Args:
-            kind: 'reconstruction', 'regularization', 'classification', or another that the recipe sets.
-
         Raises:
-            InputError: the recipe sets none of this kind.
+            InputError: the recipe has none of this kind.
         """
         if kind not in self.optimizers and kind not in DEFAULT_OPTIMIZERS:
             raise InputError(
@@ -107,43 +102,38 @@ class Recipe(Checked):
             )
         return self.optimizers.get(kind) or DEFAULT_OPTIMIZERS[kind]
 
-    def accepted(self, every=False):
-        """Return what `options` may hold: dict of name to `aae_tf.config.schema.Option`, of the model and its networks.
+    def accepted(self, every: bool = False) -> dict[str, Option]:
+        """Return the options of the model and its networks: dict of name to `aae_tf.config.schema.Option`.
 
         Args:
-            every: whether the options of every architecture and posterior count, not only of those that are set.
+            every: whether to include the options of all architectures and posteriors, not only of those that are set.
         """
         from aae_tf.models import MODELS
 
         return {} if self.model == "custom" else MODELS[self.model].accepts(self.options, every)
 
-    def resolved(self):
-        """Return the recipe with every option of its model and prior said, so that it can be repeated as it is.
+    def resolved(self) -> "Recipe":
+        """Return the recipe with a value for every option of its model and prior.
 
         Raises:
-            InputError: an option that the model or the prior does not take, or a value that is not accepted.
+            InputError: an unknown option of the model or the prior, or a value that is not accepted.
         """
         from aae_tf.priors import prior_options
 
-        accepted = self.accepted()
-        for name in self.options:
-            check_choice(f"option of {self.model}", name, accepted)
-        options = {name: each.default for name, each in accepted.items()}
-        options |= {name: accepted[name].read(value) for name, value in self.options.items()}
-        accepted = prior_options(self.prior["name"])
-        arguments = {name: each.default for name, each in accepted.items()}
-        for name, value in self.prior.items():
-            if name != "name":
-                check_choice(f"option of prior '{self.prior['name']}'", name, accepted)
-                arguments[name] = accepted[name].read(value)
+        prior = {name: value for name, value in self.prior.items() if name != "name"}
+        kind = self.prior["name"]
         if self.views:
             from aae_tf.networks.augmentation import Views
 
             for name in self.views:
                 check_choice("option of views", name, options_of(Views))
-        return replace(self, options=options, prior={"name": self.prior["name"], **arguments})
+        return replace(
+            self,
+            options=_completed(f"option of {self.model}", self.options, self.accepted()),
+            prior={"name": kind, **_completed(f"option of prior '{kind}'", prior, prior_options(kind))},
+        )
 
-    def flat(self):
+    def flat(self) -> dict[str, Any]:
         """Return every number of the recipe by the name that sets it: 'epochs', 'widths', 'prior.std', ..."""
         found = {}
         for name, value in self.to_dict().items():
@@ -157,34 +147,27 @@ class Recipe(Checked):
                 found[name] = value
         return found
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return the recipe as plain JSON values; `Recipe.from_dict` reads them back."""
         values = dataclasses.asdict(self)
         del values["variants"]
         return values
 
     @classmethod
-    def from_dict(cls, values):
-        """Return the recipe that `to_dict` wrote.
-
-        Args:
-            values: dict, as `to_dict` gave it or as read back from JSON.
-        """
+    def from_dict(cls, values: dict[str, Any]) -> "Recipe":
+        """Return the recipe that `to_dict` wrote, also as read back from JSON."""
         optimizers = {kind: OptimizerSettings(**with_tuples(each)) for kind, each in values["optimizers"].items()}
         parts = {name: with_tuples(values.get(name, {})) for name in ("options", "prior", "columns")}
         return cls(**{**with_tuples(values), **parts, "optimizers": optimizers})
 
-    def with_options(self, **options):
+    def with_options(self, **options: Any) -> "Recipe":
         """Return a copy with fields or options changed.
 
         Args:
-            **options: names and values. A name is a field's, an option's of the model (see `options`), or dotted:
+            **options: values by name. A name is a field's, an option's of the model (see `options`), or dotted:
                 `"prior.std"`, `"reconstruction.learning_rate"`, `"weights.generator"`, `"views.shift"`; a dict changes
-                several parts. Wholes are set before their parts, in whatever order they are given (`prior="ring"`,
-                then `"prior.radius"`). Strings are read as what they set.
-
-        Returns:
-            A new `Recipe`.
+                several parts. A whole is set before its parts, in any order of the arguments (`prior="ring"`, then
+                `"prior.radius"`). Text is read as the type of what it sets.
 
         Raises:
             InputError: an unknown name, or a value that is not accepted.
@@ -193,22 +176,23 @@ class Recipe(Checked):
 
         return changed(self, options)
 
-    def with_likely(self, **options):
-        """Return a copy as `with_options` does, with options too that another architecture or posterior would take.
+    def with_likely(self, **options: Any) -> "Recipe":
+        """Return a copy as `with_options` does, also with options of other architectures and posteriors.
 
-        What data makes of a recipe may be another architecture; `resolved` then refuses what is left over.
-
-        Args:
-            **options: as for `with_options`.
-
-        Raises:
-            InputError: as `with_options`.
+        The architecture may still depend on the data; `resolved` then refuses options that do not apply.
         """
         from aae_tf.recipes.changes import changed
 
         return changed(self, options, every=True)
 
 
-def with_tuples(values):
+def _completed(what, given, accepted):
+    """Return a value for each accepted option, the given one or the default."""
+    for name in given:
+        check_choice(what, name, accepted)
+    return {name: each.read(given[name]) if name in given else each.default for name, each in accepted.items()}
+
+
+def with_tuples(values: dict[str, Any]) -> dict[str, Any]:
     """Return a dict read from JSON with its lists as tuples again."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -1,175 +1,143 @@
-"""`sweep()`: recipes trained with several seeds and settings; what is chosen is chosen on validation images.
+"""`compare()` and `sweep()`: several trainings on the same data, of recipes, of settings of their options, of seeds.
 
-One seed says little: another draw of labels or of initial weights moves an error by more than many a setting does. A
-sweep gives means and standard deviations over seeds, and compares settings by the number that their model watches on
-validation images. Test images are looked at for the chosen setting alone.
+One seed says little: other labels or initial weights change an error by more than many options do. A sweep gives means
+and standard deviations over seeds. It chooses between settings by the metric that their model monitors on validation
+elements; test elements are used for the chosen setting alone.
 """
 
+import itertools
 import json
 import multiprocessing
 import os
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 from rich.console import Console
 
-from aae_tf import figures
 from aae_tf.config.registry import load_plugin, loaded_plugins
 from aae_tf.errors import InputError, NonFiniteLossError, check_choice
+from aae_tf.recipes import get_recipe
 from aae_tf.recipes.options import RecipeOptions
-from aae_tf.runs.comparison import COLUMNS, markdown_table
 from aae_tf.runs.directory import read_record
-from aae_tf.runs.experiment_settings import Setting, settings_of, shown
-from aae_tf.runs.run import load_run
+from aae_tf.runs.execute import Execution
+from aae_tf.runs.experiment_results import Comparison, Setting, Sweep
+from aae_tf.runs.load import load_run
+from aae_tf.runs.plan import resolve
 from aae_tf.runs.train import train
-from aae_tf.utils.files import atomic_write, write_json
 
 
-class Sweep:
-    """Settings, each trained with the same seeds.
-
-    Attributes:
-        settings: list of `Setting`.
-        seeds: tuple of int.
-        split: held-out images that the metrics are of: 'validation', or 'test' for the chosen settings.
-        out_dir: Path of the folder that holds the runs, sweep.json, sweep.md and sweep.png.
-    """
-
-    def __init__(self, settings, seeds, split, out_dir):
-        self.settings, self.seeds, self.split, self.out_dir = settings, tuple(seeds), split, Path(out_dir)
-
-    def rows(self):
-        """Return the table: a heading row, then one a setting, all texts: mean ± standard deviation over seeds."""
-        measured = [report for setting in self.settings for report in setting.reports]
-        known = [column for column in COLUMNS if any(column[0] in report for report in measured)]
-        monitor = list(dict.fromkeys(setting.monitor for setting in self.settings if setting.monitor))
-        rows = [["setting", "chosen", "seeds", "epochs", "seconds", *monitor, *(heading for _, heading, _ in known)]]
-        for setting in self.settings:
-            lengths = [len(run.history) for run in setting.runs.values()]
-            seconds = [sum(row["seconds"] for row in run.history) for run in setting.runs.values()]
-            found = setting.validated()
-            found = found[np.isfinite(found)]
-            cells = [spread(found if name == setting.monitor else [], 4) for name in monitor]
-            for measure, _, decimals in known:
-                values = [report[measure]["value"] for report in setting.reports if measure in report]
-                cells.append(spread(values, decimals))
-            seeds = f"{len(setting.runs)}" + (f" ({len(setting.failed)} failed)" if setting.failed else "")
-            about = ["yes" if setting.chosen else "", seeds, spread(lengths, 0), spread(seconds, 0)]
-            rows.append([setting.name, *about, *cells])
-        return rows
-
-    @property
-    def figure(self):
-        """The monitor number over epochs, mean and standard deviation over seeds: a `matplotlib.figure.Figure`."""
-        names = dict.fromkeys(setting.monitor for setting in self.settings if setting.monitor)
-        panels = {
-            name: {
-                setting.name: [[row[name] for row in run.history if name in row] for run in setting.runs.values()]
-                for setting in self.settings
-                if setting.monitor == name
-            }
-            for name in names
-        }
-        return figures.curves(panels, f"validation images, {len(self.seeds)} seeds: mean and standard deviation")
-
-    def save(self):
-        """Write sweep.json, sweep.md and sweep.png, each whole or not at all."""
-        kept = [
-            {
-                "setting": setting.name,
-                "recipe": setting.recipe,
-                "changed": {name: shown(value) for name, value in setting.changed.items()},
-                "chosen": setting.chosen,
-                "monitor": setting.monitor,
-                "validation": {
-                    str(seed): float(value) if np.isfinite(value) else None
-                    for seed, value in zip(setting.runs, setting.validated(), strict=True)
-                },
-                "failed": {str(seed): text for seed, text in setting.failed.items()},
-                "runs": [str(setting.folder(seed)) for seed in setting.runs],
-                "metrics": {
-                    name: [report[name]["value"] for report in setting.reports] for name in _common(setting.reports)
-                },
-            }
-            for setting in self.settings
-        ]
-        write_json(self.out_dir / "sweep.json", {"split": self.split, "seeds": list(self.seeds), "settings": kept})
-        atomic_write(self.out_dir / "sweep.md", lambda file: file.write(markdown_table(self.rows()).encode()))
-        atomic_write(self.out_dir / "sweep.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
-
-
-def _common(reports):
-    return [name for name in (reports[0] if reports else {}) if all(name in report for report in reports)]
-
-
-def spread(values, decimals):
-    """Return 'mean ± standard deviation' of numbers, as text; '-' for none, the number alone for one.
+def compare(
+    recipes: Iterable[str],
+    dataset: Any = None,
+    *,
+    out_dir: str | Path = "runs/compare",
+    jit_compile: bool | None = None,
+    split: str = "validation",
+    progress: bool = True,
+    **options: Unpack[RecipeOptions],
+) -> Comparison:
+    """Train several recipes on the same data, or reuse finished runs, and compare their metrics and latent planes.
 
     Args:
-        values: list or array of numbers.
-        decimals: int, digits after the point.
+        recipes: names of recipes; each has its run in `out_dir/NAME`, which is resumed, or reused if it is finished.
+        dataset: as for `aae_tf.train`; by default the recipes' own.
+        out_dir: folder of the comparison.
+        jit_compile: as for `aae_tf.train`.
+        split: held-out elements of the comparison: 'validation', or 'test' for a final report.
+        progress: whether to show progress on stderr.
+        **options: options changed in each recipe that has them (`epochs=5`, `discriminator_widths=(500, 500)`).
+
+    Returns:
+        A `Comparison`, also written to `out_dir`.
+
+    Raises:
+        InputError: no recipes, an unknown one or one twice, options that none of them has, or anything else that
+            `train` refuses. It is raised before any training, except for a recipe that starts from the weights of
+            another one, and for a directory that another process trains into.
     """
-    if not len(values):
-        return "-"
-    text = f"{np.mean(values):.{decimals}f}"
-    return f"{text} ± {np.std(values, ddof=1):.{decimals}f}" if len(values) > 1 else text
+    out_dir = Path(out_dir).absolute()
+    settings = {setting.recipe: setting for setting in settings_of(recipes, {}, options)}
+    folders = {name: out_dir / name for name in settings}
+
+    def prepared(name):
+        how = {"jit_compile": jit_compile, "split": split, **settings[name].options}
+        return Execution(resolve(name, dataset, out_dir=folders[name], **how), progress=progress)
+
+    def waits(name):
+        """Return whether a recipe starts from the weights of another one of this comparison."""
+        start = get_recipe(name).with_likely(**settings[name].options).warm_start
+        return bool(start) and Path(start).expanduser().resolve() in {folder.resolve() for folder in folders.values()}
+
+    ready, runs = {name: prepared(name) for name in settings if not waits(name)}, {}
+    for name in settings:
+        runs[name] = (ready.pop(name) if name in ready else prepared(name)).run()
+    for run in runs.values():  # a finished run may have been evaluated on the other split
+        if run.last_report(split) is None:
+            run.evaluate(split)
+    found = Comparison(runs, out_dir, split)
+    found.save()
+    return found
 
 
 def sweep(
-    recipes,
-    dataset=None,
+    recipes: Iterable[str],
+    dataset: Any = None,
     *,
-    seeds=(0, 1, 2),
-    grid=None,
-    out_dir="runs/sweep",
-    processes=1,
-    jit_compile=None,
-    split="validation",
-    progress=True,
+    seeds: Sequence[int] = (0, 1, 2),
+    grid: dict[str, Sequence] | None = None,
+    out_dir: str | Path = "runs/sweep",
+    processes: int = 1,
+    jit_compile: bool | None = None,
+    split: str = "validation",
+    progress: bool = True,
     **options: Unpack[RecipeOptions],
-):
-    """Train recipes with every combination of seeds and settings, or reuse what is there, and choose among settings.
+) -> Sweep:
+    """Train recipes with every combination of settings and seeds, or reuse finished runs, and choose between settings.
 
-    Each training is a run of its own (`out_dir/RECIPE/SETTING/seed-N`): interrupted, the same call goes on where it
-    was. The chosen setting of a recipe has the lowest mean over seeds of the number its model watches on validation
-    images; none is chosen where settings scale columns differently, for their errors do not compare. A training that
-    fails (a loss that is not finite, an option that this recipe cannot use) is noted, and the others go on.
+    Each training is a run (`out_dir/RECIPE/SETTING/seed-N`); the same call resumes an interrupted sweep. The chosen
+    setting of a recipe has the lowest mean over seeds of the metric that its model monitors on validation elements.
+    None is chosen if settings scale columns differently, since their errors cannot be compared. A training that fails
+    (a loss that is not finite, an option that the recipe cannot use) is noted, and the others continue.
 
     Args:
         recipes: names of recipes.
         dataset: as for `aae_tf.train`; by default the recipes' own.
-        seeds: ints, each another draw of weights, shuffles and labelled images.
-        grid: dict of option name to the list of values it is to have in turn, in every recipe that takes it.
+        seeds: ints; each gives other initial weights, shuffles and labelled elements.
+        grid: dict of option name to its values, for each recipe that has it.
         out_dir: folder of the sweep.
-        processes: trainings at a time, each in a process of its own with its share of the cores and the plugins that
-            are loaded here.
+        processes: number of trainings at a time, each in a process with its share of the cores and with the plugins
+            that are loaded here.
         jit_compile: as for `aae_tf.train`.
-        split: 'validation', or 'test': the chosen settings are then measured on test images too.
-        progress: show progress on stderr.
-        **options: options changed in every recipe that takes them.
+        split: 'validation', or 'test' to evaluate the chosen settings on test elements as well.
+        progress: whether to show progress on stderr.
+        **options: options changed in each recipe that has them.
 
     Returns:
         A `Sweep`, also written to `out_dir`.
 
     Raises:
-        InputError: no recipes or seeds, one twice, values that none takes; before any training.
+        InputError: no recipes or seeds, one twice, values that no recipe takes; before any training.
     """
     check_choice("split", split, ("validation", "test"))
     if processes < 1:
         raise InputError(f"processes={processes} train nothing; accepted: 1 or more")
+    if "seed" in {*(grid or {}), *options}:
+        raise InputError("the seeds of a sweep are given as seeds; seed cannot be set beside them")
     settings = settings_of(recipes, grid or {}, options)
     seeds = list(seeds)
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError(f"a sweep needs seeds, each once; given: {', '.join(map(str, seeds)) or 'none'}")
     if processes > 1 and hasattr(dataset, "element_spec"):
         raise InputError("a tf.data.Dataset cannot be given to other processes; use processes=1, a name or arrays")
+    out_dir = Path(out_dir).absolute()
     shared = {"jit_compile": jit_compile, "progress": progress and processes == 1}
     tasks = [
-        (setting, seed, {"out_dir": Path(out_dir) / setting.folder(seed), "seed": seed, **shared, **setting.options})
-        for seed in seeds  # a whole round of settings before the next seed: what there is can be compared early
+        (setting, seed, {"out_dir": out_dir / setting.folder(seed), "seed": seed, **shared, **setting.options})
+        for seed in seeds  # all settings with one seed before the next, so that they can be compared early
         for setting in settings
     ]
     console = Console(stderr=True, quiet=not progress)
@@ -182,12 +150,88 @@ def sweep(
     loaded = {}
     for setting in settings:
         for seed in (seed for seed in seeds if seed not in setting.failed):
-            setting.runs[seed] = _finished(Path(out_dir) / setting.folder(seed), dataset, loaded)
+            setting.runs[seed] = _finished(out_dir / setting.folder(seed), dataset, loaded)
     if not any(setting.runs for setting in settings):
         raise InputError(f"no training came to its end; the first: {next(iter(settings[0].failed.values()))}")
-    found = Sweep(_chosen(settings, split), seeds, split, out_dir)
+    _choose(settings)
+    for setting in settings:
+        for run in setting.runs.values() if split == "validation" or setting.chosen else ():
+            setting.reports.append((run.last_report(split) or run.evaluate(split))["metrics"])
+    found = Sweep(settings, seeds, split, out_dir)
     found.save()
     return found
+
+
+def settings_of(recipes: Iterable[str], grid: dict[str, Sequence], options: dict[str, Any]) -> list[Setting]:
+    """Return the settings of recipes: every combination of the values of `grid`, with `options` in all of them.
+
+    Raises:
+        InputError: no recipes, one twice or unknown, an option without values or that no recipe has.
+    """
+    names = list(recipes)
+    if not names or len(set(names)) < len(names):
+        raise InputError(f"recipes are needed, each once; given: {', '.join(names) or 'none'}")
+    fixed, varied = options_taken(names, options), {name: {} for name in names}
+    for option, values in grid.items():
+        if not values:
+            raise InputError(f"{option} has no values; give one or more")
+        for value in values:
+            for name, taken in options_taken(names, {option: value}).items():
+                if taken:
+                    varied[name].setdefault(option, []).append(value)
+    found = []
+    for name in names:
+        for values in itertools.product(*varied[name].values()):
+            changed = dict(zip(varied[name], values, strict=True))
+            get_recipe(name).with_likely(**fixed[name], **changed)
+            found.append(Setting(name, changed, {**fixed[name], **changed}))
+    if len({each.folder(0) for each in found}) < len(found):
+        raise InputError("a value was given twice, so two settings are the same; give each once")
+    return found
+
+
+def options_taken(names: Sequence[str], options: dict[str, Any]) -> dict[str, dict]:
+    """Return the options that each recipe has: dict of recipe name to a dict of options.
+
+    Raises:
+        InputError: an unknown recipe, or an option that none of them has.
+    """
+    recipes = {name: get_recipe(name) for name in names}
+    taken = {name: {} for name in names}
+    for option, value in options.items():
+        refusal = None
+        for name, recipe in recipes.items():
+            try:
+                recipe.with_likely(**{option: value})
+                taken[name][option] = value
+            except InputError as error:
+                refusal = refusal or error
+        if not any(option in each for each in taken.values()):
+            raise refusal
+    return taken
+
+
+def values_of(recipes: Sequence[str], option: str, text: str) -> list[str]:
+    """Return the values of an option in a text of the command line: '0.1,0.2', '500,500' or '500,500;1000,1000'.
+
+    They are separated by ';', or by ',' where no recipe takes the whole text as one value.
+    """
+    if ";" in text:
+        return [part.strip() for part in text.split(";") if part.strip()]
+    try:
+        options_taken(recipes, {option: text})
+        return [text]
+    except InputError:
+        return [part.strip() for part in text.split(",")]
+
+
+def seeds_of(text: str) -> list[int]:
+    """Return the seeds in a text of the command line: '0-4' or '0,3,7'."""
+    try:
+        spans = [[int(end) for end in part.split("-")] for part in text.split(",")]
+        return [number for span in spans for number in range(span[0], span[-1] + 1)]
+    except ValueError:
+        raise InputError(f"--seeds {text} cannot be read; accepted: 0-4 or 0,3,7") from None
 
 
 def _in_turn(tasks, dataset):
@@ -196,25 +240,22 @@ def _in_turn(tasks, dataset):
 
 
 def _at_once(tasks, dataset, processes):
-    """Train in several processes, each with its share of the cores; yields what finishes, as it does."""
+    """Train in several processes, each with its share of the cores; yield each result as it comes."""
     cores = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, context, _prepare, (cores, tuple(loaded_plugins))) as pool:
+    with ProcessPoolExecutor(processes, context, _begin_process, (cores, tuple(loaded_plugins))) as pool:
         waiting = {pool.submit(_train_alone, each.recipe, dataset, how): (each, seed) for each, seed, how in tasks}
         try:
             for done in as_completed(waiting):
                 yield *waiting[done], done.result()
         except BrokenProcessPool:
-            raise InputError(
-                "a training's process was ended from outside; the same command goes on from there"
-            ) from None
+            raise InputError("a training's process was ended from outside; the same command resumes it") from None
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
 
 
-def _prepare(cores, plugins):
-    """Make ready a process that trains."""
+def _begin_process(cores, plugins):
     for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = str(cores)
     for plugin in plugins:
@@ -222,15 +263,15 @@ def _prepare(cores, plugins):
 
 
 def _train_alone(recipe, dataset, how):
-    """Train in a process of its own, as `_train`; a signal ends it, where a pool would give it the next training."""
+    """Train in a process of its own; a signal ends the process, which would otherwise get the next training."""
     try:
         return _train(recipe, dataset, how)
-    except (KeyboardInterrupt, SystemExit) as stop:  # what was done is kept
+    except (KeyboardInterrupt, SystemExit) as stop:
         os._exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
 
 
 def _train(recipe, dataset, how):
-    """Train once; return what went wrong, None if nothing did."""
+    """Train once; return the error message, None without an error."""
     try:
         train(recipe, dataset, **how)
     except (InputError, NonFiniteLossError) as error:
@@ -239,22 +280,17 @@ def _train(recipe, dataset, how):
 
 
 def _finished(folder, dataset, loaded):
-    """Return the `Run` in a folder, its images those of the runs before it where they are the same."""
+    """Return the `Run` in a folder; its data is that of an earlier run where it is the same."""
     recipe = read_record(folder)["recipe"]
-    images = json.dumps([recipe.get(name) for name in ("dataset", "image_size", "columns")], sort_keys=True)
-    run = load_run(folder, loaded.get(images, dataset))
-    loaded[images] = run.data
+    key = json.dumps([recipe.get(name) for name in ("dataset", "image_size", "columns")], sort_keys=True)
+    run = load_run(folder, loaded.get(key, dataset))
+    loaded[key] = run.data
     return run
 
 
-def _chosen(settings, split):
-    """Return the settings with the best of each recipe marked, and their metrics read or made."""
+def _choose(settings):
+    """Mark the best setting of each recipe."""
     for name in dict.fromkeys(setting.recipe for setting in settings):
         judged = [each for each in settings if each.recipe == name and each.monitor and np.isfinite(each.order()[1])]
         if judged and len({each.unit() for each in judged}) == 1:
             min(judged, key=Setting.order).chosen = True
-    for setting in settings:
-        for run in setting.runs.values() if split == "validation" or setting.chosen else ():
-            report = run.last_report(split) or run.evaluate(split)
-            setting.reports.append(report["metrics"])
-    return settings
