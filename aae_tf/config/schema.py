@@ -1,7 +1,6 @@
-"""Options: what a constructor's arguments accept, read from its signature.
+"""Options: the accepted values of a constructor's arguments, read from its signature.
 
-A model, a network or a prior says what can be set of it by its arguments with defaults, and no list of them is kept
-elsewhere. Annotations check more than the default's type does:
+The options of a model, a network or a prior are its arguments with defaults. Annotations restrict their values:
 
     def __init__(self, dim=2, radius: Annotated[float, Range(0)] = 4.0): ...
     def __init__(self, adversarial_loss: Annotated[str, ADVERSARIAL] = "non_saturating"): ...
@@ -14,90 +13,72 @@ import math
 import os
 import types
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from aae_tf.errors import InputError, check_choice
+
+if TYPE_CHECKING:
+    from aae_tf.config.registry import Registry
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from `low` to `high`, both included; every entry of a tuple of numbers."""
+    """Numbers from `low` to `high`, both included; for a tuple, each of its numbers."""
 
     low: float
     high: float | None = None
 
-    def check(self, name, value):
-        """Return the value.
-
-        Args:
-            name: what it is called, for the message.
-            value: a number, or a tuple of them.
-
-        Raises:
-            InputError: it is no number, or out of range.
-        """
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value of the option `name`, checked."""
         for number in value if isinstance(value, tuple) else (value,):
             numeric = isinstance(number, int | float) and not isinstance(number, bool)
             if not numeric or not (self.low <= number < math.inf and (self.high is None or number <= self.high)):
                 raise InputError(f"{name}={value!r} is out of range; accepted: numbers {self}")
         return value
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"at least {self.low}" if self.high is None else f"from {self.low} to {self.high}"
 
 
 @dataclass(frozen=True)
 class Choices:
-    """One of these names; a `Registry` does as well."""
+    """One of some names; a `Registry` can be used in its place."""
 
     names: tuple
 
-    def check(self, name, value):
-        """Return the value.
-
-        Args:
-            name: what it is called, for the message.
-            value: a name.
-
-        Raises:
-            InputError: it is none of the names.
-        """
+    def check(self, name: str, value: Any) -> Any:
+        """Return the value of the option `name`, checked."""
         return check_choice(name, value, self.names)
 
 
 @dataclass(frozen=True)
 class Option:
-    """One argument that can be set.
+    """One option.
 
     Attributes:
         name: its name.
-        default: its value unless it is set.
+        default: its default value.
         kind: its type.
         checks: `Range`, `Choices` or `Registry` objects that its value must pass.
     """
 
     name: str
-    default: object
-    kind: object
+    default: Any
+    kind: Any
     checks: tuple = ()
 
-    def read(self, value):
-        """Return a value, or text from the command line, as the option's type.
-
-        Args:
-            value: a Python value, or text.
-
-        Raises:
-            InputError: it cannot be read, or a check refuses it.
-        """
+    def read(self, value: Any) -> Any:
+        """Return a value, or text from the command line, as the option's type; `InputError` if that fails."""
         value = read(self.name, self.kind, value)
         for check in self.checks:
             check.check(self.name, value)
         return value
 
     @property
-    def accepts(self):
-        """What its value may be, as text; empty where its type alone says that."""
+    def accepts(self) -> str:
+        """The accepted values, as text; empty if any value of its type is."""
         if self.kind is bool:
             return "true, false"
         texts = (
@@ -107,20 +88,13 @@ class Option:
         return "; ".join(texts)
 
     @property
-    def registry(self):
-        """The `Registry` that the option's value is a name in, or None."""
+    def registry(self) -> "Registry | None":
+        """The `Registry` of the option's values, or None."""
         return next((check for check in self.checks if not isinstance(check, Range | Choices)), None)
 
 
-def arguments_of(thing):
-    """Return the arguments of a function, or of a class and of the bases that it passes the rest on to.
-
-    Args:
-        thing: a class or a function; of a class, the bases as far as Keras' own.
-
-    Returns:
-        dict of name to `inspect.Parameter`.
-    """
+def arguments_of(thing: Any) -> dict[str, inspect.Parameter]:
+    """Return the arguments of a function, or of a class and of the bases that take the rest, without Keras' own."""
     bases = [each for each in getattr(thing, "__mro__", ()) if each.__module__.partition(".")[0] != "keras"]
     builders = [vars(each).get("__init__") for each in bases] if inspect.isclass(thing) else [thing]
     found = {}
@@ -134,16 +108,8 @@ def arguments_of(thing):
     return {name: each for name, each in found.items() if name != "self"}
 
 
-def options_of(thing, given=()):
-    """Return what can be set of a class or a function: its arguments with defaults.
-
-    Args:
-        thing: a class or a function, see `arguments_of`.
-        given: names of arguments that are not options, because the caller gives them.
-
-    Returns:
-        dict of name to `Option`.
-    """
+def options_of(thing: Any, given: Collection[str] = ()) -> dict[str, Option]:
+    """Return the options of a class or a function: its arguments with defaults, without those named in `given`."""
     return {
         name: _option(each)
         for name, each in arguments_of(thing).items()
@@ -162,16 +128,13 @@ _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _WANTED = {int: "an integer", float: "a number", bool: "true or false", str: "a name"}
 
 
-def read(name, kind, value):
-    """Return a Python value, or text from the command line, as a type.
+def read(name: str, kind: Any, value: Any) -> Any:
+    """Return a Python value, or text from the command line, as a type; `InputError` if that fails.
 
     Args:
-        name: what it is called, for the message.
-        kind: int, float, bool, str, `tuple[...]` or a union of these.
+        name: name of the option, for the message.
+        kind: int, float, bool, str, dict, `tuple[...]` or a union of these.
         value: the value or the text.
-
-    Raises:
-        InputError: it cannot be read so.
     """
     try:
         return _read(name, kind, value)
@@ -210,7 +173,7 @@ def _read(name, kind, value):
 
 
 def _read_union(name, kinds, value):
-    """Read as the first of several types that takes it; '0' and '1' are numbers where a number is accepted."""
+    """Read as the first type that fits; '0' and '1' are numbers where a number is accepted."""
     plain = [kind for kind in kinds if isinstance(kind, type) and type(value) is kind]
     numbers = [kind for kind in kinds if kind is not bool] if value in ("0", "1") else list(kinds)
     for kind in plain or numbers:
@@ -224,13 +187,13 @@ def _read_union(name, kinds, value):
 class Checked:
     """Base of dataclasses whose fields are checked by their annotations."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, option in fields_of(type(self)).items():
             for check in option.checks:
                 check.check(name, getattr(self, name))
 
 
-def fields_of(kind):
+def fields_of(kind: type) -> dict[str, Option]:
     """Return the fields of a dataclass as `Option`s by name."""
     found = {}
     for name, hint in typing.get_type_hints(kind, include_extras=True).items():
