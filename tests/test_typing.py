@@ -11,7 +11,7 @@ import pytest
 
 import aae_tf
 from aae_tf.config.schema import Choices
-from aae_tf.recipes.changes import SHORT, settable
+from aae_tf.recipes.changes import settable
 from aae_tf.recipes.options import OptimizerOptions, RecipeOptions
 
 SCRIPT = """
@@ -112,10 +112,9 @@ def test_the_typed_options_are_those_that_recipes_accept():
         accepted |= recipe.accepted(every=True)
     typed = typing.get_type_hints(RecipeOptions)
     kinds = {kind for recipe in aae_tf.recipes().values() for kind in recipe.optimizers}
-    assert set(typed) == {*accepted, *SHORT, *kinds, "components", "prior"}
+    assert set(typed) == {*accepted, *kinds, "components", "label", "prior"}
     for name, option in accepted.items():
-        if name != "fused":
-            assert plain(typed[name]) == plain(option.kind), name
+        assert plain(typed[name]) == plain(option.kind), name
         choices = [check.names for check in option.checks if isinstance(check, Choices)]
         if typing.get_origin(typed[name]) is typing.Literal:
             assert [typing.get_args(typed[name])] == choices
