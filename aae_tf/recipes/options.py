@@ -89,8 +89,13 @@ class TrainOptions(TypedDict, total=False):
     centroid_distance: float
 
 
-class RecipeOptions(TrainOptions, total=False):
-    """`TrainOptions` and the fields that `train` takes as arguments."""
+class ExperimentOptions(TrainOptions, total=False):
+    """`TrainOptions` and the prior, for `compare` and `sweep`."""
+
+    prior: str | Mapping[str, object]
+
+
+class RecipeOptions(ExperimentOptions, total=False):
+    """All fields that `Recipe.with_options` changes."""
 
     dataset: str
-    prior: str | Mapping[str, object]

@@ -21,7 +21,7 @@ from rich.console import Console
 from aae_tf.config.registry import load_plugin, loaded_plugins
 from aae_tf.errors import InputError, NonFiniteLossError, check_choice
 from aae_tf.recipes import get_recipe
-from aae_tf.recipes.options import RecipeOptions
+from aae_tf.recipes.options import ExperimentOptions
 from aae_tf.runs.directory import read_record
 from aae_tf.runs.execute import Execution
 from aae_tf.runs.experiment_results import Comparison, Setting, Sweep
@@ -38,7 +38,7 @@ def compare(
     jit_compile: bool | None = None,
     split: str = "validation",
     progress: bool = True,
-    **options: Unpack[RecipeOptions],
+    **options: Unpack[ExperimentOptions],
 ) -> Comparison:
     """Train several recipes on the same data, or reuse finished runs, and compare their metrics and latent planes.
 
@@ -94,7 +94,7 @@ def sweep(
     jit_compile: bool | None = None,
     split: str = "validation",
     progress: bool = True,
-    **options: Unpack[RecipeOptions],
+    **options: Unpack[ExperimentOptions],
 ) -> Sweep:
     """Train recipes with every combination of settings and seeds, or reuse finished runs, and choose between settings.
 
