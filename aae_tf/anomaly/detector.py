@@ -90,7 +90,7 @@ class Detector:
         key = f"detect {self.score} {self.scales} {self.threshold}"
         return _over(self.model, key, self.graph, images, labels, batch_size)
 
-    def compute_metrics(self, images, abnormal, labels=None):
+    def measure(self, images, abnormal, labels=None):
         """Return how well each score tells abnormal images, see `aae_tf.evaluation.detection_quality`.
 
         Args:
