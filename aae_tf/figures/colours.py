@@ -1,4 +1,4 @@
-"""Colours for classes and lines: Petroff's ten, chosen for colour-blind readers (arXiv 2107.02270)."""
+"""The colours of all figures. Classes and lines have Petroff's ten, for colour-blind readers (arXiv 2107.02270)."""
 
 COLOURS = (
     "#3f90da",
@@ -13,12 +13,17 @@ COLOURS = (
     "#92dadd",
 )
 INK = "#222222"
+PRIOR, UNLABELLED, EQUILIBRIUM = "#c8c8c8", "#d0d0d0", "#888888"
+CONTOURS = ("#bbbbbb", "#888888", "#444444")
+FRAME = COLOURS[1]  # of images that are not generated
+ROWS, SAMPLES = COLOURS[8], COLOURS[6]
+ERRORS, VALUES, SIGNED, MISTAKES = "inferno", "viridis", "RdBu_r", "Oranges"  # colour maps
 
 
-def colour(number):
-    """Return the colour of class or line `number`.
+def colour(number: int) -> str:
+    """Return the colour of a class or line.
 
     Args:
-        number: int, at least 0.
+        number: int, at least 0; colours repeat after ten.
     """
     return COLOURS[number % len(COLOURS)]

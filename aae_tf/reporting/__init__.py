@@ -1,7 +1,7 @@
-"""Reports of a trained model: what is measured of it (`metrics`, `samples`) and what is drawn (`pictures`).
+"""Reports of a trained model: metrics (`metrics`, `samples`) and figures (`plots`).
 
-A model declares the names of its metrics and figures; `METRICS` and `FIGURES` know the functions, all of
-(model, `HeldOut`), and take a user's own.
+A model declares the names of its metrics and figures. `METRICS` and `FIGURES` have the functions, all of
+(model, `HeldOut`), and accept further ones.
 """
 
 from aae_tf.reporting.held_out import HeldOut

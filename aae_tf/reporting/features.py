@@ -1,17 +1,19 @@
-"""Features for sample quality: the last hidden layer of a small classifier trained on the dataset's training images.
+"""Features for sample quality: the last hidden layer of a small classifier of the dataset's training images.
 
-The field's usual features are a downloaded Inception's, made for photographs of objects; these need no network and fit
-the data. The classifier is trained once a dataset by the project's own loop, kept in the cache folder under the
-dataset's fingerprint, and its accuracy is reported with every number that rests on it. Numbers of different versions,
-or of other features, must not be compared.
+Inception's features, the usual ones, are a download and made for photographs of objects; these need no network and fit
+the data. The classifier is trained once for a dataset and kept in the cache folder under the dataset's fingerprint. Its
+accuracy is reported with every number that uses it. Numbers by different versions or features cannot be compared.
 """
 
 import json
+import logging
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
 from aae_tf.backend import keras, tf
+from aae_tf.data import Dataset, Split
 from aae_tf.data.images.embedded import cache_folder
 from aae_tf.losses import cross_entropy
 from aae_tf.models import Phase, Update, as_images
@@ -39,7 +41,7 @@ class FeatureClassifier(keras.Model):
     required_inputs = ()
     absent = ()
 
-    def __init__(self, classes, image_shape):
+    def __init__(self, classes: int, image_shape: tuple[int, ...]):
         super().__init__()
         self.image_shape = tuple(image_shape)
         first, second, third, last = (keras.initializers.GlorotUniform(seed) for seed in seeds(20161114, 4))
@@ -52,84 +54,79 @@ class FeatureClassifier(keras.Model):
         ]
         self.head = keras.layers.Dense(classes, kernel_initializer=last, dtype="float32")
 
-    def hidden(self, images):
-        """Return features, float32 [N, 64]."""
+    def hidden(self, images: tf.Tensor) -> tf.Tensor:
+        """Return the features, float32 [N, 64]."""
         for layer in self.body:
             images = layer(images)
         return images
 
-    def call(self, images, training=False):
+    def call(self, images: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return logits."""
         return self.head(self.hidden(images))
 
-    def codes(self, batch, seed=None, training=False):
-        """Return the logits, as the loop asks for what its phases share."""
+    def codes(self, batch: dict, seed: tf.Tensor | None = None, training: bool = False) -> dict[str, tf.Tensor]:
+        """Return the logits, which the one phase uses."""
         return {"logits": self(batch["images"], training=training)}
 
-    def updates(self):
-        """Return the one update: cross-entropy of the labels."""
+    def updates(self) -> list[Update]:
+        """Return the one update, by the cross-entropy of the labels."""
 
-        def loss(batch, codes, seed):
+        def loss(batch: dict, codes: dict, seed: tf.Tensor) -> tf.Tensor:
             return cross_entropy(batch["labels"], codes["logits"])
 
         return [Update(Phase("classification", loss, self.trainable_variables, uses_codes=False))]
 
 
 class Features:
-    """A trained classifier's features.
+    """The features of a trained classifier.
 
     Args:
         classifier: a trained `FeatureClassifier`.
         split: labelled validation images, a `Split`.
 
     Attributes:
-        accuracy: share of the validation images it classifies rightly.
-        name: what they are, for reports.
+        accuracy: share of the validation images that it classifies correctly.
+        name: description for reports.
     """
 
-    def __init__(self, classifier, split):
+    def __init__(self, classifier: FeatureClassifier, split: Split):
         self._head = classifier.head
         specs = tf.TensorSpec((None, *classifier.image_shape), tf.float32)
         self._hidden = tf.function(classifier.hidden, input_signature=[specs], autograph=False).get_concrete_function()
         units = self._units(split.images)
-        self.spread = float(units.std(0).mean())
+        self._std = float(units.std(0).mean())
         self.accuracy = float(np.mean(self._classes(units) == split.labels))
         about = f"version {VERSION}, accuracy {self.accuracy:.3f}"
         self.name = f"{UNITS} features of a classifier of this dataset, {about}"
 
-    def __call__(self, images):
-        """Return float32 [N, 64], of about unit variance, of images, uint8 or float [N, H, W, C] in [0, 1]."""
-        return self._units(images) / self.spread
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Return features of about unit variance, float32 [N, 64], of images, uint8 or float [N, H, W, C] in [0, 1]."""
+        return self._units(images) / self._std
 
-    def predict_labels(self, images):
-        """Return the classifier's classes, int [N], of images as above."""
+    def predict_labels(self, images: np.ndarray) -> np.ndarray:
+        """Return the predicted classes, int [N]."""
         return self._classes(self._units(images))
 
-    def _units(self, images):
+    def _units(self, images: np.ndarray) -> np.ndarray:
         parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
         return np.concatenate([self._hidden(as_images(part)).numpy() for part in parts])
 
-    def _classes(self, units):
+    def _classes(self, units: np.ndarray) -> np.ndarray:
         return self._head(units).numpy().argmax(-1)
 
 
 class ColumnFeatures:
-    """The features of rows: their scaled columns themselves, as they are given."""
+    """The features of rows: their scaled columns."""
 
     name = "the scaled columns"
 
-    def __call__(self, rows):
-        """Return rows [N, D] as they are."""
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return the scaled rows [N, D] unchanged."""
         return rows
 
 
-def features_of(data):
-    """Return the features of a dataset: of rows the columns; of images `Features`, trained now or kept from before, or
-    None where it has too few labels.
-
-    Args:
-        data: `aae_tf.data.Dataset` with labelled training and validation images.
-    """
+def features_of(data: Dataset) -> Features | ColumnFeatures | None:
+    """Return the features of a dataset; None for images with too few labels to train a classifier."""
     if not data.element.learned_features:
         return ColumnFeatures()
     if not data.classes:
@@ -146,7 +143,7 @@ def features_of(data):
     return Features(classifier, validation)
 
 
-def _train(classifier, train):
+def _train(classifier: FeatureClassifier, train: Split) -> None:
     size = min(100, len(train))
     steps = len(train) // size
     adam = {"classification": OptimizerSettings("adam", 1e-3)}
@@ -155,8 +152,8 @@ def _train(classifier, train):
     Trainer(classifier, train, settings).fit(max(2, min(30, -(-STEPS // steps))))
 
 
-def _restore(path, classifier):
-    """Assign what is kept, all of it or nothing, and return whether it was."""
+def _restore(path: Path, classifier: FeatureClassifier) -> bool:
+    """Assign the kept weights if all of them fit, and return whether they do."""
     variables = classifier.variables
     try:
         with np.load(path) as arrays:
@@ -171,13 +168,11 @@ def _restore(path, classifier):
     return True
 
 
-def _keep(path, classifier):
-    """Write beside and rename; without a writable cache folder the classifier is trained again next time."""
+def _keep(path: Path, classifier: FeatureClassifier) -> None:
+    """Keep the weights; without a writable cache folder the classifier is trained again next time."""
     arrays = {f"v{number}": variable.numpy() for number, variable in enumerate(classifier.variables)}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, lambda file: np.savez(file, version=json.dumps(VERSION), **arrays))
     except OSError as error:
-        import logging
-
         logging.getLogger(__name__).info("the classifier is not kept: %s", error)

@@ -1,26 +1,33 @@
-"""Held-out images: those on which something may be chosen, those on which it is measured, and which is which."""
+"""Held-out data: what choices are made on, and what is measured."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aae_tf.data import Dataset
+from aae_tf.config.registry import Registry
+from aae_tf.data import Dataset, Split
 from aae_tf.errors import check_choice
+
+if TYPE_CHECKING:
+    from aae_tf.models.base import LatentModel
+    from aae_tf.networks.augmentation import Views
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """What metrics and figures of a trained model are given.
+    """The data and settings that metrics and figures of a trained model need.
 
     Attributes:
         data: `aae_tf.data.Dataset`.
         split: 'test' to report, 'validation' to choose.
         seed: seed of samples, draws and halves.
-        likelihood_samples: N of the Parzen-window likelihood, 0 for none.
-        progress: function (what for, samples seen), called on the way of the likelihood, or None.
-        history: list of dicts, one an epoch.
-        views: `aae_tf.Views` that it was trained with, or None.
+        likelihood_samples: number of samples of the Parzen-window likelihood, 0 to leave it out.
+        progress: function (purpose, samples so far) that the likelihood calls, or None.
+        history: list of dicts, one for each epoch.
+        views: `aae_tf.Views` of the training, or None.
 
     Raises:
         InputError: an unknown split.
@@ -30,46 +37,53 @@ class HeldOut:
     split: str = "test"
     seed: int = 0
     likelihood_samples: int = 10_000
-    progress: object = None
-    history: object = ()
-    views: object = None
+    progress: Callable[[str, int], None] | None = None
+    history: Sequence[dict] = ()
+    views: "Views | None" = None
 
     def __post_init__(self):
         check_choice("split", self.split, ("test", "validation"))
 
     @property
-    def images(self):
-        """All held-out images of the split, with their labels: a `Split`."""
+    def images(self) -> Split:
+        """All elements of the split, with their labels."""
         return getattr(self.data, self.split)
 
     @property
-    def what(self):
-        """What titles call them: 'test images', 'validation rows'."""
+    def what(self) -> str:
+        """Name of the elements in titles: 'test images', 'validation rows'."""
         return f"{self.split} {self.data.element.plural}"
 
     @property
-    def choosing(self):
-        """The images on which clusters are named, a bandwidth is chosen, probes are taught: never those measured.
+    def choosing(self) -> Split:
+        """Elements to name clusters, choose a bandwidth or fit probes on; never those of `measuring`.
 
-        A `Split`: the validation images, or one half of them where they are what is measured.
+        These are the validation elements, or one half of them if the split is 'validation'.
         """
         return self._parts[0]
 
     @property
-    def measuring(self):
-        """The images on which what was chosen is measured, a `Split`: the test images, or the other half."""
+    def measuring(self) -> Split:
+        """Elements to measure on what was chosen: the test elements, or the other half of the validation elements."""
         return self._parts[1]
 
     @cached_property
-    def _parts(self):
+    def _parts(self) -> tuple[Split, Split]:
         if self.split == "test":
             return self.data.validation, self.data.test
         order = np.random.default_rng([self.seed, 13]).permutation(len(self.images))
         half = len(order) // 2
         return self.images.take(order[:half]), self.images.take(order[half:])
 
-    def comparable(self, model, elements):
-        """Return elements in the units in which errors and distances are measured: images as they are, rows scaled.
+    @cached_property
+    def features(self) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Features of the data (`aae_tf.reporting.features`), or None where no classifier can be trained."""
+        from aae_tf.reporting.features import features_of
+
+        return features_of(self.data)
+
+    def comparable(self, model: "LatentModel", elements: np.ndarray) -> np.ndarray:
+        """Return elements in the units of errors and distances: images as they are, rows scaled.
 
         Args:
             model: a `LatentModel`.
@@ -77,53 +91,26 @@ class HeldOut:
         """
         return np.asarray(model.image_scale.comparable(elements))
 
-    @cached_property
-    def features(self):
-        """The features of the data (`aae_tf.reporting.features`), or None where no classifier can be taught."""
-        from aae_tf.reporting.features import features_of
-
-        return features_of(self.data)
-
-    def training(self, most):
-        """Return at most `most` training images, drawn by the seed: a `Split`.
+    def training(self, most: int) -> Split:
+        """Return at most `most` training elements, drawn by the seed.
 
         Args:
-            most: largest number of images.
+            most: largest number of elements.
         """
         return self.data.training_images(most, self.seed)
 
 
-def some(split, most, seed):
-    """Return at most `most` images of a `Split`, drawn by the seed: their own order may be that of the labels.
-
-    Args:
-        split: `aae_tf.data.Split`.
-        most: largest number of images.
-        seed: int.
-    """
+def some(split: Split, most: int, seed: int) -> Split:
+    """Return at most `most` elements drawn by the seed, because a split may be in the order of its labels."""
     return split.take(some_rows(split, most, seed))
 
 
-def some_rows(split, most, seed):
-    """Return which images `some` takes, int array [n].
-
-    Args:
-        split: as for `some`.
-        most: as for `some`.
-        seed: as for `some`.
-    """
+def some_rows(split: Split, most: int, seed: int) -> np.ndarray:
+    """Return the positions of the elements of `some`, int array [n]."""
     return np.random.default_rng(seed).permutation(len(split))[:most]
 
 
-def declared(things, registry):
-    """Yield (name, function) of what a model declares.
-
-    Args:
-        things: names of the registry, or functions of a user's own.
-        registry: `aae_tf.config.registry.Registry`.
-
-    Raises:
-        InputError: a name that the registry does not know.
-    """
-    for each in things:
+def declared(names: Sequence[str | Callable], registry: Registry) -> Iterator[tuple[str, Callable]]:
+    """Yield (name, function) of what a model declares: names in a registry, or functions."""
+    for each in names:
         yield (each.__name__, each) if callable(each) else (each, registry[each])

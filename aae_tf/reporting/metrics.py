@@ -1,270 +1,209 @@
-"""What is measured of a trained model on held-out images: functions (model, `HeldOut`) to dicts of numbers.
+"""Metrics of a trained model on held-out data: functions (model, `HeldOut`) to {name: `metric(...)`}.
 
-Each gives {name: {'value', 'unit', 'n', ...}}, and {} where the data cannot give it. What is chosen is chosen on
-`held_out.choosing` and measured on `held_out.measuring`; what needs no choice is measured on all of `held_out.images`.
-Where a part will do, it is drawn by the seed.
+A metric is left out where the data lacks what it needs. Choices are made on `held_out.choosing` and measured on
+`held_out.measuring`; metrics without a choice use all of `held_out.images`, or a part drawn by the seed.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aae_tf import evaluation
 from aae_tf.config.registry import Registry
-from aae_tf.reporting.held_out import declared, some
+from aae_tf.data import Split
+from aae_tf.reporting.held_out import HeldOut, declared, some
 from aae_tf.utils.images import max_pixel_value
+
+if TYPE_CHECKING:
+    from aae_tf.models.base import LatentModel
+    from aae_tf.priors import Prior
 
 METRICS = Registry("metric")
 
 
-def compute_metrics(model, held_out):
-    """Return everything that a model declares as its metrics.
+def compute_metrics(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
+    """Return all metrics that a model declares.
 
     Args:
-        model: a trained `LatentModel`; its `metrics` are names of `METRICS`, or functions.
+        model: a trained `LatentModel`; its `metrics` are names in `METRICS`, or functions.
         held_out: `HeldOut`.
 
     Returns:
-        dict of measure name to {'value', 'baseline' where there is one, 'unit', 'n', ...}.
+        dict of metric name to {'value', 'unit', 'n', 'baseline' and 'baseline_is' where there is one, ...}.
 
     Raises:
-        InputError: a measure that `METRICS` does not know.
+        InputError: a metric that `METRICS` does not know.
     """
     found = {}
     for _, function in declared(model.metrics, METRICS):
         found |= function(model, held_out)
-    return _named(found, held_out.data.element)
+    element = held_out.data.element.singular
+    for about in found.values():
+        about |= {key: about[key].replace("image", element) for key in ("unit", "baseline_is") if key in about}
+    return found
 
 
-def _named(metrics, element):
-    """Return metrics with the name of the elements in their units and baselines."""
-    for about in metrics.values():
-        about |= {key: about[key].replace("image", element.singular) for key in ("unit", "baseline_is") if key in about}
-    return metrics
+def metric(value: float, unit: str, n: int, baseline: tuple[float, str] | None = None, **more: object) -> dict:
+    """Return one metric: value, unit, number of elements, (value, description) of the baseline, further entries."""
+    compared = {} if baseline is None else {"baseline": baseline[0], "baseline_is": baseline[1]}
+    return {"value": value, **compared, "unit": unit, "n": n, **more}
 
 
 @METRICS.register
-def reconstruction_error(model, held_out):
-    """Return how well images come back from their codes.
-
-    Args:
-        model: a model that reconstructs.
-        held_out: `HeldOut`.
-    """
-    split = held_out.images
+def reconstruction_error(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
+    """Return the reconstruction error, for rows with the explained share of the variance of each column."""
+    split, element = held_out.images, held_out.data.element
     outputs = held_out.comparable(model, model.reconstruct(split.images, split.labels))
     images = held_out.comparable(model, split.images)
     errors = evaluation.reconstruction_error(images, outputs)
     mean = np.broadcast_to(images.mean(0, keepdims=True) / max_pixel_value(images.dtype), images.shape)
-    return {
-        "reconstruction_error": {
-            "value": float(errors.mean()),
-            "standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0,
-            "baseline": float(evaluation.reconstruction_error(images, mean).mean()),
-            **_about_error(held_out.data.element, images, outputs),
-            "n": len(errors),
-        }
-    }
-
-
-def _about_error(element, images, outputs):
-    """Return baseline and unit of an error; of rows also the share of each column's variance that is explained."""
-    about = {"baseline_is": "the mean image for every image", "unit": element.error_unit}
-    if not element.entries:
-        return about
-    left = np.square(images - outputs).mean(0) / np.maximum(images.var(0), 1e-12)
-    return about | {"explained": dict(zip(element.entries, (1 - left).round(4).tolist(), strict=True))}
+    baseline = float(evaluation.reconstruction_error(images, mean).mean()), "the mean image for every image"
+    more = {"standard_error": float(errors.std(ddof=1) / np.sqrt(len(errors))) if len(errors) > 1 else 0.0}
+    if element.entries:
+        explained = 1 - np.square(images - outputs).mean(0) / np.maximum(images.var(0), 1e-12)
+        more["explained"] = dict(zip(element.entries, explained.round(4).tolist(), strict=True))
+    found = metric(float(errors.mean()), element.error_unit, len(errors), baseline, **more)
+    return {"reconstruction_error": found}
 
 
 @METRICS.register
-def prior_match(model, held_out, most=5_000):
-    """Return how well codes match their priors, each number beside that of prior against prior.
-
-    Args:
-        model: a model that encodes; of a further code w the metrics are 'mmd_w' and so on.
-        held_out: `HeldOut`.
-        most: largest sample.
-    """
+def prior_match(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> dict[str, dict]:
+    """Return how well codes match their priors; the metrics of a further code w are 'mmd_w' and so on."""
     part = some(held_out.images, most, held_out.seed)
     found = {}
     for name in model.drawn if len(part) >= 10 else ():
         codes = model.encode(part.images, seed=held_out.seed, code=name)
         suffix = "" if name == "z" else f"_{name}"
         matches = _match(codes, model.priors[name], held_out.seed)
-        found |= {f"{measure}{suffix}": value for measure, value in matches.items()}
+        found |= {f"{statistic}{suffix}": value for statistic, value in matches.items()}
     return found
 
 
-def _match(codes, prior, seed):
-    """Return how well one code matches its prior."""
-    count = len(codes)
-    real, other = (prior.sample(count, [17, seed + offset]).numpy() for offset in (0, 1_000_003))
-    statistics = {
-        "mmd": (evaluation.mmd, "squared, unbiased; 0 for equal distributions"),
-        "sliced_wasserstein": (evaluation.sliced_wasserstein, "units of the codes; 0 for equal distributions"),
-        "two_sample_accuracy": (
-            lambda x, y: evaluation.two_sample_accuracy(x, y, seed),
-            "accuracy; 0.5 for equal distributions",
-        ),
-        "prior_coverage_gap": (evaluation.prior_coverage_gap, "share of prior mass that no code is near"),
+def _match(codes: np.ndarray, prior: "Prior", seed: int) -> dict[str, dict]:
+    real, other = (prior.sample(len(codes), [17, seed + offset]).numpy() for offset in (0, 1_000_003))
+    units = {
+        "mmd": "squared, unbiased; 0 for equal distributions",
+        "sliced_wasserstein": "units of the codes; 0 for equal distributions",
+        "two_sample_accuracy": "accuracy; 0.5 for equal distributions",
+        "prior_coverage_gap": "share of prior samples without a code within the distance to their 5th nearest one",
     }
-    return {
-        name: {
-            "value": statistic(codes, real),
-            "baseline": statistic(other, real),
-            "baseline_is": "prior against prior",
-            "unit": unit,
-            "n": count,
-        }
-        for name, (statistic, unit) in statistics.items()
-    }
+    found = {}
+    for name, unit in units.items():
+        options = {"seed": seed} if name == "two_sample_accuracy" else {}
+        value, baseline = (getattr(evaluation, name)(each, real, **options) for each in (codes, other))
+        found[name] = metric(value, unit, len(codes), (baseline, "prior against prior"))
+    return found
 
 
 @METRICS.register
-def prior_class_accuracy(model, held_out):
-    """Return how many codes lie nearest to their own label's part of the prior (§2.3).
-
-    Args:
-        model: a model that predicts labels from the prior's parts.
-        held_out: `HeldOut`.
-    """
+def prior_class_accuracy(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
+    """Return the share of codes in the part of the prior that belongs to their label (§2.3)."""
     split = held_out.images.labelled()
     if not len(split):
         return {}
-    return {
-        "prior_class_accuracy": {
-            "value": float(np.mean(model.predict_labels(split.images) == split.labels)),
-            "baseline": _commonest(split),
-            "baseline_is": "every code in the part of the commonest class",
-            "unit": "share of codes nearest to their own label's part of the prior",
-            "n": len(split),
-        }
-    }
+    value = float(np.mean(model.predict_labels(split.images) == split.labels))
+    unit = "share of codes nearest to their own label's part of the prior"
+    baseline = _commonest(split), "every code in the part of the most common class"
+    return {"prior_class_accuracy": metric(value, unit, len(split), baseline)}
 
 
 @METRICS.register
-def classification_error(model, held_out):
-    """Return how often the predicted class is wrong, with the confusion matrix.
-
-    Args:
-        model: a model that predicts classes which it learned from labels.
-        held_out: `HeldOut`.
-    """
+def classification_error(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
+    """Return the share of wrong predictions, with the confusion matrix, of a model trained with labels."""
     split = held_out.images.labelled()
     if not len(split):
         return {}
     predicted = model.predict_labels(split.images)
-    error, spread = evaluation.error_rate(split.labels, predicted)
-    return {
-        "classification_error": {
-            "value": error,
-            "standard_error": spread,
-            "baseline": 1 - _commonest(split),
-            "baseline_is": "the commonest class for every image",
-            "unit": "share of images",
-            "n": len(split),
-            "confusion": evaluation.confusion(split.labels, predicted, held_out.data.classes).tolist(),
-        }
-    }
+    value, error = evaluation.error_rate(split.labels, predicted)
+    counts = evaluation.confusion(split.labels, predicted, held_out.data.classes).tolist()
+    baseline = 1 - _commonest(split), "the most common class for every image"
+    found = metric(value, "share of images", len(split), baseline, standard_error=error, confusion=counts)
+    return {"classification_error": found}
 
 
 @METRICS.register
-def clustering(model, held_out):
-    """Return how well clusters agree with labels that training never saw (§6).
-
-    Args:
-        model: a model that classifies into clusters.
-        held_out: `HeldOut`.
-    """
+def clustering(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
+    """Return how well clusters agree with labels that training does not use (§6)."""
     choosing, split = held_out.choosing.labelled(), held_out.measuring.labelled()
     if not len(choosing) or not len(split):
         return {}
     rule = evaluation.label_clusters(model.classify(choosing.images), choosing.labels)
     assigned = model.predict_labels(split.images)
-    values = {
-        "clustering_error": evaluation.clustering_error(assigned, split.labels, rule),
-        "majority_error": evaluation.majority_error(assigned, split.labels),
-        "assignment_error": evaluation.assignment_error(assigned, split.labels),
-        **evaluation.agreement(assigned, split.labels),
-        "clusters_used": len(np.unique(assigned)),
-    }
     named = "validation image" if held_out.split == "test" else "image of the other half"
-    units = {
-        "clustering_error": f"share of images; a cluster has the label of its most certain {named}",
-        "majority_error": "share of images; a cluster has the commonest label of its own images",
-        "assignment_error": "share of images; each class has one cluster, the best for all, and other clusters none",
-        "nmi": "normalised mutual information; 1 for equal partitions",
-        "ari": "adjusted Rand index; 1 for equal partitions, 0 for unrelated ones",
-        "clusters_used": f"clusters of {model.classes} with images",
+    baseline = 1 - _commonest(split), "the most common class for every image"
+    agreement = evaluation.agreement(assigned, split.labels)
+    found = {
+        "clustering_error": (
+            evaluation.clustering_error(assigned, split.labels, rule),
+            f"share of images; a cluster has the label of its most certain {named}",
+            baseline,
+        ),
+        "majority_error": (
+            evaluation.majority_error(assigned, split.labels),
+            "share of images; a cluster has the most common label of its images",
+            baseline,
+        ),
+        "assignment_error": (
+            evaluation.assignment_error(assigned, split.labels),
+            "share of images; each class has one cluster, the best for all, and other clusters none",
+            baseline,
+        ),
+        "nmi": (agreement["nmi"], "normalised mutual information; 1 for equal partitions"),
+        "ari": (agreement["ari"], "adjusted Rand index; 1 for equal partitions, 0 for unrelated ones"),
+        "clusters_used": (len(np.unique(assigned)), f"clusters of {model.classes} with images"),
     }
-    return {name: {"value": value, "unit": units[name], "n": len(split)} for name, value in values.items()}
+    return {name: metric(value, unit, len(split), *more) for name, (value, unit, *more) in found.items()}
 
 
 @METRICS.register
-def class_probe_z(model, held_out):
-    """Return how well the class can be read from z, by probes that are taught on other images (§4).
-
-    Where q(z|x) is random, of its representatives and of its samples.
-
-    Args:
-        model: a model that encodes.
-        held_out: `HeldOut`.
-    """
+def class_probe_z(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
+    """Return the accuracy of class probes on z (§4), and on samples of q(z|x) where q(z|x) is random."""
     choosing, split = held_out.choosing.labelled(), held_out.measuring.labelled()
     if len(np.unique(choosing.labels)) < 2 or not len(split):
         return {}
-    found = _read_off(model, choosing, split, "z")
+    found = _probes(model, choosing, split, "z", "z")
     if "z" in model.random_codes:
-        found |= _read_off(model, choosing, split, "drawn_z", held_out.seed)
+        seeds = held_out.seed, held_out.seed + 1
+        found |= _probes(model, choosing, split, "sampled_z", "samples of q(z|x), as in training", seeds)
     return found
 
 
-def _read_off(model, choosing, split, name, seed=None):
-    """Return the metrics of probes taught on one split's codes and asked of another's."""
-    seeds = (None, None) if seed is None else (seed, seed + 1)
-    codes = (model.encode(each.images, seed=own) for each, own in zip((choosing, split), seeds, strict=True))
-    taught, measured = zip(codes, (choosing.labels, split.labels), strict=True)
-    found = evaluation.probe_accuracy(*taught, *measured)
-    of = "z" if seed is None else "z as it is drawn from q(z|x), which training sees"
+def _probes(
+    model: "LatentModel", choosing: Split, split: Split, name: str, code: str, seeds: tuple = (None, None)
+) -> dict[str, dict]:
+    parts = zip((choosing, split), seeds, strict=True)
+    fitted, measured = (model.encode(part.images, seed=seed) for part, seed in parts)
+    found = evaluation.probe_accuracy(fitted, choosing.labels, measured, split.labels)
     return {
-        f"label_in_{name}_{probe}": {
-            "value": found[probe],
-            "baseline": found["chance"],
-            "baseline_is": "chance",
-            "unit": f"accuracy of a {probe} probe of the class on {of}; low: z holds style alone",
-            "n": len(split),
-        }
+        f"class_probe_{name}_{probe}": metric(
+            found[probe],
+            f"accuracy of a {probe} probe of the class on {code}; low if z holds style alone",
+            len(split),
+            (found["chance"], "chance"),
+        )
         for probe in ("linear", "nearest")
     }
 
 
 @METRICS.register("map")
-def map_quality(model, held_out, most=2_000):
-    """Return how well the map keeps neighbourhoods and classes, beside other methods' maps of the same images (§7).
-
-    Args:
-        model: a model that represents images on a map.
-        held_out: `HeldOut`.
-        most: largest number of images.
-    """
+def map_quality(model: "LatentModel", held_out: HeldOut, most: int = 2_000) -> dict[str, dict]:
+    """Return how well the map keeps neighbourhoods and classes, and how well maps by other methods do (§7)."""
     known = held_out.images.labelled()
     part = some(known if len(known) else held_out.images, most, held_out.seed)
     if len(part) < 12:
         return {}
     images = held_out.comparable(model, part.images)
     images = images.reshape(len(part), -1) / max_pixel_value(images.dtype)
-    others = evaluation.other_maps(images, model.prior.dim, held_out.seed)
-    latent_points = {"aae": model.represent(part.images), **others}
-    qualities = {name: evaluation.map_quality(images, place, part.labels) for name, place in latent_points.items()}
+    maps = {"aae": model.represent(part.images), **evaluation.other_maps(images, model.prior.dim, held_out.seed)}
+    qualities = {name: evaluation.map_quality(images, points, part.labels) for name, points in maps.items()}
+    found = qualities.pop("aae")
+    unit = "in [0, 1], neighbourhoods of 10"
     return {
-        f"map_{quality}": {
-            "value": qualities["aae"][quality],
-            "others": {name: found[quality] for name, found in qualities.items() if name != "aae"},
-            "unit": "in [0, 1], neighbourhoods of 10",
-            "n": len(part),
-        }
-        for quality in qualities["aae"]
+        f"map_{name}": metric(value, unit, len(part), others={other: each[name] for other, each in qualities.items()})
+        for name, value in found.items()
     }
 
 
-def _commonest(split):
-    """Return the share of the commonest label."""
+def _commonest(split: Split) -> float:
+    """Return the share of the most common label."""
     return float(np.bincount(split.labels).max() / len(split))

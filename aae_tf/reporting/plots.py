@@ -1,43 +1,48 @@
-"""What is drawn of a trained model: functions (model, `HeldOut`) to a figure, or None where there is nothing to draw.
+"""Figures of a trained model: functions (model, `HeldOut`) to a figure, or None where there is nothing to draw.
 
-Titles say which images are shown. Where a part of them will do, it is drawn by the seed.
+`FIGURES` has them by name. `ROW_FIGURES` has those that replace figures of the same name for rows of tables.
 """
 
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
+from matplotlib.figure import Figure
 
 from aae_tf import evaluation, figures
 from aae_tf.config.registry import Registry
 from aae_tf.models import as_images
-from aae_tf.reporting.held_out import declared, some
-from aae_tf.reporting.row_plots import ROW_FIGURES
+from aae_tf.reporting.held_out import HeldOut, declared, some
 from aae_tf.reporting.samples import TRAINING
 from aae_tf.utils.random import as_seed
 
+if TYPE_CHECKING:
+    from aae_tf.models.base import LatentModel
+
 FIGURES = Registry("figure")
-REPLACED = {"columns": ROW_FIGURES}  # by `Element.figures`: figures of the same names that are drawn in their place
+ROW_FIGURES: dict[str, Callable] = dict.fromkeys(("views", "axes", "style_grid"), lambda model, held_out: None)
+REPLACED = {"columns": ROW_FIGURES}  # by `Element.figures`
+PAIRS, PANELS, POINTS = 5, 12, 1000  # columns of a pair plot, panels, rows of a figure of rows
 
 
-def draw(model, held_out):
-    """Return every figure that a model declares.
+def draw(model: "LatentModel", held_out: HeldOut) -> dict[str, Figure]:
+    """Return every figure that a model declares, by name.
 
     Args:
-        model: a trained `LatentModel`; its `figures` are names of `FIGURES`, or functions.
-        held_out: `HeldOut`; its `history` is what the losses are drawn of.
-
-    Returns:
-        dict of figure name to `matplotlib.figure.Figure`.
+        model: a trained `LatentModel`; its `figures` are names in `FIGURES`, or functions.
+        held_out: `HeldOut`; the losses are drawn from its `history`.
 
     Raises:
         InputError: a figure that `FIGURES` does not know.
     """
-    replaced = dict(REPLACED.get(held_out.data.element.figures, {}))
-    declared_ones = declared(model.figures, FIGURES)
-    drawn = {name: replaced.get(name, function)(model, held_out) for name, function in declared_ones}
+    replaced = REPLACED.get(held_out.data.element.figures, {})
+    functions = declared(model.figures, FIGURES)
+    drawn = {name: replaced.get(name, function)(model, held_out) for name, function in functions}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
 
-def plane_panel(model, held_out):
-    """Return what `figures.side_by_side` draws of one model: its codes (where it draws them) and samples.
+def plane_panel(model: "LatentModel", held_out: HeldOut) -> dict:
+    """Return the panel of one model in `figures.side_by_side`: its codes, if it draws them, and samples.
 
     Args:
         model: a trained `LatentModel`.
@@ -53,33 +58,19 @@ def plane_panel(model, held_out):
 
 
 @FIGURES.register
-def views(model, held_out, count=12, each=6):
-    """Draw images, one a column, above views of them: what training took to leave their meaning alone.
-
-    Args:
-        model: a model that was trained with views.
-        held_out: `HeldOut`; None is drawn without its `views`.
-        count: images.
-        each: views of each.
-    """
+def views(model: "LatentModel", held_out: HeldOut, count: int = 12, each: int = 6) -> Figure | None:
+    """Draw images, one in a column, above random views of them, as training uses them."""
     if held_out.views is None:
         return None
     images = as_images(some(held_out.images, count, held_out.seed).images)
     rows = [images, *(held_out.views(images, as_seed([held_out.seed, number])) for number in range(each))]
-    title = f"{held_out.split} images, and views of them"
+    title = f"{held_out.what} and views of them"
     return figures.grid(np.concatenate(rows), len(images), title, rows=("image", *["view"] * each))
 
 
 @FIGURES.register
-def samples(model, held_out, rows=8, columns=10):
-    """Draw samples, and the nearest training image of each row's last (figure 5).
-
-    Args:
-        model: a model that samples.
-        held_out: `HeldOut`.
-        rows: rows of samples.
-        columns: samples a row; of models with classes, one of each.
-    """
+def samples(model: "LatentModel", held_out: HeldOut, rows: int = 8, columns: int = 10) -> Figure:
+    """Draw samples, one of each class in a row, and the nearest training image of the last of each row (figure 5)."""
     labels = np.tile(np.arange(columns) % model.classes, rows) if model.classes else None
     drawn = model.sample(rows * columns, held_out.seed, labels)
     train = held_out.training(TRAINING).images
@@ -88,20 +79,15 @@ def samples(model, held_out, rows=8, columns=10):
 
 
 @FIGURES.register
-def latent_plane(model, held_out):
-    """Draw codes over the prior (figures 2 and 4).
-
-    Args:
-        model: a model that encodes.
-        held_out: `HeldOut`.
-    """
+def latent_plane(model: "LatentModel", held_out: HeldOut) -> Figure:
+    """Draw codes over the prior (figures 2 and 4)."""
     plane = _plane(model, held_out)
     title = f"codes of {len(plane['codes']):,} {held_out.what} over the prior"
     return figures.latent_plane(**plane, title=title)
 
 
-def _plane(model, held_out, most=10_000):
-    """Return what `figures.latent_plane` draws of a model's codes."""
+def _plane(model: "LatentModel", held_out: HeldOut, most: int = 10_000) -> dict:
+    """Return the arguments of `figures.latent_plane` for a model's codes."""
     prior, part = model.prior, some(held_out.images, most, held_out.seed)
     return {
         "codes": model.encode(part.images, seed=held_out.seed),
@@ -113,43 +99,24 @@ def _plane(model, held_out, most=10_000):
 
 
 @FIGURES.register
-def reconstructions(model, held_out, columns=12, rows=3):
-    """Draw images and their reconstructions.
-
-    Args:
-        model: a model that reconstructs.
-        held_out: `HeldOut`.
-        columns: pairs a row.
-        rows: rows of pairs.
-    """
+def reconstructions(model: "LatentModel", held_out: HeldOut, columns: int = 12, rows: int = 3) -> Figure:
+    """Draw images and their reconstructions."""
     shown = some(held_out.images, rows * columns, held_out.seed)
-    title = f"{held_out.split} images and their reconstructions"
     outputs = model.reconstruct(shown.images, shown.labels)
+    title = f"{held_out.what} and their reconstructions"
     return figures.reconstructions(shown.images, outputs, min(columns, len(shown)), title)
 
 
 @FIGURES.register
-def manifold(model, held_out, side=20):
-    """Draw decoded codes at equal steps over the prior (figure 2e).
-
-    Args:
-        model: a model that decodes codes alone.
-        held_out: `HeldOut`.
-        side: images along each dimension.
-    """
+def manifold(model: "LatentModel", held_out: HeldOut, side: int = 20) -> Figure:
+    """Draw images decoded from a grid of codes (figure 2e)."""
     codes, keep, title = model.prior.manifold_codes(side)
     return figures.manifold(model.decode(codes), side, title, keep)
 
 
 @FIGURES.register
-def axes(model, held_out, steps=16):
-    """Draw images along each class's part of the prior, one class a row (figures 4b and 4d).
-
-    Args:
-        model: a model that decodes codes alone.
-        held_out: `HeldOut`.
-        steps: images a class.
-    """
+def axes(model: "LatentModel", held_out: HeldOut, steps: int = 16) -> Figure | None:
+    """Draw images along an axis of each class of the prior, one class in a row (figures 4b and 4d)."""
     found = model.prior.class_axes(steps)
     if found is None:
         return None
@@ -158,29 +125,17 @@ def axes(model, held_out, steps=16):
 
 
 @FIGURES.register
-def style_grid(model, held_out, rows=10):
-    """Draw each of some styles in every class: one style a row, one label a column (figure 7).
-
-    Args:
-        model: a model that decodes codes with labels.
-        held_out: `HeldOut`.
-        rows: number of styles.
-    """
+def style_grid(model: "LatentModel", held_out: HeldOut, rows: int = 10) -> Figure:
+    """Draw styles in every class: one style in a row, one label in a column (figure 7)."""
     styles = np.repeat(model.prior.sample(rows, held_out.seed).numpy(), model.classes, axis=0)
-    labels = np.tile(np.arange(model.classes), rows)
-    title = "one style a row, one label a column"
-    names = held_out.data.class_names
-    return figures.grid(model.decode(styles, labels), model.classes, title, column_names=names)
+    images = model.decode(styles, np.tile(np.arange(model.classes), rows))
+    title = "one style per row, one label per column"
+    return figures.grid(images, model.classes, title, column_names=held_out.data.class_names)
 
 
 @FIGURES.register
-def confusion(model, held_out):
-    """Draw which classes are taken for which.
-
-    Args:
-        model: a model that predicts classes which it learned from labels.
-        held_out: `HeldOut`.
-    """
+def confusion(model: "LatentModel", held_out: HeldOut) -> Figure | None:
+    """Draw the confusion matrix of a model trained with labels."""
     known, names = held_out.images.labelled(), held_out.data.class_names
     if not len(known):
         return None
@@ -188,57 +143,92 @@ def confusion(model, held_out):
     return figures.confusion_matrix(counts, names, f"classes of {len(known):,} {held_out.what}")
 
 
-@FIGURES.register
-def clusters(model, held_out, members=12):
-    """Draw each cluster's head (z = 0), and random members of it (figure 9).
+def _centroids(model: "LatentModel") -> np.ndarray:
+    """Return what each cluster decodes to at z = 0."""
+    return model.decode(np.zeros((model.classes, model.prior.dim)), np.arange(model.classes))
 
-    Args:
-        model: a model that predicts clusters and decodes codes with them.
-        held_out: `HeldOut`.
-        members: members shown of each.
-    """
+
+@FIGURES.register
+def clusters(model: "LatentModel", held_out: HeldOut, members: int = 12) -> Figure:
+    """Draw the centroid of each cluster (z = 0) and random members (figure 9)."""
     images = held_out.images.images
     assigned = model.predict_labels(images)
-    heads = model.decode(np.zeros((model.classes, model.prior.dim)), np.arange(model.classes))
     chance = np.random.default_rng(held_out.seed)
     rows = []
     for cluster in range(model.classes):
         found = chance.permutation(np.flatnonzero(assigned == cluster))[:members]
         blank = np.ones((members - len(found), *images.shape[1:]))
         rows.append(np.concatenate([images[found] / 255.0, blank]))
-    title = f"clusters of {len(images):,} {held_out.split} images"
-    return figures.centroids_and_members(heads, np.stack(rows), title)
+    title = f"clusters of {len(images):,} {held_out.what}"
+    return figures.centroids_and_members(_centroids(model), np.stack(rows), title)
 
 
 @FIGURES.register("map")
-def map_figure(model, held_out, most=5_000):
-    """Draw the map with its heads (figure 11); more than 3 dimensions on a circle of evenly placed heads.
-
-    Args:
-        model: a model that represents images on a map with heads.
-        held_out: `HeldOut`.
-        most: largest number of images.
-    """
+def map_figure(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> Figure:
+    """Draw the map with its centroids (figure 11), in more than 3 dimensions with centroids evenly on a circle."""
     part = some(held_out.images, most, held_out.seed)
-    heads, groups = np.asarray(model.heads.heads), model.groups
+    centroids, groups = np.asarray(model.heads.heads), model.groups
     if model.prior.dim <= 3:
         latent_points = model.represent(part.images)
     else:
         angle = 2 * np.pi * np.arange(model.classes) / model.classes
-        heads, groups = 10 * np.stack([np.cos(angle), np.sin(angle)], -1), ()
+        centroids, groups = 10 * np.stack([np.cos(angle), np.sin(angle)], -1), ()
         style = model.encode(part.images)[:, :2]
-        latent_points = model.classify(part.images) @ heads + style / max(style.std(), 1e-6)
-    joined = f" of {len(groups)} clusters" if 0 < len(groups) < len(heads) else ""
-    title = f"the map of {len(part):,} {held_out.what}, and its {len(heads)} heads{joined}"
-    return figures.map_with_centroids(latent_points, part.labels, held_out.data.class_names, heads, title, groups)
+        latent_points = model.classify(part.images) @ centroids + style / max(style.std(), 1e-6)
+    merged = f" of {len(groups)} clusters" if 0 < len(groups) < len(centroids) else ""
+    title = f"map of {len(part):,} {held_out.what} and its {len(centroids)} centroids{merged}"
+    return figures.map_with_centroids(latent_points, part.labels, held_out.data.class_names, centroids, title, groups)
 
 
 @FIGURES.register
-def losses(model, held_out):
-    """Draw losses and validation errors over epochs.
-
-    Args:
-        model: any model; its `equilibrium_loss` is the loss of a discriminator that cannot tell, or None.
-        held_out: `HeldOut`, with a history.
-    """
+def losses(model: "LatentModel", held_out: HeldOut) -> Figure | None:
+    """Draw losses and validation metrics over epochs."""
     return figures.losses(held_out.history, equilibrium_loss=model.equilibrium_loss) if held_out.history else None
+
+
+def _of_rows(name: str) -> Callable[[Callable], Callable]:
+    return lambda function: ROW_FIGURES.setdefault(name, function)
+
+
+@_of_rows("samples")
+def row_samples(model: "LatentModel", held_out: HeldOut) -> Figure:
+    """Draw held-out rows and as many samples, column against column."""
+    rows = some(held_out.images, POINTS, held_out.seed).images
+    drawn = model.sample(len(rows), held_out.seed)
+    names, of = _first_columns(held_out, PAIRS)
+    title = f"samples and {held_out.what}{of}"
+    return figures.pair_plot(rows[:, : len(names)], drawn[:, : len(names)], names, title, held_out.what)
+
+
+@_of_rows("reconstructions")
+def row_reconstructions(model: "LatentModel", held_out: HeldOut) -> Figure:
+    """Draw reconstructions against values, one column in a panel."""
+    shown = some(held_out.images, POINTS, held_out.seed)
+    outputs = model.reconstruct(shown.images, shown.labels)
+    names, of = _first_columns(held_out, PANELS)
+    title = f"{held_out.what} and their reconstructions{of}"
+    return figures.reconstruction_scatter(shown.images[:, : len(names)], outputs[:, : len(names)], names, title)
+
+
+@_of_rows("manifold")
+def row_manifold(model: "LatentModel", held_out: HeldOut, side: int = 40) -> Figure:
+    """Draw each column of the rows decoded from a grid of codes."""
+    codes, keep, title = model.prior.manifold_codes(side)
+    names, of = _first_columns(held_out, PANELS)
+    return figures.column_maps(model.decode(codes)[:, : len(names)], side, names, title + of, keep)
+
+
+@_of_rows("clusters")
+def row_clusters(model: "LatentModel", held_out: HeldOut) -> Figure:
+    """Draw the centroid of each cluster (z = 0) as a row of scaled columns."""
+    counts = np.bincount(model.predict_labels(held_out.images.images), minlength=model.classes)
+    names = [f"cluster {number} ({count} rows)" for number, count in enumerate(counts)]
+    title = f"cluster centroids and number of {held_out.what}"
+    centroids = held_out.comparable(model, _centroids(model))
+    return figures.profiles(centroids, held_out.data.element.entries, names, title)
+
+
+def _first_columns(held_out: HeldOut, most: int) -> tuple[Sequence[str], str]:
+    """Return the names of the first columns, and a note for the title if there are more."""
+    entries = held_out.data.element.entries
+    return entries[:most], f" (the first {most} of {len(entries)} columns)" if len(entries) > most else ""
