@@ -156,7 +156,7 @@ def test_a_map_has_the_heads_of_all_entries(few, tmp_path):
     run = aae_tf.train("reduction_views", few, out_dir=tmp_path / "run", **options)
     assert run.model.heads.heads.shape == (9, 2) and run.model.classify(few[0][:3]).shape == (3, 4)
     (axes,) = aae_tf.reporting.FIGURES["map"](run.model, run.held_out("validation")).axes
-    assert "9 heads of 4 clusters" in axes.get_title()
+    assert "9 centroids of 4 clusters" in axes.get_title()
     for line, group in zip(axes.lines, run.model.groups, strict=True):
         np.testing.assert_array_equal(np.transpose(line.get_data()), run.model.heads.heads.numpy()[group])
 
