@@ -64,15 +64,11 @@ class FeatureClassifier(keras.Model):
         """Return logits."""
         return self.head(self.hidden(images))
 
-    def codes(self, batch: dict, seed: tf.Tensor | None = None, training: bool = False) -> dict[str, tf.Tensor]:
-        """Return the logits, which the one phase uses."""
-        return {"logits": self(batch["images"], training=training)}
-
     def updates(self) -> list[Update]:
         """Return the one update, by the cross-entropy of the labels."""
 
         def loss(batch: dict, codes: dict, seed: tf.Tensor) -> tf.Tensor:
-            return cross_entropy(batch["labels"], codes["logits"])
+            return cross_entropy(batch["labels"], self(batch["images"], training=True))
 
         return [Update(Phase("classification", loss, self.trainable_variables, uses_codes=False))]
 
