@@ -1,6 +1,7 @@
 """Reports: what is looked at to choose, what to measure, and that a model's own declaration decides what is in them."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ class Watched:
     metrics = ("clustering", "class_probe_z", "log_likelihood")
     figures = ("losses",)
     classes, equilibrium_loss, random_codes = 10, None, ()
+    image_scale = SimpleNamespace(comparable=lambda images: images)
 
     def __init__(self, digits):
         splits = [digits.train, digits.validation, digits.test]
