@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from aae_tf.figures.colours import COLOURS, EQUILIBRIUM, INK, MISTAKES, colour
 
@@ -92,6 +93,7 @@ def losses(history: Sequence[dict], title: str = "losses", equilibrium_loss: flo
 
 def _finish(axes: Axes, ylabel: str) -> None:
     axes.set(xlabel="epoch", ylabel=ylabel)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
 

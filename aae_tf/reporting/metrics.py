@@ -85,7 +85,7 @@ def _match(codes: np.ndarray, prior: "Prior", seed: int) -> dict[str, dict]:
         "mmd": "squared, unbiased; 0 for equal distributions",
         "sliced_wasserstein": "units of the codes; 0 for equal distributions",
         "two_sample_accuracy": "accuracy; 0.5 for equal distributions",
-        "prior_coverage_gap": "share of prior samples without a code within the distance to their 5th nearest one",
+        "prior_coverage_gap": "share of prior samples without a code nearer than their 5th nearest prior sample",
     }
     found = {}
     for name, unit in units.items():
