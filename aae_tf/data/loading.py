@@ -12,7 +12,7 @@ from aae_tf.config.registry import Registry
 from aae_tf.data.dataset import Dataset, Split, joined
 from aae_tf.data.element import TableElement
 from aae_tf.data.images import arrays, embedded, folders, tfds
-from aae_tf.data.large import packed, streams
+from aae_tf.data.large import packed
 from aae_tf.data.reading import refuse_no_path
 from aae_tf.data.tables import files, frames
 from aae_tf.errors import InputError
@@ -61,7 +61,9 @@ def load(dataset: Any = "mnist_5k", image_size: int = 0, columns: Mapping[str, A
     if pair or isinstance(dataset, np.ndarray):
         return arrays.from_arrays(rows, labels, image_size)
     if hasattr(dataset, "element_spec"):
-        return streams.from_tf_data(dataset, image_size)
+        from aae_tf.data.large.streams import from_tf_data
+
+        return from_tf_data(dataset, image_size)
     if hasattr(dataset, "__array__"):
         return arrays.from_arrays(np.asarray(dataset), image_size=image_size)
     raise InputError(

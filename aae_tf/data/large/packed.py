@@ -22,7 +22,7 @@ from aae_tf.data.element import TableElement
 from aae_tf.data.images import folders
 from aae_tf.data.images.arrays import read_rows
 from aae_tf.data.images.checks import as_uint8, check_labels, fit_images, refuse_binary
-from aae_tf.data.large import held_out, streams
+from aae_tf.data.large import held_out
 from aae_tf.data.reading import open_npy, refuse_no_path
 from aae_tf.data.tables import files as table_files
 from aae_tf.errors import InputError
@@ -245,6 +245,8 @@ def _opened(source, image_size):
         blocks, names = folders.read_blocks(path, image_size, BLOCK)
         return Opened(blocks, f"folder '{path.name}'", names)
     if hasattr(source, "element_spec"):
+        from aae_tf.data.large import streams
+
         elements, labelled = streams.single_elements(source, image_size)
         blocks = streams.read(elements.batch(BLOCK).prefetch(1))
         return Opened(((block["image"], block["label"] if labelled else None) for block in blocks), "a tf.data.Dataset")
@@ -279,6 +281,8 @@ def _blocks_of(parts, labelled):
     """Yield (images, labels or None) of the splits of a dataset; where some have labels, others have -1."""
     for part in parts:
         if isinstance(part, Stream):
+            from aae_tf.data.large import streams
+
             splits = streams.blocks(part, 0, len(part), BLOCK)
         else:
             splits = (part.take(slice(first, first + BLOCK)) for first in range(0, len(part), BLOCK))

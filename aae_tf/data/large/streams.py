@@ -6,18 +6,15 @@ A stream is read again in each epoch, so its splits are drawn by a hash of each 
 import functools
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aae_tf.backend import tf
 from aae_tf.data import reading
 from aae_tf.data.dataset import Dataset, Split, Stream, split_custom
 from aae_tf.data.images.checks import as_uint8, check_labels, fit_image, refuse_binary
 from aae_tf.data.large import held_out
 from aae_tf.errors import InputError
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 OTHER_ORDER = (
     "the tf.data.Dataset gives other images, or another order, at each pass, so held-out images would be trained on; "
@@ -26,10 +23,8 @@ OTHER_ORDER = (
 WHAT = "the tf.data.Dataset's images"
 
 
-def from_tf_data(dataset: "tf.data.Dataset", image_size: int = 0, memory_bytes: int | None = None) -> Dataset:
+def from_tf_data(dataset: tf.data.Dataset, image_size: int = 0, memory_bytes: int | None = None) -> Dataset:
     """Return a `Dataset` of a `tf.data.Dataset`: in memory if its images fit (2 GiB by default), else streamed."""
-    from aae_tf.backend import tf
-
     memory_bytes = reading.MOST_BYTES if memory_bytes is None else memory_bytes
     elements, labelled = single_elements(dataset, image_size)
     marked = elements.map(_marked, tf.data.AUTOTUNE, deterministic=True)
@@ -79,8 +74,6 @@ def _known(labels):
 
 def _stream(marked, found, kept, labelled):
     """Return a `Dataset` that streams all but the held-out elements, with a sample in memory."""
-    from aae_tf.backend import tf
-
     draw, mark = found["draw"], found["mark"]
     ends = held_out.held_out(draw, kept["image"][0].nbytes)
     names = _class_names(found["label"]) if labelled else ()
@@ -123,15 +116,11 @@ def blocks(stream: Stream, first: int, last: int, size: int) -> Iterator[Split]:
 
 def _trained_on(element, trains):
     """Return a training element with an integer label."""
-    from aae_tf.backend import tf
-
     return element | {"label": tf.ensure_shape(tf.cast(element["label"], tf.int32), [])}
 
 
 def _marked(element):
     """Return an element with a hash of its content."""
-    from aae_tf.backend import tf
-
     content = tf.strings.join([tf.io.serialize_tensor(value) for value in element.values()])
     return element | {"mark": tf.strings.to_hash_bucket_fast(content, 2**63 - 1)}
 
@@ -146,10 +135,8 @@ def _class_names(labels):
     return names
 
 
-def single_elements(dataset: "tf.data.Dataset", image_size: int) -> tuple["tf.data.Dataset", bool]:
+def single_elements(dataset: tf.data.Dataset, image_size: int) -> tuple[tf.data.Dataset, bool]:
     """Return the dataset as single {'image': uint8 [H, W, C], 'label': []} elements, and whether it has labels."""
-    from aae_tf.backend import tf
-
     if dataset.cardinality() == tf.data.INFINITE_CARDINALITY:
         raise InputError("the tf.data.Dataset is infinite; pass a finite one (without repeat())")
     spec = dataset.element_spec
@@ -179,8 +166,6 @@ def single_elements(dataset: "tf.data.Dataset", image_size: int) -> tuple["tf.da
 
 def _picker(spec):
     """Return the function from an element to its (image, label or None)."""
-    from aae_tf.backend import tf
-
     if isinstance(spec, dict) and "image" in spec:
         return lambda element: (element["image"], element.get("label"))
     if isinstance(spec, tuple) and len(spec) == 2:
@@ -210,10 +195,8 @@ def _convert(image, side):
     return fit_image(image, side) if side else image
 
 
-def read(dataset: "tf.data.Dataset") -> Iterator:
+def read(dataset: tf.data.Dataset) -> Iterator:
     """Yield the elements of a dataset as NumPy arrays; errors become `InputError`."""
-    from aae_tf.backend import tf
-
     try:
         yield from dataset.as_numpy_iterator()
     except tf.errors.OpError as error:
