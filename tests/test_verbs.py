@@ -189,7 +189,7 @@ def test_a_walk_is_round_where_the_prior_is_gaussian_and_straight_elsewhere():
         (["encode", "{run}", "nowhere.png"], "no file or folder 'nowhere.png'"),
         (["encode", "{run}", "{run}/recipe.json"], "cannot be read; accepted: images"),
         (["encode", "{run}", "{run}/checkpoints"], "holds no images"),
-        (["encode", "{run}", "wrong.npy"], "shape (8, 8, 1)"),
+        (["encode", "{run}", "wrong.npy"], "the images of 'wrong.npy': an array of shape (2, 8, 8) was given"),
         (["encode", "{run}", "huge.npy"], "divide by 255"),
         (["encode", "{run}", "wrong.npy", "{photos}"], "given beside others"),
         (["encode", "{run}", "broken.png"], "'broken.png' cannot be read as an image"),

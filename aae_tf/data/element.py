@@ -89,7 +89,7 @@ class ImageElement(Element):
         """Return images as uint8 or float32 [N, H, W, C], see `Element.check`."""
         images = as_array(inputs, what or self.plural)
         if self.shape is not None:
-            check_shape(images.shape, self.shape)
+            check_shape(images.shape, self.shape, what)
             images = images.reshape(-1, *self.shape)
         return check_pixels(images, what or self.plural)
 
@@ -135,8 +135,11 @@ class TableElement(Element):
         return len(self.columns.of_kind("real")) > 0
 
     def check(self, inputs: ArrayLike, what: str = "") -> np.ndarray:
-        """Return rows as float32 [N, D], see `Columns.encode`; its messages name the columns."""
-        return self.columns.encode(inputs)
+        """Return rows as float32 [N, D], see `Columns.encode`."""
+        try:
+            return self.columns.encode(inputs)
+        except InputError as error:
+            raise InputError(f"{what}: {error}" if what else str(error)) from None
 
     @property
     def about(self) -> dict[str, str]:
@@ -149,26 +152,14 @@ class TableElement(Element):
 
 
 def element_of(shape: tuple[int, ...], columns: Columns | None = None) -> Element:
-    """Return the element of a shape, or of the columns of a table.
-
-    Args:
-        shape: (H, W, C) of an image, (D,) of a row.
-        columns: `Columns` of rows, None for images.
-    """
+    """Return the element of a shape (H, W, C), or of the columns of a table."""
     return ImageElement(tuple(shape)) if columns is None else TableElement(columns)
 
 
-def check_shape(shape: tuple[int, ...], row_shape: tuple[int, ...]) -> None:
-    """Refuse an array that has no rows, or rows of another shape.
-
-    Args:
-        shape: shape of the array.
-        row_shape: shape of a row; a last axis of 1 may be missing in `shape`.
-
-    Raises:
-        InputError: it has none, or others.
-    """
+def check_shape(shape: tuple[int, ...], row_shape: tuple[int, ...], what: str = "") -> None:
+    """Refuse an array without rows, or with rows of another shape; a last axis of 1 may be missing."""
     accepted = (row_shape, row_shape[:-1]) if len(row_shape) > 1 and row_shape[-1] == 1 else (row_shape,)
     if not shape or shape[0] == 0 or shape[1:] not in accepted:
         named = ", ".join(map(str, row_shape))
-        raise InputError(f"an array of shape {shape} was given; accepted: [N, {named}] with N > 0")
+        start = f"{what}: " if what else ""
+        raise InputError(f"{start}an array of shape {shape} was given; accepted: [N, {named}] with N > 0")
