@@ -105,7 +105,7 @@ def test_prepare_refuses_files_that_are_not_the_originals(tmp_path, monkeypatch)
         (np.full((10, 8, 8), np.nan), "640 NaN or infinite"),
         (np.full((10, 8, 8), 200.0), "divide by 255"),
         (np.full((10, 8, 8), -1.0), "from -1 to -1"),
-        (np.full((10, 8, 8), 70000), "whole in 0..255"),
+        (np.full((10, 8, 8), 70000), "integers in 0..255"),
         (np.full((10, 8, 8), "a"), "dtype"),
         (np.zeros((5, 8, 8)), "at least 10"),
     ],
