@@ -121,4 +121,4 @@ def test_an_interrupt_says_how_to_go_on(stop, code, monkeypatch, capsys):
 
     monkeypatch.setattr("aae_tf.runs.train.train", interrupted)
     assert run("train") == code
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command resumes" in capsys.readouterr().err

@@ -301,7 +301,7 @@ def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_column
     rows = table[["x", "y", "z"]].to_numpy("float32")
     np.testing.assert_allclose(served(inputs=tf.constant(rows))["score"], found["score"], rtol=1e-3, atol=1e-3)
     assert command_line.run("detect", tmp_path / "served", "table.csv", "--false-alarm", 0.1) == 2
-    assert "decides as it was exported" in capsys.readouterr().err
+    assert "whose detector is fixed" in capsys.readouterr().err
 
 
 def test_a_logit_is_turned_round_for_the_verdict(trained, normal):

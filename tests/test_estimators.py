@@ -116,9 +116,19 @@ def test_outliers_are_minus_one(detector, rows):
     np.testing.assert_array_equal(found[:400] == -1, detector.detector_.detect(rows[0].reshape(-1, 28, 28))["abnormal"])
 
 
-def test_too_few_rows_for_the_share_asked_for_are_refused(rows):
-    with pytest.raises(aae_tf.InputError, match=r"40 normal images are too few for .*; give at least 99"):
-        aae_tf.AAEDetector(image_shape=(28, 28), **QUICK).fit(rows[0])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"40 normal images are too few for .*; give at least 99"),
+        ({"false_alarm": 2.0}, "false_alarm=2.0 is out of range"),
+        ({"false_alarm": 0.1, "anomaly_score": "reconstructoin"}, "unknown score 'reconstructoin'"),
+    ],
+)
+def test_a_detector_that_cannot_be_set_is_refused_before_training(options, message, rows):
+    estimator = aae_tf.AAEDetector(image_shape=(28, 28), **QUICK, **options)
+    with pytest.raises(aae_tf.InputError, match=message):
+        estimator.fit(rows[0])
+    assert not hasattr(estimator, "run_")
 
 
 def test_a_clone_is_unfitted_and_has_the_parameters(fitted, rows):

@@ -1,23 +1,25 @@
-"""Verdicts on images: is this one like those the model was trained on?
+"""Anomaly detection: images that are unlike the training images.
 
     detector = run.detector(normal, false_alarm=0.01)    # from held-out normal images alone
     detector.detect(images)["abnormal"]
 
-Two things make an image unusual to an autoencoder with a prior: it does not come back from its code (*reconstruction*,
-the error of each pixel), and its code lies where the prior has little mass (*prior*). Pidhorskyi et al. (2018, arXiv
-1807.02588) join the two for an adversarial autoencoder. Each is standardised on normal images that trained nothing, so
-that they can be added (*both*), and the threshold is the quantile of these images' scores that keeps the false-alarm
-rate asked for. No abnormal image is needed anywhere.
+An image is unusual if its reconstruction is poor (score *reconstruction*) or its code has a low density under the prior
+(score *prior*); *both* is their sum (Pidhorskyi et al., 2018, arXiv 1807.02588). Scores are standardised on normal
+images that were not trained on, and the threshold is the quantile of these images' scores that keeps the accepted
+false-positive rate. No abnormal images are needed.
 
-The error is that of slightly blurred images, so that a stroke which comes back half a pixel aside counts little, over
-the root of the image's own mean square: an image with more in it has more to get wrong, and a nearly blank one would
-pass for normal by the error alone. It decides unless another score is asked for: it tells most on the digits.
+*reconstruction* is the error of slightly blurred images, so that a shift by half a pixel counts little, divided by the
+root mean square of the image, because the error grows with the content of an image and a blank image would always pass
+for normal. It is the default because it performs best on the digits.
 """
 
 import json
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf import evaluation
 from aae_tf.backend import tf
@@ -25,54 +27,65 @@ from aae_tf.data import check_images
 from aae_tf.errors import InputError, check_choice
 from aae_tf.utils.files import write_json
 
+if TYPE_CHECKING:
+    from aae_tf.models import LatentModel
+
+Labels = ArrayLike | None
+Outputs = dict[str, tf.Tensor]
 PARTS = ("reconstruction", "prior")
 SCORES = (*PARTS, "both")
-ROUNDING = 1e-4  # a score, in standard deviations, changes by less with the batch that an image is in
+ROUNDING = 1e-4  # in standard deviations; a score depends less than this on the batch of its image
 
 
 class Detector:
-    """What tells abnormal images from normal ones; made by `Detector.on`, or by `aae_tf.Run.detector`.
+    """Classifies images as normal or abnormal; made by `Detector.on` or `aae_tf.Run.detector`.
 
     Args:
         model: a trained `LatentModel` with an encoder.
         score: 'reconstruction', 'prior', 'both', or another score of the model (see `LatentModel.scores`).
         scales: dict of score to its [mean, standard deviation] on normal images.
-        calibration: what `aae_tf.evaluation.conformal_threshold` found on their scores.
+        calibration: dict that `aae_tf.evaluation.conformal_threshold` returned for their scores.
 
     Attributes:
-        threshold: the score above which an image is called abnormal.
+        threshold: score above which an image is classified as abnormal.
     """
 
-    def __init__(self, model, score, scales, calibration):
+    def __init__(self, model: "LatentModel", score: str, scales: dict[str, list[float]], calibration: dict):
         self.model, self.score, self.scales, self.calibration = model, score, scales, calibration
         self.threshold = calibration["threshold"]
 
     @classmethod
-    def on(cls, model, images, labels=None, false_alarm=0.01, score="reconstruction", confidence=0.95):
-        """Return a detector with its threshold set on normal images that the model was not trained on.
+    def on(
+        cls,
+        model: "LatentModel",
+        images: ArrayLike,
+        labels: Labels = None,
+        false_alarm: float = 0.01,
+        score: str = "reconstruction",
+        confidence: float = 0.95,
+    ) -> "Detector":
+        """Return a detector whose threshold is set on normal images that the model was not trained on.
 
         Args:
             model: a trained `LatentModel` with an encoder.
             images: uint8 or float [N, H, W(, C)]: normal images.
             labels: int [N], for models that read labels.
-            false_alarm: the share of normal images that may be called abnormal, in (0, 1).
+            false_alarm: highest accepted false-positive rate, in (0, 1).
             score: 'reconstruction', 'prior', 'both', or another score of the model.
             confidence: of the intervals, in (0, 1).
 
         Raises:
-            InputError: a model without an encoder, an unknown score, or too few images for such a share.
+            InputError: a model without an encoder, an unknown score, or too few images for this rate.
         """
-        if "encode" not in model.signatures():
-            raise InputError(f"{type(model).__name__} has no encoder, so it cannot say how unusual an image is")
+        check_score(model, score)
         raw = _over(model, "raw", lambda *batch: _raw(model, *batch)[0], images, labels)
-        check_choice("score", score, dict.fromkeys([*SCORES, *raw]))
         names = dict.fromkeys([*PARTS, score] if score != "both" else PARTS)
         scales = {name: [float(raw[name].mean()), float(raw[name].std()) or 1.0] for name in names}
         scores = _standardised(raw, scales)[score] + ROUNDING
         return cls(model, score, scales, evaluation.conformal_threshold(scores, false_alarm, confidence))
 
-    def detect(self, images, labels=None, batch_size=1000):
-        """Return verdicts on images.
+    def detect(self, images: ArrayLike, labels: Labels = None, batch_size: int = 1000) -> dict[str, np.ndarray]:
+        """Classify images as normal or abnormal.
 
         Args:
             images: uint8 or float [N, H, W(, C)].
@@ -80,9 +93,9 @@ class Detector:
             batch_size: images per pass.
 
         Returns:
-            dict of 'abnormal' bool [N]; 'score' float32 [N], by which it is; 'reconstruction', 'prior' and 'both',
-            float32 [N], in standard deviations from the mean of normal images; 'error_map' float32 [N, H, W, C], the
-            squared error of each pixel, of which 'reconstruction' is the mean over the root of the image's own.
+            dict of 'abnormal', bool [N]; 'score', float32 [N], which is compared with the threshold; 'reconstruction',
+            'prior' and 'both', float32 [N], in standard deviations from the mean of normal images; 'error_map', float32
+            [N, H, W, C], the squared error of each pixel.
 
         Raises:
             InputError: images of another shape, or labels are missing.
@@ -90,16 +103,16 @@ class Detector:
         key = f"detect {self.score} {self.scales} {self.threshold}"
         return _over(self.model, key, self.graph, images, labels, batch_size)
 
-    def measure(self, images, abnormal, labels=None):
-        """Return how well each score tells abnormal images, see `aae_tf.evaluation.detection_quality`.
+    def measure(self, images: ArrayLike, abnormal: ArrayLike, labels: Labels = None) -> dict[str, dict]:
+        """Return how well each score separates abnormal images, see `aae_tf.evaluation.detection_quality`.
 
         Args:
             images: uint8 or float [N, H, W(, C)].
-            abnormal: bool [N], which of them are.
+            abnormal: bool [N], True for abnormal images.
             labels: int [N], for models that read labels.
 
         Returns:
-            dict of score to a dict; that of this detector's own score has the shares of false alarms and detections.
+            dict of score to a dict; only that of the detector's own score has rates at the threshold.
         """
         found = self.detect(images, labels)
         limits = {self.score: self.threshold}
@@ -108,33 +121,33 @@ class Detector:
             for name in (*self.scales, "both")
         }
 
-    def save(self, path):
-        """Write everything but the model as JSON, whole or not at all.
+    def save(self, path: str | Path) -> None:
+        """Write everything except the model to a JSON file, atomically.
 
         Args:
-            path: of the file.
+            path: path of the file.
         """
         write_json(path, {"score": self.score, "scales": self.scales, "calibration": self.calibration})
 
     @classmethod
-    def load(cls, model, path):
+    def load(cls, model: "LatentModel", path: str | Path) -> "Detector":
         """Return the detector that `save` wrote.
 
         Args:
-            model: the model it was made of.
-            path: of the file.
+            model: model of the detector.
+            path: path of the file.
 
         Raises:
-            InputError: the file is not what was written.
+            InputError: the file cannot be read.
         """
         try:
-            kept = json.loads(Path(path).read_text())
-            return cls(model, kept["score"], kept["scales"], kept["calibration"])
+            saved = json.loads(Path(path).read_text())
+            return cls(model, saved["score"], saved["scales"], saved["calibration"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"'{path}' cannot be read ({error}); make it again: run.detector(normal)") from None
 
-    def graph(self, images, labels=None):
-        """Return what `detect` does, in the graph: dict of name to tensor.
+    def graph(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> Outputs:
+        """Return the outputs of `detect` as tensors, for use in a graph.
 
         Args:
             images: float32 [N, H, W, C] in [0, 1].
@@ -145,13 +158,24 @@ class Detector:
         score = scores[self.score]
         return {"abnormal": score > self.threshold, "score": score, **scores, "error_map": error_map}
 
-    def signature(self):
-        """Return the function to serve, with a list of its `tf.TensorSpec`: what `detect` says, of a batch."""
+    def signature(self) -> tuple[Callable, list[tf.TensorSpec]]:
+        """Return the serving signature of `detect`: `graph` and a list of its `tf.TensorSpec`."""
         return self.graph, self.model.signatures()["score"][1]
 
 
-def _raw(model, images, labels=None):
-    """Return each score of images, dict of name to float32 [N], and the map of their errors, float32 [N, H, W, C]."""
+def check_score(model: "LatentModel", score: str) -> None:
+    """Refuse a model without an encoder, and a score that the model does not have."""
+    signatures = model.signatures()
+    if "encode" not in signatures:
+        raise InputError(f"{type(model).__name__} has no encoder, so it cannot detect unusual images")
+    if score not in SCORES:
+        graph, specs = signatures["score"]
+        names = tf.function(graph, specs, autograph=False).get_concrete_function().structured_outputs
+        check_choice("score", score, [*SCORES, *names])
+
+
+def _raw(model: "LatentModel", images: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[Outputs, tf.Tensor]:
+    """Return the scores of images, dict of name to float32 [N], and their error maps, float32 [N, H, W, C]."""
     batch = {"images": images, **({} if labels is None else {"labels": labels})}
     codes = model.codes(batch)
     comparable = model.image_scale.comparable
@@ -159,18 +183,18 @@ def _raw(model, images, labels=None):
     if images.shape.rank == 4:
         error_map = tf.square(_blurred(difference))
         content = tf.sqrt(tf.reduce_mean(tf.square(_blurred(images)), [1, 2, 3]) + 1e-6)
-    else:  # a row's size says nothing of how much there is to get wrong
+    else:  # the magnitude of a row does not measure its content
         error_map, content = tf.square(difference), 1.0
     reconstruction = tf.reduce_mean(error_map, list(range(1, error_map.shape.rank))) / content
     prior = tf.add_n([model.priors[name].negative_log_likelihood(codes[name]) for name in model.drawn])
     scores = model.scores(batch)
-    if "prior_logit" in scores:  # high for what looks like the prior
+    if "prior_logit" in scores:  # high for codes that resemble prior samples
         scores["prior_logit"] = -scores["prior_logit"]
     return {**scores, "reconstruction": reconstruction, "prior": prior}, error_map
 
 
-def _blurred(images):
-    """Return images [N, H, W, C] through a Gaussian of a 28th of their longer side."""
+def _blurred(images: tf.Tensor) -> tf.Tensor:
+    """Return images [N, H, W, C] blurred by a Gaussian with a standard deviation of 1/28 of the longer side."""
     std = max(images.shape[1:3]) / 28
     steps = np.arange(-int(3 * std + 0.5), int(3 * std + 0.5) + 1)
     weights = np.exp(-0.5 * np.square(steps / std)).astype("float32")
@@ -180,29 +204,33 @@ def _blurred(images):
     return images
 
 
-def _standardised(raw, scales):
-    """Return scores in standard deviations from the mean of normal images, and the sum of the two as 'both'."""
+def _standardised(raw: dict, scales: dict[str, list[float]]) -> dict:
+    """Return scores in standard deviations from the mean of normal images, with the sum of the two as 'both'."""
     scores = {name: (raw[name] - mean) / std for name, (mean, std) in scales.items()}
     return {**scores, "both": scores["reconstruction"] + scores["prior"]}
 
 
-def _over(model, key, graph, images, labels, batch_size=1000):
-    """Return what a function in the graph gives for images, batch by batch."""
+def _over(
+    model: "LatentModel", key: str, graph: Callable, images: ArrayLike, labels: Labels, batch_size: int = 1000
+) -> dict[str, np.ndarray]:
+    """Return the outputs of a graph function for images, computed in batches."""
     if model.reads_labels and labels is None:
-        raise InputError(f"{type(model).__name__} reads labels; give one for each of the images")
+        raise InputError(f"{type(model).__name__} reads labels; give one for each image")
     return model._over_images(key, graph, batch_size, images, model._needed(labels, images))
 
 
-def unseen(normal, trained, labels=None):
-    """Return the normal images, and labels, that are none of those trained on: what was learned comes back too well.
+def unseen(
+    normal: ArrayLike, trained: Iterable[np.ndarray], labels: Labels = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the normal images and labels without training images, whose reconstructions are too good.
 
     Args:
         normal: uint8 or float [N, H, W(, C)].
-        trained: arrays [M, H, W, C], as in the run's data, one after the other.
+        trained: blocks of training images [M, H, W, C].
         labels: int [N] or None.
 
     Raises:
-        InputError: all of them were trained on.
+        InputError: all of them are training images.
     """
     given, known = None, set()
     for images in trained:

@@ -1,10 +1,11 @@
-"""What a verb reads: image files and folders, arrays (.npy, .npz) and tables (.csv), some rows at a time."""
+"""The inputs of commands: image files and folders, arrays (.npy, .npz) and tables (.csv), read in batches."""
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,44 +15,49 @@ from aae_tf.data.tables.files import TABLE_FILES, is_table_path, read_frames, ta
 from aae_tf.errors import InputError
 from aae_tf.utils.images import to_unit
 
-OTHER_NAMES = {"images": ("x",), "labels": ("y",)}  # as arrays are called in files
+if TYPE_CHECKING:
+    from aae_tf.backend import tf
+    from aae_tf.data.element import Element
+
+OTHER_NAMES = {"images": ("x",), "labels": ("y",)}  # of arrays in files
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows to ask a model about.
+    """Inputs of a model, read in batches.
 
     Attributes:
-        names: a name for each row: its file, its number or its seed.
+        names: name of each row: its file, its number or its seed.
         read: function (int array [n] of rows) to a dict of input name to array [n, ...].
     """
 
     names: list[str]
-    read: Callable
+    read: Callable[[np.ndarray], dict[str, np.ndarray]]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.names)
 
 
-def data_rows(paths, inputs, labels=None, element=None):
-    """Return the rows of a user's data.
+def data_rows(
+    paths: Sequence[str], inputs: "dict[str, tf.TensorSpec]", element: "Element", labels: Sequence[int] | None = None
+) -> Rows:
+    """Return the rows of the user's data.
 
     Args:
-        paths: image files and folders of them; or one .npy, .npz or .csv file.
-        inputs: dict of the names that are needed to `tf.TensorSpec`.
-        labels: int [M], taken in turn by the rows; by default those in the file.
-        element: `aae_tf.data.Element` of the model: a table is read by the names of its columns, and may have others
-            beside them.
+        paths: image files and folders of them; or one .npy, .npz, .csv or .parquet file.
+        inputs: dict of input name to `tf.TensorSpec`.
+        element: element of the model. A table is read by the names of its columns; other columns are ignored.
+        labels: labels repeated over the rows; None for those in the file.
 
     Raises:
-        InputError: nothing that can be read, or something that is needed is not there.
+        InputError: files that cannot be read, or a missing input.
     """
     paths = [Path(path) for path in paths]
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise InputError(f"there is no file or folder '{missing[0]}'")
-    if element and element.entries and "inputs" in inputs and is_table_path(paths[0], *TABLE_FILES):
-        return with_labels(_of_table(paths, element.columns), labels, "labels" in inputs)
+    if element.entries and "inputs" in inputs and is_table_path(paths[0], *TABLE_FILES):
+        return with_labels(_of_table(paths, element), labels, "labels" in inputs)
     arrays = [path for path in paths if path.suffix.lower() in READERS]
     if arrays and len(paths) > 1:
         raise InputError(f"'{arrays[0]}' was given beside others; accepted: one {', '.join(READERS)} file alone")
@@ -59,8 +65,8 @@ def data_rows(paths, inputs, labels=None, element=None):
     return with_labels(found, labels, "labels" in inputs, arrays[0] if arrays else None)
 
 
-def with_labels(rows, labels, needed=True, file=None):
-    """Return rows with labels: these in turn, or the rows' own."""
+def with_labels(rows: Rows, labels: Sequence[int] | None, needed: bool = True, file: Path | None = None) -> Rows:
+    """Return rows with the given labels, repeated, or with their own."""
     if labels is not None and not needed:
         raise InputError("--labels was given, but this model takes no labels here")
     if labels is None or not needed:
@@ -72,16 +78,15 @@ def with_labels(rows, labels, needed=True, file=None):
     return Rows(rows.names, lambda part: {**rows.read(part), "labels": every[part]})
 
 
-def _of_table(paths, columns):
+def _of_table(paths: list[Path], element: "Element") -> Rows:
     """Return the rows of tables."""
-    frame = read_frames([file for path in paths for file in table_files(path)], columns)
-    known = [name for name in frame.columns if name in columns.names]
-    rows = columns.encode(frame[known])
+    frame = read_frames([file for path in paths for file in table_files(path)], element.columns)
+    rows = element.check(frame[[name for name in frame.columns if name in element.columns.names]])
     return Rows([str(number) for number in range(len(rows))], lambda part: {"inputs": rows[part]})
 
 
-def _of_files(paths, inputs):
-    """Return the rows of image files, and of those in folders."""
+def _of_files(paths: list[Path], inputs: "dict[str, tf.TensorSpec]") -> Rows:
+    """Return the rows of image files and of folders of them."""
     if "images" not in inputs:
         raise InputError(f"'{paths[0]}' holds no {' and '.join(inputs)}; accepted: a {', '.join(READERS)} file")
     shape = tuple(inputs["images"].shape[1:])
@@ -96,13 +101,13 @@ def _of_files(paths, inputs):
     if unknown:
         raise InputError(f"'{unknown[0]}' cannot be read; accepted: images, or one {', '.join(READERS)} file")
 
-    def read(part):
+    def read(part: np.ndarray) -> dict[str, np.ndarray]:
         return {"images": to_unit(np.stack([read_image(files[row][0], shape) for row in part]))}
 
     return Rows([name for _, name in files], read)
 
 
-def _of_arrays(path, inputs, element):
+def _of_arrays(path: Path, inputs: "dict[str, tf.TensorSpec]", element: "Element") -> Rows:
     """Return the rows of a file of arrays."""
     with reading(path, f"a {path.suffix.lower()} file"):
         found = READERS[path.suffix.lower()](path)
@@ -120,20 +125,21 @@ def _of_arrays(path, inputs, element):
     (count,) = counts
     names = found.get("name", np.arange(count))
 
-    def read(part):
+    def read(part: np.ndarray) -> dict[str, np.ndarray]:
         return {name: _checked(path, name, array[part], inputs[name], element) for name, array in arrays.items()}
 
     return Rows([str(name) for name in names], read)
 
 
-def _named(found, name):
+def _named(found: dict[str, np.ndarray], name: str) -> np.ndarray | None:
+    """Return the array of an input among those of a file."""
     return next((found[each] for each in (name, *OTHER_NAMES.get(name, ())) if each in found), None)
 
 
-def _checked(path, name, array, spec, element):
+def _checked(path: Path, name: str, array: np.ndarray, spec: "tf.TensorSpec", element: "Element") -> np.ndarray:
     """Return rows of an array as a signature takes them."""
     shape = tuple(spec.shape[1:])
-    if element is not None and name == element.input_name:
+    if name == element.input_name:
         array = to_unit(element.check(array, f"the {element.plural} of '{path}'"))
     if array.shape[1:] != shape:
         raise InputError(f"'{path}': {name} have shape {array.shape[1:]} a row; the model takes {shape}")
@@ -142,8 +148,8 @@ def _checked(path, name, array, spec, element):
     return array.astype(spec.dtype.as_numpy_dtype)
 
 
-def _table(path):
-    """Return the columns of a CSV file with a header: 'name', and numbers; 'codes_0', 'codes_1', ... are one array."""
+def _table(path: Path) -> dict[str, np.ndarray]:
+    """Return the columns of a CSV file with a header; 'codes_0', 'codes_1', ... are one array."""
     with open(path, newline="") as file:
         header, *lines = csv.reader(file)
     groups = {}
@@ -164,38 +170,25 @@ READERS = {
 }
 
 
-def steps_between(rows, n):
-    """Return rows for `interpolate`: from each row to the next, in steps.
-
-    Args:
-        rows: `Rows` of at least two images.
-        n: steps from one to the next, both among them.
-
-    Raises:
-        InputError: fewer than two.
-    """
+def interpolation_rows(rows: Rows, steps: int) -> Rows:
+    """Return rows for `interpolate`: from each row to the next in `steps` images, including both ends."""
     if len(rows) < 2:
-        raise InputError(f"{len(rows)} image was given; interpolation goes from one to another: accepted: two or more")
-    place = np.linspace(0, len(rows) - 1, (len(rows) - 1) * (n - 1) + 1)
-    first = np.minimum(place.astype(int), len(rows) - 2)
-    share = (place - first).astype("float32")
+        raise InputError(f"{len(rows)} image was given; interpolation accepts two or more")
+    position = np.linspace(0, len(rows) - 1, (len(rows) - 1) * (steps - 1) + 1)
+    first = np.minimum(position.astype(int), len(rows) - 2)
+    share = (position - first).astype("float32")
 
-    def read(part):
+    def read(part: np.ndarray) -> dict[str, np.ndarray]:
         needed, where = np.unique(np.concatenate([first[part], first[part] + 1]), return_inverse=True)
         found, (start, end) = rows.read(needed), np.split(where, 2)
         ends = {f"{name}_to": values[end] for name, values in found.items()}
         return {**{name: values[start] for name, values in found.items()}, **ends, "share": share[part]}
 
-    return Rows([f"{number:0{len(str(len(place)))}d}" for number in range(len(place))], read)
+    return Rows([f"{number:0{len(str(len(position)))}d}" for number in range(len(position))], read)
 
 
-def seed_rows(seed, count):
-    """Return rows for `sample`: as many seeds, those of `Client.sample`.
-
-    Args:
-        seed: int, at least 0.
-        count: how many.
-    """
+def seed_rows(seed: int, count: int) -> Rows:
+    """Return rows for `sample`: the seeds of `Client.sample`."""
     from aae_tf.serving.client import row_seeds
 
     seeds = row_seeds(seed, count)

@@ -1,7 +1,10 @@
 """A run directory or an exported SavedModel, as functions by name."""
 
 import json
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,31 +12,35 @@ from aae_tf.data import Columns
 from aae_tf.data.element import element_of
 from aae_tf.errors import InputError
 
+if TYPE_CHECKING:
+    from aae_tf.backend import tf
+    from aae_tf.cli.inputs import Rows
+
 DETECTOR = "detector.json"
 
 
 class Trained:
-    """A trained model's signatures.
+    """The signatures of a trained model.
 
     Args:
-        path: of a run directory, of a served folder (its newest version) or of one version in it.
+        path: a run directory, an exported model's folder (its newest version is used) or one version in it.
 
     Attributes:
-        class_names: what the labels are called, from 0; empty where that is not known.
-        element: `aae_tf.data.Element`, what the model is of.
+        class_names: names of the labels, from 0; empty where they are unknown.
+        element: `aae_tf.data.element.Element` of the model.
 
     Raises:
         InputError: none of these.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | Path):
         self.path, version = Path(path), newest_version(Path(path))
         if version is None:
             self._open_run()
         else:
             self._open_export(version)
 
-    def _open_run(self):
+    def _open_run(self) -> None:
         from aae_tf.backend import tf
         from aae_tf.runs.directory import class_names
         from aae_tf.runs.load import load_model
@@ -45,55 +52,53 @@ class Trained:
 
             declared["detect"] = Detector.load(model, self.path / DETECTOR).signature()
         self.names, self.class_names = tuple(declared), class_names(self.path, model)
-        self._get = lambda name: tf.function(declared[name][0], input_signature=declared[name][1], autograph=False)
+        self._functions = {
+            name: tf.function(graph, input_signature=specs, autograph=False)
+            for name, (graph, specs) in declared.items()
+        }
 
-    def _open_export(self, version):
+    def _open_export(self, version: Path) -> None:
         from aae_tf.backend import tf
 
         self._loaded = tf.saved_model.load(str(version))  # kept: its functions hold its variables weakly
-        self.names, names = tuple(self._loaded.signatures), version / "class_names.json"
+        self._functions = self._loaded.signatures
+        self.names, names = tuple(self._functions), version / "class_names.json"
         self.class_names = json.loads(names.read_text()) if names.exists() else []
         columns = version / "columns.json"
-        self._get = lambda name: self._loaded.signatures[name]
-        specs = inputs_of(self.function("encode")).values() if "encode" in self.names else ()
+        specs = self.inputs("encode").values() if "encode" in self.names else ()
         shape = next((tuple(spec.shape[1:]) for spec in specs), ())
         known = Columns.from_config(json.loads(columns.read_text())) if columns.exists() else None
         self.element = element_of(shape, known)
 
-    @property
-    def classes(self):
-        """How many labels there are, from 0; None where that is not known."""
+    @cached_property
+    def classes(self) -> int | None:
+        """Number of labels; None where it is unknown."""
         if not self.class_names and "classify" in self.names:
             return self.function("classify").structured_outputs["probabilities"].shape[-1]
         return len(self.class_names) or None
 
-    def function(self, name):
-        """Return a signature: the `ConcreteFunction` that is called with tensors by name.
+    def function(self, name: str) -> "tf.types.experimental.ConcreteFunction":
+        """Return the `ConcreteFunction` of a signature, called with tensors by name.
 
         Args:
-            name: of the signature.
+            name: name of the signature.
 
         Raises:
-            InputError: the model has none of that name.
+            InputError: the model has no such signature.
         """
         if name not in self.names:
             raise InputError(f"'{self.path}' cannot {name}: it has {', '.join(sorted(self.names))}")
-        function = self._get(name)
+        function = self._functions[name]
         return getattr(function, "get_concrete_function", lambda: function)()
 
+    def inputs(self, name: str) -> "dict[str, tf.TensorSpec]":
+        """Return the inputs of a signature by name."""
+        given, named = self.function(name).structured_input_signature
+        return {spec.name: spec for spec in given if spec is not None} | named
 
-def inputs_of(function):
-    """Return the inputs of a signature's `ConcreteFunction`: dict of name to `tf.TensorSpec`."""
-    given, named = function.structured_input_signature
-    return {spec.name: spec for spec in given if spec is not None} | named
 
-
-def newest_version(path):
-    """Return the folder of the newest version, where a path is that of an export: its folder's or a version's own.
-
-    Args:
-        path: Path.
-    """
+def newest_version(path: Path) -> Path | None:
+    """Return the newest version's folder of an exported model, or None for a run directory."""
     if (path / "recipe.json").exists():
         return None
     if (path / "saved_model.pb").exists():
@@ -107,49 +112,35 @@ def newest_version(path):
     return max(versions, key=lambda version: int(version.name))
 
 
-def refuse_for_export(path, *asked):
-    """Refuse to set anything of an export's detector, which decides as it was exported.
-
-    Args:
-        path: of the run directory or of an export.
-        *asked: what would be set, None for nothing.
-
-    Raises:
-        InputError: the path is of an export, and something would be set.
-    """
-    if any(each is not None for each in asked) and newest_version(Path(path)) is not None:
-        raise InputError(f"'{path}' is an export, which decides as it was exported; give the run directory")
+def refuse_for_export(path: str, *options: object) -> None:
+    """Refuse options of the detector, None for none, if the path is an export: its detector is fixed."""
+    if any(each is not None for each in options) and newest_version(Path(path)) is not None:
+        raise InputError(f"'{path}' is an export, whose detector is fixed; give the run directory")
 
 
-def set_detector(path, normal=None, false_alarm=None, score=None):
-    """Give a run a detector, where it has none or another is asked for; an export has its own or none.
-
-    Args:
-        path: of the run directory or of an export.
-        normal: function from inputs and the element to the `Rows` of normal images; None: the run's validation images.
-        false_alarm: see `aae_tf.Run.detector`.
-        score: see `aae_tf.Run.detector`.
-    """
-    asked = normal is not None or false_alarm is not None or score is not None
-    if newest_version(Path(path)) is not None or ((Path(path) / DETECTOR).exists() and not asked):
+def set_detector(
+    path: str,
+    normal: "Callable[[Trained, dict], Rows] | None" = None,
+    false_alarm: float | None = None,
+    score: str | None = None,
+) -> None:
+    """Set the detector of a run from options, see `aae_tf.Run.detector`, if it has none or an option is given."""
+    given = normal is not None or false_alarm is not None or score is not None
+    if newest_version(Path(path)) is not None or ((Path(path) / DETECTOR).exists() and not given):
         return
     from aae_tf.runs.load import load_run
 
     run, labels = load_run(path), None
     if normal is not None:
         trained = Trained(path)
-        rows = normal(inputs_of(trained.function("reconstruct")), trained.element)
+        rows = normal(trained, trained.inputs("reconstruct"))
         found = rows.read(np.arange(len(rows)))
         labels = found.pop("labels", None)
         (normal,) = found.values()
     run.detector(normal, false_alarm=false_alarm, score=score, labels=labels)
 
 
-def calibration_of(path):
-    """Return the calibration of a run's detector, see `aae_tf.evaluation.conformal_threshold`; None of an export.
-
-    Args:
-        path: of the run directory or of an export.
-    """
+def calibration_of(path: str) -> dict | None:
+    """Return the calibration of a run's detector, see `aae_tf.evaluation.conformal_threshold`; None of an export."""
     file = Path(path) / DETECTOR
     return json.loads(file.read_text())["calibration"] if file.exists() else None

@@ -1,25 +1,32 @@
-"""scikit-learn estimators: a recipe's model in a pipeline, a grid search, a pickle.
+"""scikit-learn estimators: a recipe's model in a pipeline, a grid search or a pickle.
 
     from aae_tf import AAETransformer
     codes = AAETransformer(latent_dim=8, image_shape=(28, 28)).fit_transform(rows)
 
-Each trains a recipe into a temporary run directory, which goes when the estimator goes; `run_` is its `Run`, with all
-that a run can do. A pickle holds the files of the run that its model needs, so what it loads is the same model.
+`fit` trains a recipe into a temporary run directory, which is deleted with the estimator; `run_` is its `Run`. A pickle
+contains the files of the run that the model needs.
 """
 
 import dataclasses
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin, ClassNamePrefixFeaturesOutMixin, ClusterMixin, OutlierMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
-from aae_tf.data.dataset import joined
+from aae_tf.anomaly.detector import Detector, check_score
+from aae_tf.backend import keras
+from aae_tf.data.dataset import Dataset, joined
 from aae_tf.estimators.base import RunEstimator
+from aae_tf.evaluation.anomaly import check_false_alarm
+from aae_tf.recipes import Recipe
 
 
 class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstimator):
-    """Rows to codes and back, by an autoencoder without labels; further parameters are those of `RunEstimator`.
+    """Encode rows to codes and decode them, without labels; further parameters are those of `RunEstimator`.
 
     Args:
         recipe: one whose model encodes without labels: 'gaussian' (None), 'mixture', 'vae', ..., or a `Recipe`.
@@ -30,7 +37,7 @@ class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstim
         >>> pipeline = make_pipeline(AAETransformer(latent_dim=8, image_shape=(28, 28)), SVC())
     """
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Train on rows.
 
         Args:
@@ -38,38 +45,36 @@ class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstim
             y: ignored.
 
         Returns:
-            Itself.
+            The estimator.
         """
         return self._train(self._elements(X, reset=True))
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return codes z, float32 [N, latent_dim], of rows.
 
         Args:
             X: as for `fit`.
         """
-        model = self._model
-        return model.encode(self._elements(X))
+        return self._model.encode(self._elements(X))
 
-    def inverse_transform(self, X):
-        """Return rows, float32 in [0, 1] (images, where it was fitted on these), of codes.
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
+        """Return decoded rows, float32 (images if it was fitted on images), of codes.
 
         Args:
             X: codes, float [N, latent_dim].
         """
         return self._as_given(self._model.decode(np.asarray(X, "float32")))
 
-    def score_samples(self, X):
-        """Return minus the mean squared reconstruction error of each row, float32 [N]: high for what comes back well.
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
+        """Return minus the mean squared reconstruction error of each row, float32 [N].
 
         Args:
             X: as for `fit`.
         """
-        model = self._model
-        return -model.score(self._elements(X))["reconstruction_error"]
+        return -self._model.score(self._elements(X))["reconstruction_error"]
 
-    def score(self, X, y=None):
-        """Return the mean of `score_samples`, which a grid search takes the highest of.
+    def score(self, X: ArrayLike, y: None = None) -> float:
+        """Return the mean of `score_samples`, which a grid search maximises.
 
         Args:
             X: as for `fit`.
@@ -77,21 +82,21 @@ class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstim
         """
         return float(np.mean(self.score_samples(X)))
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _as_given(self, outputs):
+    def _as_given(self, outputs: np.ndarray) -> np.ndarray:
         return outputs.reshape(len(outputs), -1) if self._flat else outputs
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         return self._model.prior.dim
 
 
 class AAEClassifier(ClassifierMixin, RunEstimator):
-    """A class from few labels and many rows without one (§5), with -1 for no label as in `sklearn.semi_supervised`.
+    """Classify from few labels and many unlabelled rows (§5); -1 means unlabelled, as in `sklearn.semi_supervised`.
 
     Further parameters are those of `RunEstimator`.
 
@@ -100,12 +105,12 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
             'reduction', or a `Recipe`.
 
     Attributes:
-        classes_: the labels in `y`, -1 left out.
+        classes_: the labels in `y` without -1.
     """
 
-    usual = "semi_supervised_vat"
+    default_recipe = "semi_supervised_vat"
 
-    def fit(self, X, y):
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train on rows and the labels of some of them.
 
         Args:
@@ -113,7 +118,7 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
             y: [N], each row's class; -1 where it is not known.
 
         Returns:
-            Itself.
+            The estimator.
         """
         elements = self._elements(X, reset=True)
         y = column_or_1d(y, warn=True)
@@ -124,16 +129,15 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
         classes[known] = codes
         return self._train(elements, classes, labels="all")
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return q(y|x), float32 [N, K], in the order of `classes_`.
 
         Args:
             X: as for `fit`.
         """
-        model = self._model
-        return model.classify(self._elements(X))
+        return self._model.classify(self._elements(X))
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each row, [N].
 
         Args:
@@ -143,33 +147,24 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
         return self.classes_[probabilities.argmax(-1)]
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class AAEClusterer(ClusterMixin, RunEstimator):
-    """Clusters without labels (§6); further parameters are those of `RunEstimator`.
+    """Cluster rows without labels (§6); further parameters are those of `RunEstimator`.
 
     Args:
-        n_clusters: how many at most; the model may leave some empty.
+        n_clusters: maximum number of clusters; some may stay empty.
         recipe: one whose model clusters: 'clustering' (None), 'clustering_views', or a `Recipe`.
 
     Attributes:
         labels_: int [N], the cluster of each row of `fit`.
     """
 
-    usual = "clustering"
+    default_recipe = "clustering"
 
-    def __init__(
-        self,
-        n_clusters=16,
-        recipe=None,
-        latent_dim=None,
-        epochs=None,
-        image_shape=None,
-        options=None,
-        random_state=None,
-    ):
-        super().__init__(recipe, latent_dim, epochs, image_shape, options, random_state)
-        self.n_clusters = n_clusters
+    n_clusters: int = 16
+    recipe: str | Recipe | None = dataclasses.field(default=None, kw_only=True)  # after the arguments above
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Train on rows.
 
         Args:
@@ -177,96 +172,85 @@ class AAEClusterer(ClusterMixin, RunEstimator):
             y: ignored.
 
         Returns:
-            Itself.
+            The estimator.
         """
         elements = self._elements(X, reset=True)
         self._train(elements, clusters=self.n_clusters)
         self.labels_ = self._model.predict_labels(elements)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable cluster of each row, int [N].
 
         Args:
             X: as for `fit`.
         """
-        model = self._model
-        return model.predict_labels(self._elements(X))
+        return self._model.predict_labels(self._elements(X))
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class AAEDetector(OutlierMixin, RunEstimator):
-    """What is unlike the rows it was fitted on: 1 for inliers, -1 for outliers, from normal rows alone.
+    """Detect outliers, from normal rows alone: 1 for inliers, -1 for outliers.
 
-    Some rows train nothing and set the threshold, see `aae_tf.Run.detector`. With a tenth of them `false_alarm=0.01`
-    takes 990 rows. Further parameters are those of `RunEstimator`.
+    Some rows are held out to set the threshold, see `aae_tf.Run.detector`: with a tenth of the rows, `false_alarm=0.01`
+    needs 990 rows. Further parameters are those of `RunEstimator`.
 
     Args:
-        false_alarm: the share of normal rows that may be called outliers, in (0, 1).
+        false_alarm: highest accepted share of normal rows that are classified as outliers, in (0, 1).
         anomaly_score: 'reconstruction', 'prior', 'both', or another score of the model.
         validation_fraction: share of the rows that sets the threshold, in (0, 1).
         recipe: one whose model encodes without labels: 'one_class' (None), 'gaussian', 'vae', ..., or a `Recipe`.
 
     Attributes:
-        offset_: minus the threshold; rows whose `score_samples` is below it are outliers.
+        offset_: minus the threshold; rows with lower `score_samples` are outliers.
         detector_: the `aae_tf.Detector`.
     """
 
-    usual = "one_class"
+    default_recipe = "one_class"
 
-    def __init__(
-        self,
-        false_alarm=0.01,
-        anomaly_score="reconstruction",
-        validation_fraction=0.1,
-        recipe=None,
-        latent_dim=None,
-        epochs=None,
-        image_shape=None,
-        options=None,
-        random_state=None,
-    ):
-        super().__init__(recipe, latent_dim, epochs, image_shape, options, random_state)
-        self.false_alarm, self.anomaly_score = false_alarm, anomaly_score
-        self.validation_fraction = validation_fraction
+    false_alarm: float = 0.01
+    anomaly_score: str = "reconstruction"
+    validation_fraction: float = 0.1
+    recipe: str | Recipe | None = dataclasses.field(default=None, kw_only=True)  # after the arguments above
 
-    def fit(self, X, y=None):
-        """Train on normal rows, and set the threshold on those kept back.
+    def fit(self, X: ArrayLike, y: None = None) -> Self:
+        """Train on normal rows, and set the threshold on held-out ones.
 
         Args:
             X: rows [N, D], or images [N, H, W(, C)]: uint8, or float in [0, 1].
             y: ignored.
 
         Returns:
-            Itself.
+            The estimator.
         """
-        self._train(self._elements(X, reset=True))
+        callbacks = [*(self.options or {}).get("callbacks", ()), _CheckScore(self.anomaly_score)]
+        self._train(self._elements(X, reset=True), callbacks=callbacks)
         self.run_.detector(false_alarm=self.false_alarm, score=self.anomaly_score)
         self.offset_ = -self.detector_.threshold
         return self
 
     @property
-    def detector_(self):
+    def detector_(self) -> Detector:
         """The `aae_tf.Detector` of the run."""
-        check_is_fitted(self, "run_")
-        return self.run_.detector()
+        return self._fitted_run.detector()
 
-    def score_samples(self, X):
+    def score_samples(self, X: ArrayLike) -> np.ndarray:
         """Return minus the anomaly score of each row, float64 [N]: low for outliers.
 
         Args:
             X: as for `fit`.
         """
-        return -self.detector_.detect(self._elements(X))["score"].astype("float64")  # which scikit-learn asks for
+        return -self.detector_.detect(self._elements(X))["score"].astype("float64")  # required by scikit-learn
 
-    def decision_function(self, X):
-        """Return how far each row's `score_samples` is above `offset_`, float64 [N]: below 0 for outliers.
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
+        """Return `score_samples` minus `offset_`, float64 [N]: negative for outliers.
 
         Args:
             X: as for `fit`.
         """
         return self.score_samples(X) - self.offset_
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return 1 for inliers and -1 for outliers, int [N].
 
         Args:
@@ -274,9 +258,21 @@ class AAEDetector(OutlierMixin, RunEstimator):
         """
         return np.where(self.decision_function(X) < 0, -1, 1)
 
-    def _held_out(self, dataset):
-        """Return the dataset with a share of the elements kept back: the first of its own shuffle."""
+    def _split(self, dataset: Dataset) -> Dataset:
+        """Return the dataset with a share of its elements held out: the first of its own shuffle."""
         whole = joined(dataset.validation, dataset.test, dataset.train)
-        kept = int(np.clip(round(self.validation_fraction * len(whole)), 1, len(whole) - 1))
-        back = whole.take(slice(0, kept))
-        return dataclasses.replace(dataset, train=whole.take(slice(kept, None)), validation=back, test=back)
+        count = int(np.clip(round(self.validation_fraction * len(whole)), 1, len(whole) - 1))
+        check_false_alarm(count, self.false_alarm)
+        held_out = whole.take(slice(0, count))
+        return dataclasses.replace(dataset, train=whole.take(slice(count, None)), validation=held_out, test=held_out)
+
+
+class _CheckScore(keras.callbacks.Callback):
+    """Refuses a score that the model does not have, before training."""
+
+    def __init__(self, score: str):
+        super().__init__()
+        self._score = score
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        check_score(self.model, self._score)

@@ -13,6 +13,31 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from aae_tf.errors import InputError
 
 
+def check_false_alarm(count: int, false_alarm: float) -> int:
+    """Return how many of `count` normal scores may exceed a threshold with this false-positive rate.
+
+    Args:
+        count: number of normal images that set the threshold.
+        false_alarm: highest accepted false-positive rate, in (0, 1).
+
+    Raises:
+        InputError: a rate outside (0, 1), or too few images for this rate.
+    """
+    _check_share("false_alarm", false_alarm)
+    above = int(np.floor(false_alarm * (count + 1) * (1 + 1e-9))) - 1
+    if above < 0:
+        raise InputError(
+            f"{count} normal images are too few for false_alarm={false_alarm:g}; give at least "
+            f"{int(np.ceil(1 / false_alarm * (1 - 1e-9))) - 1}, or accept {1 / (count + 1):.2g} or more"
+        )
+    return above
+
+
+def _check_share(name: str, share: float) -> None:
+    if not 0 < share < 1:
+        raise InputError(f"{name}={share} is out of range; accepted: above 0 and below 1")
+
+
 def conformal_threshold(scores: ArrayLike, false_alarm: float = 0.01, confidence: float = 0.95) -> dict:
     """Return the threshold that a new normal image exceeds with at most a given probability.
 
@@ -34,17 +59,11 @@ def conformal_threshold(scores: ArrayLike, false_alarm: float = 0.01, confidence
     """
     scores = np.sort(np.asarray(scores, "float64"))
     count = len(scores)
-    for name, share in (("false_alarm", false_alarm), ("confidence", confidence)):
-        if not 0 < share < 1:
-            raise InputError(f"{name}={share} is out of range; accepted: above 0 and below 1")
+    _check_share("false_alarm", false_alarm)
+    _check_share("confidence", confidence)
     if not np.isfinite(scores).all():
         raise InputError(f"{int((~np.isfinite(scores)).sum())} of {count} normal images have no finite score")
-    above = int(np.floor(false_alarm * (count + 1) * (1 + 1e-9))) - 1
-    if above < 0:
-        raise InputError(
-            f"{count} normal images are too few for false_alarm={false_alarm:g}; give at least "
-            f"{int(np.ceil(1 / false_alarm * (1 - 1e-9))) - 1}, or accept {1 / (count + 1):.2g} or more"
-        )
+    above = check_false_alarm(count, false_alarm)
     tail = (1 - confidence) / 2
     low, high = (int(binom.ppf(share, count, 1 - false_alarm)) for share in (tail, 1 - tail))
     return {

@@ -1,4 +1,4 @@
-"""The verbs of the command line: what is read, what is written, and that a run and its export answer alike."""
+"""The commands of the command line: what is read, what is written, and that a run and its export answer alike."""
 
 import csv
 import shutil
