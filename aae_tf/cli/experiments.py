@@ -161,7 +161,7 @@ def _interruptible() -> Iterator[None]:
         raise typer.Exit(code) from None
 
 
-def _print_transposed(rows: Iterable[tuple]) -> None:
+def _print_transposed(rows: Iterable[Iterable[str]]) -> None:
     """Print rows, the first with headings, as columns."""
     (_, *names), *columns = zip(*rows, strict=True)
     print_table(("", *names), columns)
