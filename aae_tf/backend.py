@@ -1,21 +1,23 @@
-"""The one place that imports TensorFlow, Keras and TensorFlow Probability, without their start-up noise.
+"""The only module that imports TensorFlow, Keras and TensorFlow Probability, without their start-up messages.
 
-Every other module says `from aae_tf.backend import keras, tf`. TensorFlow's C++ libraries write to file
-descriptor 2 while they load, before any log level applies, so that descriptor is set aside during the import;
-if the import fails, what they wrote is shown.
+All other modules use `from aae_tf.backend import keras, tf`. TensorFlow's C++ libraries write to file descriptor 2
+while they load, before log levels apply, so this descriptor is redirected during the import. If the import fails, the
+captured messages are printed.
 """
 
 import contextlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def _quiet_stderr():
+def _quiet_stderr() -> Iterator[None]:
+    """Capture file descriptor 2, and write the captured text if the block fails."""
     try:
         saved = os.dup(2)
-    except OSError:  # no stderr at all: nothing to keep quiet
+    except OSError:  # there is no stderr
         yield
         return
     with tempfile.TemporaryFile() as sink:
@@ -38,7 +40,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 with _quiet_stderr():
     import tensorflow as tf
 
-    tf.config.list_physical_devices()  # the device libraries report once, here
+    tf.config.list_physical_devices()  # device libraries print their messages here
     import keras
     import tensorflow_probability as tfp
 

@@ -1,35 +1,42 @@
-"""The errors that speak to a user: what was given, what is accepted, what to do."""
+"""Errors for users; their messages state what was given, what is accepted and what to do."""
+
+import difflib
+from collections.abc import Iterable
+from typing import TypeVar
+
+Value = TypeVar("Value")
 
 
-def printable(text):
-    """Return a text with what cannot be printed escaped."""
+def printable(text: str) -> str:
+    """Return a text with unprintable characters escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 class InputError(ValueError):
     """An argument, option, dataset or directory that cannot be used; raised before any long work starts.
 
-    Its message is one line: what cannot be printed (a line break or a terminal's command in the name of a file) is
-    escaped.
+    The message is one line: unprintable characters, such as line breaks in file names, are escaped.
 
     Args:
         message: what was given, what is accepted, what to do.
     """
 
-    def __init__(self, message):
+    def __init__(self, message: str):
         super().__init__(printable(message))
 
 
 class NonFiniteLossError(ArithmeticError):
-    """A phase's loss, a validation number or a weight became NaN or infinite; the last good checkpoint is kept.
+    """The loss of a phase, a validation metric or a weight became NaN or infinite; the last finite checkpoint is kept.
 
     Attributes:
-        phase: name of the phase, of the validation number, or of the weight.
+        phase: name of the phase, validation metric or weight.
         epoch: epoch, counted from 1.
-        step: step within the epoch, counted from 1; None for what is looked at after the epoch.
+        step: step within the epoch, counted from 1; None for values checked after the epoch.
     """
 
-    def __init__(self, phase, epoch, step=None, advice="reconstruction.learning_rate=..."):
+    def __init__(
+        self, phase: str, epoch: int, step: int | None = None, advice: str = "reconstruction.learning_rate=..."
+    ):
         self.phase, self.epoch, self.step = phase, epoch, step
         what = f"'{phase}' is not finite after epoch {epoch}; lower the learning rates"
         if step is not None:
@@ -42,41 +49,36 @@ class NonFiniteLossError(ArithmeticError):
 
 
 class WorkerLostError(RuntimeError):
-    """Another of several workers has ended; what the chief kept last is where all of them go on from."""
+    """Another worker has ended; all of them resume from the chief's last checkpoint."""
 
 
 class ServingError(RuntimeError):
-    """A model server refused a request, did not answer, or is not there.
+    """A model server refused a request, did not answer, or cannot be reached.
 
     Attributes:
-        status: the HTTP status (or the gRPC code's name), None where there was no answer.
-        transient: whether sending it again later may help.
+        status: HTTP status, or name of the gRPC code; None if there was no answer.
+        transient: whether a later retry may succeed.
     """
 
-    def __init__(self, message, status=None, transient=False):
+    def __init__(self, message: str, status: int | str | None = None, transient: bool = False):
         self.status, self.transient = status, transient
         super().__init__(message if status is None else f"{status}: {message}")
 
 
-def check_choice(what, given, accepted):
+def check_choice(what: str, given: Value, accepted: Iterable[Value]) -> Value:
     """Return `given` if it is one of `accepted`.
 
     Args:
-        what: what the value names, for the message ("recipe", "dataset").
+        what: name of the value in the message ("recipe", "dataset").
         given: the value.
-        accepted: iterable of accepted values.
-
-    Returns:
-        `given`.
+        accepted: the accepted values.
 
     Raises:
-        InputError: it is not; the message lists what is accepted and the closest match.
+        InputError: it is not; the message lists the accepted values and the closest match.
     """
     accepted = list(accepted)
     if given in accepted:
         return given
-    import difflib
-
     close = difflib.get_close_matches(str(given), map(str, accepted), n=1)
     hint = f" Did you mean '{close[0]}'?" if close else ""
     raise InputError(f"unknown {what} '{given}'; accepted: {', '.join(map(str, accepted))}.{hint}")
