@@ -58,6 +58,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from aae_tf.models import AdversarialLoss as AdversarialLoss
     from aae_tf.models import AdversarialObjective as AdversarialObjective
     from aae_tf.models import Autoencoder as Autoencoder
+    from aae_tf.models import BuildSpec as BuildSpec
     from aae_tf.models import CategoricalAAE as CategoricalAAE
     from aae_tf.models import ClusterCentroids as ClusterCentroids
     from aae_tf.models import ClusteringAAE as ClusteringAAE
@@ -65,6 +66,7 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from aae_tf.models import ContractiveAutoencoder as ContractiveAutoencoder
     from aae_tf.models import DenoisingAutoencoder as DenoisingAutoencoder
     from aae_tf.models import DimensionalityReductionAAE as DimensionalityReductionAAE
+    from aae_tf.models import GenerativeModel as GenerativeModel
     from aae_tf.models import ImageObjective as ImageObjective
     from aae_tf.models import LabelConditionedObjective as LabelConditionedObjective
     from aae_tf.models import LabelInformedAAE as LabelInformedAAE
@@ -72,8 +74,10 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from aae_tf.models import Likelihood as Likelihood
     from aae_tf.models import MomentMatchingAutoencoder as MomentMatchingAutoencoder
     from aae_tf.models import Phase as Phase
+    from aae_tf.models import ReportSpec as ReportSpec
     from aae_tf.models import SemiSupervisedAAE as SemiSupervisedAAE
     from aae_tf.models import SupervisedAAE as SupervisedAAE
+    from aae_tf.models import TrainingSpec as TrainingSpec
     from aae_tf.models import Update as Update
     from aae_tf.models import VariationalAutoencoder as VariationalAutoencoder
     from aae_tf.networks.augmentation import Views as Views

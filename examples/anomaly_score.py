@@ -52,11 +52,14 @@ class AnomalyAAE(aae_tf.AdversarialAutoencoder):
         **kwargs: as for `AdversarialAutoencoder`.
     """
 
-    metrics = (*aae_tf.AdversarialAutoencoder.metrics, anomaly_auroc)
-
     def __init__(self, *args, prior_share: Annotated[float, Range(0.0, 1.0)] = 0.1, **kwargs):
         super().__init__(*args, **kwargs)
         self.prior_share = prior_share
+
+    @property
+    def report_spec(self):
+        """What is reported, with the area under the ROC curve."""
+        return super().report_spec.extended(metrics=(anomaly_auroc,))
 
     def scores(self, batch):
         """Return the scores of the model of §2, and 'anomaly', float32 [N]."""

@@ -44,9 +44,9 @@ class ConsistentAAE(aae_tf.SemiSupervisedAAE):
         self.erased = erased
 
     @property
-    def required_inputs(self):
-        """Beside what §5 needs, views of the images."""
-        return (*super().required_inputs, "views")
+    def training_spec(self):
+        """Training needs views of the images."""
+        return super().training_spec.extended(required_inputs=("views",))
 
     def updates(self):
         """Return the updates of §5, and the new one."""

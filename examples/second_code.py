@@ -18,9 +18,9 @@ from aae_tf.networks import DeterministicPosterior, discriminator_builder, encod
 from aae_tf.priors import Uniform
 
 
-def make_w(plan, w_dim: Annotated[int, Range(1)] = 2):
+def make_w(spec, w_dim: Annotated[int, Range(1)] = 2):
     """Return the encoder's head for w."""
-    return DeterministicPosterior(w_dim, name="w", seed=plan.seed_of(6))
+    return DeterministicPosterior(w_dim, name="w", seed=spec.seed_of(6))
 
 
 @MODELS.register
@@ -35,17 +35,22 @@ class TwoCodesAAE(aae_tf.AdversarialAutoencoder):
         **kwargs: as for `AdversarialAutoencoder`.
     """
 
-    parts = (*aae_tf.AdversarialAutoencoder.parts, "discriminator_w")
-    builders = {
-        **aae_tf.AdversarialAutoencoder.builders,
-        "encoder": encoder_builder(heads={"w": make_w}),
-        "discriminator_w": discriminator_builder("discriminator_w", role=7),
-    }
-    figures = ("samples", "latent_plane", "reconstructions", "losses")
+    build_spec = aae_tf.AdversarialAutoencoder.build_spec.extended(
+        submodels={
+            "encoder": encoder_builder(heads={"w": make_w}),
+            "discriminator_w": discriminator_builder("discriminator_w", role=7),
+        }
+    )
 
     def __init__(self, *args, discriminator_w, w_dim=2, **kwargs):
         super().__init__(*args, **kwargs)
         self.discriminator_w, self.w_dim = discriminator_w, w_dim
+
+    @property
+    def report_spec(self):
+        """What is reported; two codes have no manifold."""
+        figures = ("samples", "latent_plane", "reconstructions", "losses")
+        return dataclasses.replace(super().report_spec, figures=figures)
 
     @property
     def priors(self):

@@ -143,8 +143,7 @@ def test_model_shapes_and_ranges(name, few):
 def test_uint8_and_float_images_give_the_same_codes(name, few):
     model = unchanged(name)
     if not encodes(model):
-        with pytest.raises(aae_tf.InputError, match="no encoder"):
-            model.encode(few[0][:5])
+        assert not any(hasattr(model, name) for name in ("encode", "reconstruct", "score", "interpolate"))
         return
     images = few[0][:5]
     as_float = (images / 255.0).astype("float32")
@@ -195,7 +194,7 @@ def test_summary_counts_every_network(name):
     model = make(name)
     model.summary(print_fn=lambda line, **_: lines.append(line))
     text = "\n".join(lines)
-    for part in {"encoder", "decoder", "discriminator"} & set(model.parts):
+    for part in {"encoder", "decoder", "discriminator"} & set(model.build_spec.submodels):
         assert part in text
 
 

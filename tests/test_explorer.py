@@ -86,7 +86,7 @@ def test_a_map_is_explored_as_a_map(runs):
     space = LatentSpace(run)
     images = space.held_out.images
     np.testing.assert_allclose(space.latent_points, run.model.represent(images), rtol=1e-5)
-    np.testing.assert_allclose(space.centroids, np.asarray(run.model.heads.heads), atol=1e-6)
+    np.testing.assert_allclose(space.centroids, np.asarray(run.model.centroids.centroids), atol=1e-6)
     np.testing.assert_allclose(space.decode(space.latent_points), run.model.reconstruct(images), atol=1e-5)
     assert space.names == ["map 1", "map 2"] and not space.choices
     middle = space.decode(space.interpolate(*space.centroids[:2], 3))[1]

@@ -11,7 +11,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.evaluation import majority_error
 from aae_tf.models.cluster_merging import merge_entries, merging_matrix
 
-OPTIONS = {**SMALL, **QUICK, "clusters": 4, "entries": 9, "batch_size": 160, "report": False}
+OPTIONS = {**SMALL, **QUICK, "clusters": 4, "overclustering": 9, "batch_size": 160, "report": False}
 
 
 def wavering(classes, each, count, chance, sure=0.9):
@@ -63,24 +63,25 @@ def test_where_no_image_is_in_two_entries_the_least_used_are_merged(used, cluste
     assert used[0] in [group[0] for group in groups]
 
 
-class Asking(keras.callbacks.Callback):
-    """Decodes every cluster after each epoch, and keeps what it saw."""
+class Decoding(keras.callbacks.Callback):
+    """Decodes every cluster after each epoch, and keeps the groups."""
 
     def on_epoch_end(self, epoch, logs=None):
         model = self.model
-        self.seen = model.decode(np.zeros((4, model.prior.dim)), np.arange(4)), [[*group] for group in model.groups]
+        model.decode(np.zeros((4, model.prior.dim)), np.arange(4))
+        self.groups = [[*group] for group in model.groups]
 
 
 @pytest.fixture(scope="module")
-def asking():
-    return Asking()
+def decoding():
+    return Decoding()
 
 
 @pytest.fixture(scope="module")
-def run(few, asking, tmp_path_factory):
+def run(few, decoding, tmp_path_factory):
     folder = tmp_path_factory.mktemp("merging") / "run"
     with eager():
-        made = aae_tf.train("clustering_views", few, out_dir=folder, callbacks=asking, **OPTIONS)
+        made = aae_tf.train("clustering_views", few, out_dir=folder, callbacks=decoding, **OPTIONS)
         made.export()
     return made
 
@@ -88,7 +89,7 @@ def run(few, asking, tmp_path_factory):
 @pytest.mark.usefixtures("eagerly")
 def test_all_that_is_seen_of_a_model_with_more_entries_are_its_clusters(run, few):
     model, images = run.model, few[0][:30]
-    assert model.classes == 4 and model.entries == 9 and model.encode(images, code="y").shape == (30, 9)
+    assert model.classes == 4 and model.head_size == 9 and model.encode(images, code="y").shape == (30, 9)
     probabilities = model.classify(images)
     assert probabilities.shape == (30, 4)
     np.testing.assert_allclose(probabilities.sum(1), 1, rtol=1e-5)
@@ -101,10 +102,13 @@ def test_all_that_is_seen_of_a_model_with_more_entries_are_its_clusters(run, few
     assert run.evaluate(likelihood_samples=0)["metrics"]["clusters_used"]["unit"] == "clusters of 4 with images"
 
 
-def test_a_model_in_training_has_the_clusters_of_validation_images(run, asking):
-    validation = run.data.validation.images  # the averaged weights of the last epoch are the run's
-    assert asking.seen[1] == merge_entries(run.model.encode(validation, code="y"), 4)
-    assert asking.seen[1] != [[0, 4, 8], [1, 5], [2, 6], [3, 7]]
+def test_validation_merges_by_its_own_images_and_leaves_the_model_as_it_is(run, decoding):
+    assert decoding.groups == [[0, 4, 8], [1, 5], [2, 6], [3, 7]]  # those of a new model: only `finalize` sets others
+    before = [[*group] for group in run.model.groups]
+    validation = run.data.validation  # the averaged weights of the last epoch are the run's
+    error = run.model.validate(validation)["val_clustering_error"]
+    assert run.history[-1]["val_clustering_error"] == pytest.approx(error)
+    assert [[*group] for group in run.model.groups] == before
 
 
 def test_groups_that_are_no_clusters_are_refused(run):
@@ -123,7 +127,7 @@ def test_a_class_that_is_not_there_is_none_in_the_graph(run):
 @pytest.mark.usefixtures("eagerly")
 def test_training_a_model_of_ones_own_again_into_its_directory_is_the_same_run(few, tmp_path):
     recipe = aae_tf.recipes()["clustering_views"].with_options(
-        **small("clustering_views", clusters=4, entries=9, batch_size=320)
+        **small("clustering_views", clusters=4, overclustering=9, batch_size=320)
     )
     model = model_of(recipe)
     first, again = (  # the groups that it has then are others than it began with
@@ -154,15 +158,17 @@ def test_clusters_are_merged_by_training_images_and_no_label(run, few):
 def test_a_map_has_the_heads_of_all_entries(few, tmp_path):
     options = {**OPTIONS, "labels": 0, "epochs": 1}
     run = aae_tf.train("reduction_views", few, out_dir=tmp_path / "run", **options)
-    assert run.model.heads.heads.shape == (9, 2) and run.model.classify(few[0][:3]).shape == (3, 4)
+    assert run.model.centroids.centroids.shape == (9, 2) and run.model.classify(few[0][:3]).shape == (3, 4)
     (axes,) = aae_tf.reporting.FIGURES["map"](run.model, run.held_out("validation")).axes
     assert "9 centroids of 4 clusters" in axes.get_title()
     for line, group in zip(axes.lines, run.model.groups, strict=True):
-        np.testing.assert_array_equal(np.transpose(line.get_data()), run.model.heads.heads.numpy()[group])
+        np.testing.assert_array_equal(np.transpose(line.get_data()), run.model.centroids.centroids.numpy()[group])
 
 
 def test_fewer_entries_than_clusters_are_as_many():
-    recipe = aae_tf.recipes()["clustering_views"].with_options(**small("clustering_views", clusters=12, entries=5))
+    recipe = aae_tf.recipes()["clustering_views"].with_options(
+        **small("clustering_views", clusters=12, overclustering=5)
+    )
     model = model_of(recipe)
-    assert model.entries == model.classes == 12 and not model.needs_finalizing
+    assert model.head_size == model.classes == 12 and not model.needs_finalizing
     assert not {"clusters", "groups"} & set(model.get_config())  # so that it is the model that it was

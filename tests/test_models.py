@@ -9,7 +9,7 @@ import aae_tf
 from aae_tf import priors
 from aae_tf.backend import tf
 from aae_tf.losses import centroid_distance_loss
-from aae_tf.models.games import LabelConditionedObjective
+from aae_tf.models import LabelConditionedObjective
 
 RECIPES = {
     "labelled_mixture": ({}, {"prior_class_accuracy"}, {"axes", "manifold"}),
@@ -72,7 +72,7 @@ def test_every_recipe_trains_measures_and_draws(run):
 
 def test_the_labelled_images_are_recorded(run, few):
     made, *_ = run
-    if not set(made.model.required_inputs) & {"labels", "labelled"}:
+    if not set(made.model.training_spec.required_inputs) & {"labels", "labelled"}:
         assert not (made.out_dir / "labelled.csv").exists()
         return
     rows = np.loadtxt(made.out_dir / "labelled.csv", delimiter=",", skiprows=1, dtype=int)

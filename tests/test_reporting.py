@@ -11,14 +11,14 @@ import aae_tf
 from aae_tf import priors, reporting
 from aae_tf.data import Split
 from aae_tf.figures import confusion_matrix
+from aae_tf.models import ReportSpec
 
 
 class Watched:
     """A "model" of ten clusters, one for each digit but for their names, which keeps what it was shown."""
 
-    metrics = ("clustering", "class_probe_z", "log_likelihood")
-    figures = ("losses",)
-    classes, equilibrium_loss, random_codes = 10, None, ()
+    report_spec = ReportSpec(("clustering", "class_probe_z", "log_likelihood"), ("losses",))
+    classes, random_codes = 10, ()
     image_scale = SimpleNamespace(comparable=lambda images: images)
 
     def __init__(self, digits):
@@ -118,11 +118,11 @@ def test_a_measure_and_a_figure_of_ones_own_need_no_registry(digits):
         return confusion_matrix(np.eye(2, dtype=int), "ab", f"{held_out.split} images")
 
     model = Watched(digits)
-    model.metrics, model.figures = (brightness,), (nothing, two_classes, "losses")
+    model.report_spec = ReportSpec((brightness,), (nothing, two_classes, "losses"))
     held_out = reporting.HeldOut(digits, history=[{"epoch": 1, "reconstruction": 1.0}])
     assert set(reporting.compute_metrics(model, held_out)) == {"brightness"}
     assert set(reporting.draw(model, held_out)) == {"two_classes", "losses"}
-    model.metrics, model.figures = ("clusterin",), ("loses",)
+    model.report_spec = ReportSpec(("clusterin",), ("loses",))
     with pytest.raises(aae_tf.InputError, match=r"unknown metric.*Did you mean 'clustering'"):
         reporting.compute_metrics(model, held_out)
     with pytest.raises(aae_tf.InputError, match=r"unknown figure.*Did you mean 'losses'"):

@@ -196,14 +196,14 @@ def test_codes_are_computed_only_for_phases_that_look_at_them(order, batch, monk
     take(model, updates, batch, order)
     names = list(phases_of(updates))
     assert names == [
-        "reconstruction", "discriminator_z", "discriminator_y", "generator", "heads", "classification",
+        "reconstruction", "discriminator_z", "discriminator_y", "generator", "centroids", "classification",
     ]  # fmt: skip
     labelled, whole = 20, 50  # the classification's own pass, of the labelled mini-batch
     expected = [whole] * 4 + [labelled] if order == "alternating" else [whole, labelled]
     assert passes == expected
     passes.clear()
-    heads = [update for update in updates if update.name == "heads"]
-    take(model, heads, batch, order)
+    centroids = [update for update in updates if update.name == "centroids"]
+    take(model, centroids, batch, order)
     assert passes == []
 
 
@@ -242,10 +242,14 @@ def test_what_a_recipe_says_of_a_phase_that_is_switched_off_is_passed_over():
     recipe = aae_tf.recipes()["semi_supervised_views"]
     model = make("semi_supervised_views", perturbation=0, mutual_information=False)
     assert {"perturbation", "mutual_information"} <= {*recipe.fused, *recipe.weights}
-    updates = configured(model.updates(), recipe.weights, recipe.fused, recipe.ramps, model.absent)
+    updates = configured(
+        model.updates(), recipe.weights, recipe.fused, recipe.ramps, model.training_spec.disabled_phases
+    )
     assert [phase.name for phase in updates[0].phases] == ["reconstruction", "generator", "consistency"]
     with pytest.raises(aae_tf.InputError, match="fused: the model has no phase 'consistencyy'"):
-        configured(model.updates(), fused=("reconstruction", "consistencyy"), disabled=model.absent)
+        configured(
+            model.updates(), fused=("reconstruction", "consistencyy"), disabled=model.training_spec.disabled_phases
+        )
 
 
 def test_the_order_says_what_it_cannot_do_and_names_are_checked(batch):

@@ -216,7 +216,7 @@ def _over(
     """Return the outputs of a graph function for images, computed in batches."""
     if model.reads_labels and labels is None:
         raise InputError(f"{type(model).__name__} reads labels; give one for each image")
-    return model._over_images(key, graph, batch_size, images, model._needed(labels, images))
+    return model.over_images(key, graph, images, labels, batch_size)
 
 
 def unseen(

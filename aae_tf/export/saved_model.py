@@ -39,7 +39,7 @@ def signatures(model: "LatentModel") -> dict[str, tuple[Callable, list["tf.Tenso
         dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`).
     """
     found = model.signatures()
-    return {**found, "serving_default": found[model.default_signature]}
+    return {**found, "serving_default": found.get("encode", found["sample"])}
 
 
 def export(

@@ -27,20 +27,24 @@ MODELS = Registry("model", modules=_MODELS)
 HOMES = {
     **_MODELS,
     "ADVERSARIAL": "aae_tf.losses",
-    "AdversarialObjective": "aae_tf.models.games",
+    "AdversarialObjective": "aae_tf.models.adversarial",
     "AdversarialLoss": "aae_tf.losses",
     "CategoricalAAE": "aae_tf.models.semi_supervised_aae",
     "ClusterCentroids": "aae_tf.models.dimensionality_reduction_aae",
     "ImageObjective": "aae_tf.models.baselines.gan",
-    "LabelConditionedObjective": "aae_tf.models.games",
-    "LatentModel": "aae_tf.models.base",
+    "BuildSpec": "aae_tf.models.specs",
+    "GenerativeModel": "aae_tf.models.base",
+    "LabelConditionedObjective": "aae_tf.models.adversarial",
+    "LatentModel": "aae_tf.models.latent_model",
     "Likelihood": "aae_tf.losses",
     "ORDERS": "aae_tf.config.training",
     "Phase": "aae_tf.training.updates",
     "RECONSTRUCTION": "aae_tf.losses",
+    "ReportSpec": "aae_tf.models.specs",
+    "TrainingSpec": "aae_tf.models.specs",
     "Update": "aae_tf.training.updates",
-    "as_images": "aae_tf.models.inputs",
-    "regularization": "aae_tf.models.games",
+    "as_images": "aae_tf.models.batching",
+    "regularization": "aae_tf.models.adversarial",
 }
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
@@ -49,8 +53,11 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     from aae_tf.losses import RECONSTRUCTION as RECONSTRUCTION
     from aae_tf.losses import AdversarialLoss as AdversarialLoss
     from aae_tf.losses import Likelihood as Likelihood
+    from aae_tf.models.adversarial import AdversarialObjective as AdversarialObjective
+    from aae_tf.models.adversarial import LabelConditionedObjective as LabelConditionedObjective
+    from aae_tf.models.adversarial import regularization as regularization
     from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder as AdversarialAutoencoder
-    from aae_tf.models.base import LatentModel as LatentModel
+    from aae_tf.models.base import GenerativeModel as GenerativeModel
     from aae_tf.models.baselines.autoencoder import Autoencoder as Autoencoder
     from aae_tf.models.baselines.autoencoder import ContractiveAutoencoder as ContractiveAutoencoder
     from aae_tf.models.baselines.autoencoder import DenoisingAutoencoder as DenoisingAutoencoder
@@ -61,16 +68,17 @@ if TYPE_CHECKING:  # the same names, for editors and type checkers
     )
     from aae_tf.models.baselines.variational_autoencoder import ConditionalVAE as ConditionalVAE
     from aae_tf.models.baselines.variational_autoencoder import VariationalAutoencoder as VariationalAutoencoder
+    from aae_tf.models.batching import as_images as as_images
     from aae_tf.models.clustering_aae import ClusteringAAE as ClusteringAAE
     from aae_tf.models.dimensionality_reduction_aae import ClusterCentroids as ClusterCentroids
     from aae_tf.models.dimensionality_reduction_aae import DimensionalityReductionAAE as DimensionalityReductionAAE
-    from aae_tf.models.games import AdversarialObjective as AdversarialObjective
-    from aae_tf.models.games import LabelConditionedObjective as LabelConditionedObjective
-    from aae_tf.models.games import regularization as regularization
-    from aae_tf.models.inputs import as_images as as_images
     from aae_tf.models.label_informed_aae import LabelInformedAAE as LabelInformedAAE
+    from aae_tf.models.latent_model import LatentModel as LatentModel
     from aae_tf.models.semi_supervised_aae import CategoricalAAE as CategoricalAAE
     from aae_tf.models.semi_supervised_aae import SemiSupervisedAAE as SemiSupervisedAAE
+    from aae_tf.models.specs import BuildSpec as BuildSpec
+    from aae_tf.models.specs import ReportSpec as ReportSpec
+    from aae_tf.models.specs import TrainingSpec as TrainingSpec
     from aae_tf.models.supervised_aae import SupervisedAAE as SupervisedAAE
     from aae_tf.training.updates import Phase as Phase
     from aae_tf.training.updates import Update as Update

@@ -1,18 +1,24 @@
-"""The adversarial autoencoder (§2): an autoencoder whose aggregated posterior q(z) is made to match a prior p(z).
+"""The adversarial autoencoder (§2): an autoencoder whose aggregated posterior q(z) is matched to a prior p(z).
 
 Two phases a mini-batch. *Reconstruction*: encoder and decoder minimise the reconstruction error.
-*Regularization*: the discriminator learns to tell prior samples from codes, then the encoder, as its generator,
-learns to fool it. Decoding prior samples then gives new images.
+*Regularization*: the discriminator learns to distinguish prior samples from codes, then the encoder, as its generator,
+learns to fool it. Decoded prior samples are then new images.
 """
 
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
 from aae_tf.backend import keras, tf
-from aae_tf.models.adversarial import AdversarialModel
-from aae_tf.models.games import AdversarialObjective, regularization
+from aae_tf.models.adversarial import AdversarialModel, AdversarialObjective, regularization
+from aae_tf.models.latent_model import LatentModel
+from aae_tf.models.sampling import Codes
+from aae_tf.models.specs import BuildSpec
+from aae_tf.priors import Prior
 from aae_tf.training.updates import Update
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class AdversarialAutoencoder(AdversarialModel):
+class AdversarialAutoencoder(AdversarialModel, LatentModel):
     """The model of §2 (arXiv 1511.05644).
 
     Args:
@@ -30,39 +36,43 @@ class AdversarialAutoencoder(AdversarialModel):
         InputError: an unknown loss or scale; on building, networks and prior that do not fit together.
     """
 
-    def __init__(self, encoder, decoder, discriminator, prior, **kwargs):
+    build_spec: ClassVar[BuildSpec] = LatentModel.build_spec.extended(submodels=AdversarialModel.submodels)
+
+    def __init__(
+        self, encoder: keras.Model, decoder: keras.Model, discriminator: keras.Model, prior: Prior, **kwargs: Any
+    ):
         super().__init__(encoder, decoder, prior, discriminator=discriminator, **kwargs)
 
-    def objectives(self):
-        """Return the adversarial games: here one, on z."""
+    def objectives(self) -> Sequence[AdversarialObjective]:
+        """Return the adversarial objectives: here one, on z."""
         return [AdversarialObjective(self.prior, self.discriminator, **self.objective_options)]
 
-    def build(self, input_shape):
-        """Build every network for images of shape (N, H, W, C); see `LatentModel.build`."""
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build every network for images of shape (N, H, W, C); see `GenerativeModel.build`."""
         if not self.built:
-            for game in self.objectives():
-                codes = tf.zeros((2, game.prior.dim))
-                game.discriminator(game.conditioned(codes, {"labels": tf.zeros(2, tf.int32)}))
+            for objective in self.objectives():
+                codes = tf.zeros((2, objective.prior.dim))
+                objective.discriminator(objective.conditioned(codes, {"labels": tf.zeros(2, tf.int32)}))
             super().build(input_shape)
 
-    def updates(self):
-        """Return reconstruction, each game's discriminator, and the generator."""
+    def updates(self) -> list[Update]:
+        """Return reconstruction, the discriminator of each objective, and the generator."""
         return [
             Update(self.reconstruction_phase()),
             *regularization(self.objectives(), self.encoder.trainable_variables),
         ]
 
-    def scores(self, batch):
-        """Return the reconstruction error and 'prior_logit': how much z looks like a prior sample to D."""
+    def scores(self, batch: dict[str, Any]) -> "dict[str, tf.Tensor]":
+        """Return the reconstruction error and 'prior_logit', the discriminator's logit of z."""
         return {**super().scores(batch), "prior_logit": self.prior_logit(self.codes(batch), batch.get("labels"))}
 
-    def prior_logit(self, codes, labels=None):
-        """Return how much codes z look like prior samples to the discriminator: logits, float32 [N].
+    def prior_logit(self, codes: Codes, labels: "tf.Tensor | None" = None) -> "tf.Tensor":
+        """Return the discriminator's logits of codes z, float32 [N]: high for those that resemble prior samples.
 
         Args:
             codes: dict with 'z', float32 [N, D].
-            labels: int32 [N], for games that show the discriminator labels; -1, or None for all, without one.
+            labels: int32 [N], for label-conditioned objectives; -1, or None for all, without a label.
         """
         labels = tf.fill([tf.shape(codes["z"])[0]], -1) if labels is None else labels
-        seen = self.objectives()[0].conditioned(codes["z"], {"labels": labels})
-        return tf.reshape(tf.cast(self.discriminator(seen, training=False), tf.float32), [-1])
+        inputs = self.objectives()[0].conditioned(codes["z"], {"labels": labels})
+        return tf.reshape(tf.cast(self.discriminator(inputs, training=False), tf.float32), [-1])

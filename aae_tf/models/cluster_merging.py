@@ -1,23 +1,24 @@
-"""More entries of y than clusters: training finds small clusters, which are then merged into as many as are asked for.
+"""Cluster merging: y has more entries than clusters (overclustering), which are merged without labels after training.
 
-A cluster that holds two classes stays so: the first epochs decide. Of many small clusters few hold two, and those of
-one class are the ones between which an image's answer wavers. So y has more entries than clusters (over-clustering, Ji
-et al., 2019, arXiv 1807.06653, section 4.1, has them in a head of its own), and no label is needed to merge them.
+A cluster that mixes two classes in the first epochs keeps mixing them. Few of many small clusters mix classes, and the
+small clusters of one class are those between which predictions are uncertain. (Ji et al., 2019, arXiv 1807.06653,
+section 4.1, use a separate head for overclustering.)
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def merge_entries(y, clusters):
-    """Return which entries of y are one cluster: a list of `clusters` lists of ints, in each the most used one first.
+def merge_entries(y: ArrayLike, clusters: int) -> list[list[int]]:
+    """Return the entries of y of each cluster: a list of `clusters` lists of ints, the most used entry first.
 
-    Again and again the two groups are merged that an image is in both of more often than any others, in proportion to
-    what chance would have: sum_n p_i(x_n) p_j(x_n) / (sum_n p_i(x_n) · sum_n p_j(x_n)). An entry that no image has goes
-    with any other; where no image is in two groups, the two that are least used are merged.
+    Repeatedly merges the two groups i, j with the highest lift of their joint use over chance:
+    sum_n p_i(x_n) p_j(x_n) / (sum_n p_i(x_n) · sum_n p_j(x_n)). An entry without images is merged with any other;
+    where no image is in two groups, the two least used groups are merged.
 
     Args:
         y: float [N, K], q(y|x) of images, rows that sum to 1.
-        clusters: at most K.
+        clusters: number of clusters, at most K.
     """
     y = np.asarray(y, "float64")
     use = y.sum(0)
@@ -37,8 +38,8 @@ def merge_entries(y, clusters):
     return [sorted(group, key=lambda entry: -use[entry]) for group in groups]
 
 
-def merging_matrix(groups):
-    """Return what y is multiplied by for the probabilities of clusters, float32 [K, clusters].
+def merging_matrix(groups: list[list[int]]) -> np.ndarray:
+    """Return the matrix, float32 [K, clusters], that maps y to the probabilities of clusters.
 
     Args:
         groups: as `merge_entries` returns them.

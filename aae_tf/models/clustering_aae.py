@@ -1,35 +1,50 @@
-"""Clustering (§6): the model of §5 without a single label; y then says which of K clusters an image is in."""
+"""Clustering (§6): the model of §5 without labels; y is then one of K clusters."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
 
 from aae_tf.backend import keras
 from aae_tf.config.schema import Range
 from aae_tf.models.semi_supervised_aae import CategoricalAAE
+from aae_tf.models.specs import ReportSpec
+from aae_tf.priors import Prior
+
+if TYPE_CHECKING:
+    from aae_tf.data import Split
 
 
 @keras.saving.register_keras_serializable("aae_tf")
 class ClusteringAAE(CategoricalAAE):
     """The model of §6 (arXiv 1511.05644, figure 9); arguments as for `CategoricalAAE`."""
 
-    metrics = (*CategoricalAAE.metrics, "clustering")
-    figures = (*CategoricalAAE.figures, "clusters")
-    monitor = "val_clustering_error"
+    @property
+    def report_spec(self) -> ReportSpec:
+        """What is reported, with the error of the clusters."""
+        return super().report_spec.extended(
+            metrics=("clustering",), figures=("clusters",), monitor="val_clustering_error"
+        )
 
     @classmethod
     def from_data(
-        cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 16, entries: Annotated[int, Range(0)] = 0
-    ):
-        """Return the numbers of clusters and of entries of y, the recipe's.
+        cls,
+        recipe: Any,
+        classes: int,
+        prior: Prior,
+        clusters: Annotated[int, Range(2)] = 16,
+        overclustering: Annotated[int, Range(0)] = 0,
+    ) -> dict[str, Any]:
+        """Return the sizes of y and of its clusters, from the recipe.
 
         Args:
             recipe: `aae_tf.Recipe`.
-            classes: number of classes of the data, which is not looked at.
+            classes: number of classes of the data, ignored.
             prior: the prior of z.
-            clusters: how many.
-            entries: of y, which are merged into clusters once trained; not fewer than these.
+            clusters: number of clusters.
+            overclustering: size of y, whose entries are merged into clusters after training; 0 for no merging.
         """
-        return {"classes": max(clusters, entries), "clusters": clusters}
+        return {"classes": max(clusters, overclustering), "clusters": clusters}
 
-    def errors(self, split, seen):
+    def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
         """Return the reconstruction error and the clusters' error, see `CategoricalAAE.cluster_error`."""
-        return {**super().errors(split, seen), **self.cluster_error(split, seen["y"])}
+        return {**super().validation_metrics(split, outputs), **self.cluster_error(split, outputs["y"])}

@@ -1,82 +1,70 @@
-"""Consistency: what is class y is class y however it is looked at.
+"""Consistency regularization of models with the logits of a class or cluster; see `aae_tf.losses.consistency`."""
 
-An encoder that gives a class to an image should give the same one to a view of it (Sajjadi et al., 2016, arXiv
-1606.04586; Xie et al., 2020, arXiv 1904.12848), and to the image moved in the direction that changes the answer most
-(virtual adversarial training, Miyato et al., 2018, arXiv 1704.03976), which needs no knowledge of the data. Beside them
-the mutual information of image and class (IMSAT, Hu et al., 2017, arXiv 1702.08720) asks for sure answers and for all
-classes. None of it reads a label.
-"""
+from collections.abc import Sequence
+from typing import Annotated, Any
 
-from typing import Annotated
-
-from aae_tf.backend import tf
+from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Range
 from aae_tf.losses import adversarial_perturbation, divergence, mutual_information_loss
+from aae_tf.models.specs import TrainingSpec
 from aae_tf.training.updates import Phase, Update
 from aae_tf.utils.random import fold
 
-CONSISTENCY = ("consistency", "perturbation", "mutual_information")  # phases, each by the option that asks for it
+PHASES = ("consistency", "perturbation", "mutual_information")  # each enabled by the option of its name
 
 
 class Consistent:
-    """What a model whose codes have `y_logits`, of classes or clusters, may ask of them; named first of its bases.
+    """A model whose codes have `y_logits`, of classes or clusters; named first among the bases.
 
     Args:
         *args: as for the model.
-        consistency: whether views of an image are to have its class (a phase 'consistency'; views are the recipe's).
-        perturbation: L2 norm of a virtual adversarial perturbation that is to leave the class as it is (a phase
-            'perturbation'), in pixels of [0, 1], see `adversarial_perturbation`; 0 for none.
-        mutual_information: whether y is to tell the most of the image: sure of each, and every class used (a phase
-            'mutual_information').
-        marginal_entropy_weight: factor on the marginal entropy, see `mutual_information_loss`; less where
-            clusters need not be of one size.
+        consistency: whether augmentations of an image are to have its class (a phase 'consistency').
+        perturbation: L2 norm, in pixels of [0, 1], of a virtual adversarial perturbation that is to leave the class
+            unchanged (a phase 'perturbation'), see `adversarial_perturbation`; 0 for none.
+        mutual_information: whether to maximize the mutual information between image and class, which encourages
+            confident and balanced predictions (a phase 'mutual_information').
+        marginal_entropy_weight: factor on the marginal entropy, see `mutual_information_loss`; lower where clusters may
+            differ in size.
         **kwargs: as for the model.
     """
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         consistency: bool = False,
         perturbation: Annotated[float, Range(0.0)] = 0.0,
         mutual_information: bool = False,
         marginal_entropy_weight: Annotated[float, Range(1.0)] = 4.0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
         self.consistency, self.perturbation, self.mutual_information = consistency, perturbation, mutual_information
         self.marginal_entropy_weight = marginal_entropy_weight
 
     @property
-    def required_inputs(self):
-        """Views, where an image is to be consistent with them, beside what the model brings."""
-        return (*super().required_inputs, *(["views"] if self.consistency else []))
+    def training_spec(self) -> TrainingSpec:
+        """Training needs views for consistency with them; phases that the options disable are named."""
+        views = ("views",) if self.consistency else ()
+        disabled = [name for name in PHASES if not getattr(self, name)]
+        return super().training_spec.extended(required_inputs=views, disabled_phases=disabled)
 
-    @property
-    def asked(self):
-        """The phases of consistency that the options ask for."""
-        return [name for name in CONSISTENCY if getattr(self, name)]
-
-    @property
-    def absent(self):
-        """Those that they do not ask for."""
-        return [name for name in CONSISTENCY if name not in self.asked]
-
-    def consistency_updates(self, variables, optimizer="classification"):
-        """Return the updates that the options ask for: consistency with views, with a virtual adversarial perturbation,
-        and mutual information.
+    def consistency_updates(
+        self, variables: "Sequence[keras.Variable]", optimizer: str = "classification"
+    ) -> list[Update]:
+        """Return the updates that the options enable.
 
         Args:
-            variables: what they move.
-            optimizer: the kind of optimizer settings that they take from the recipe.
+            variables: the variables that they move.
+            optimizer: the kind of their optimizer settings.
         """
 
         def logits_of(images, seed):
             return self.codes({"images": images}, seed=seed, training=True)["y_logits"]
 
-        def with_views(batch, codes, seed):
+        def consistency(batch, codes, seed):
             return divergence(codes["y_logits"], logits_of(batch["views"], seed))
 
-        def with_perturbation(batch, codes, seed):
+        def perturbation(batch, codes, seed):
             images, logits = batch["images"], codes["y_logits"]
             noise, start = fold(seed, 0), fold(seed, 1)
 
@@ -86,12 +74,12 @@ class Consistent:
             steps = adversarial_perturbation(logits_at, tf.zeros_like(images), logits, self.perturbation, start)
             return divergence(logits, logits_at(steps))
 
-        def information(batch, codes, seed):
+        def mutual_information(batch, codes, seed):
             y = codes["y"] if "y" in codes else tf.nn.softmax(codes["y_logits"])
             return mutual_information_loss(y, self.marginal_entropy_weight)
 
         return [
             Update(Phase(name, loss, variables), optimizer=optimizer)
-            for name, loss in zip(CONSISTENCY, (with_views, with_perturbation, information), strict=True)
-            if name in self.asked
+            for name, loss in zip(PHASES, (consistency, perturbation, mutual_information), strict=True)
+            if getattr(self, name)
         ]

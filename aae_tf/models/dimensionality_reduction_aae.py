@@ -1,18 +1,28 @@
-"""Dimensionality reduction (§7): an image is placed at its cluster's head, moved by its style: W_C y + z.
+"""Dimensionality reduction (§7): the representation of an image is its cluster's centroid plus its style, W_C y + z.
 
-W_C (K x n, learned) holds the heads; the decoder sees the sum alone, so z and the heads share one n-dimensional map.
-A cost pushes heads apart that are nearer than a threshold. With labels y is the class (§5's third phase), without
-labels a cluster (§6).
+W_C (K x n, learned) holds the centroids ("cluster heads" in the paper); the decoder takes the sum alone, so z and the
+centroids share one n-dimensional map. A cost pushes apart centroids that are nearer than a threshold. With labels y is
+the class (classification phase of §5), without labels a cluster (§6).
 """
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Range
 from aae_tf.errors import InputError
 from aae_tf.losses import centroid_distance_loss
+from aae_tf.models.sampling import Codes, Signature
 from aae_tf.models.semi_supervised_aae import CategoricalAAE
+from aae_tf.models.specs import BuildSpec, ReportSpec, TrainingSpec
+from aae_tf.networks import NetworkSpec
+from aae_tf.priors import Prior
 from aae_tf.training.updates import Phase, Update
+
+if TYPE_CHECKING:
+    from aae_tf.data import Split
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -22,35 +32,40 @@ class ClusterCentroids(keras.layers.Layer):
     Args:
         classes: K.
         dim: n.
-        spread: standard deviation of the initial heads.
-        seed: seed of the initial heads.
+        std: standard deviation of the initial centroids.
+        seed: seed of the initial centroids.
 
     Call arguments:
-        y: float32 [N, K]. Returns W_C y, float32 [N, n].
+        y: float [N, K]. Returns W_C y, float32 [N, n].
     """
 
-    def __init__(self, classes, dim, spread=1.0, seed=0, **kwargs):
+    def __init__(self, classes: int, dim: int, std: float = 1.0, seed: int = 0, **kwargs: Any):
+        kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        self.classes, self.dim, self.spread, self.seed = classes, dim, spread, seed
+        self.classes, self.dim, self.std, self.seed = classes, dim, std, seed
 
-    def build(self, input_shape):
-        """Make the heads."""
-        start = keras.initializers.RandomNormal(0.0, self.spread, seed=self.seed)
-        self.heads = self.add_weight(name="heads", shape=(self.classes, self.dim), initializer=start)
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the centroids."""
+        start = keras.initializers.RandomNormal(0.0, self.std, seed=self.seed)
+        self.centroids = self.add_weight(name="centroids", shape=(self.classes, self.dim), initializer=start)
 
-    def call(self, y):
+    def call(self, y: "tf.Tensor") -> "tf.Tensor":
         """Return W_C y."""
-        return tf.linalg.matmul(y, self.heads)
+        return tf.linalg.matmul(y, self.centroids)
 
-    def get_config(self):
-        """Return the arguments that make this layer again."""
-        names = ("classes", "dim", "spread", "seed")
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Return the shape [N, n]."""
+        return (*input_shape[:-1], self.dim)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        names = ("classes", "dim", "std", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def make_heads(plan):
-    """Return the `ClusterCentroids` of a plan."""
-    return ClusterCentroids(plan.classes, plan.latent_dim, seed=plan.seed_of(6), name="heads")
+def make_centroids(spec: NetworkSpec) -> ClusterCentroids:
+    """Return the `ClusterCentroids` of a `NetworkSpec`."""
+    return ClusterCentroids(spec.classes, spec.latent_dim, seed=spec.seed_of(6), name="centroids")
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -59,73 +74,80 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
     Args:
         *args: as for `CategoricalAAE`, but the decoder has D inputs.
-        heads: a `ClusterCentroids` layer of K heads in D dimensions.
-        centroid_distance: distance below which cluster heads repel each other.
+        centroids: a `ClusterCentroids` layer of K centroids in D dimensions.
+        centroid_distance: distance below which centroids repel each other.
         uses_labels: whether there is a classification phase.
         **kwargs: as for `CategoricalAAE`.
     """
 
-    parts = (*CategoricalAAE.parts, "heads")
-    builders = {**CategoricalAAE.builders, "heads": make_heads}
-    given = (*CategoricalAAE.given, "uses_labels")
+    build_spec: ClassVar[BuildSpec] = CategoricalAAE.build_spec.extended(
+        submodels={"centroids": make_centroids}, excluded_args=("uses_labels",)
+    )
 
-    def __init__(self, *args, heads, centroid_distance: Annotated[float, Range(0.0)] = 5.0, uses_labels=True, **kwargs):
+    def __init__(
+        self,
+        *args: Any,
+        centroids: ClusterCentroids,
+        centroid_distance: Annotated[float, Range(0.0)] = 5.0,
+        uses_labels: bool = True,
+        **kwargs: Any,
+    ):
         super().__init__(*args, **kwargs)
-        self.heads, self.centroid_distance, self.uses_labels = heads, centroid_distance, uses_labels
+        self.centroids, self.centroid_distance, self.uses_labels = centroids, centroid_distance, uses_labels
 
     @classmethod
     def from_data(
-        cls, recipe, classes, prior, clusters: Annotated[int, Range(2)] = 20, entries: Annotated[int, Range(0)] = 0
-    ):
-        """Return the number of classes with labels, of clusters without; and which of them it is.
+        cls,
+        recipe: Any,
+        classes: int,
+        prior: Prior,
+        clusters: Annotated[int, Range(2)] = 20,
+        overclustering: Annotated[int, Range(0)] = 0,
+    ) -> dict[str, Any]:
+        """Return the number of classes with labels, of clusters without.
 
         Args:
             recipe: `aae_tf.Recipe`.
             classes: number of classes of the data, 0 without labels.
             prior: the prior of z.
-            clusters: how many without labels.
-            entries: of y, without labels, which are merged into clusters once trained; not fewer than these.
+            clusters: number of clusters without labels.
+            overclustering: size of y, without labels, whose entries are merged into clusters after training; 0 for no
+                merging.
 
         Raises:
-            InputError: labels are asked for and the data has none.
+            InputError: labels are requested and the data has none.
         """
         if recipe.labels == 0:
-            return {"classes": max(clusters, entries), "clusters": clusters, "uses_labels": False}
+            return {"classes": max(clusters, overclustering), "clusters": clusters, "uses_labels": False}
         if not classes:
             raise InputError(f"labels={recipe.labels!r} needs data with labels; pass some, or set labels=0 to cluster")
         return {"classes": classes, "uses_labels": True}
 
     @property
-    def required_inputs(self):
-        """Labelled images, where it learns from labels, and what `CategoricalAAE` brings."""
-        return (*(["labelled"] if self.uses_labels else []), *super().required_inputs)
+    def training_spec(self) -> TrainingSpec:
+        """Training needs labelled images where it uses labels."""
+        return super().training_spec.extended(required_inputs=("labelled",) if self.uses_labels else ())
 
     @property
-    def metrics(self):
-        """How well y is the class, or the clusters agree with the classes; and how good a map it is."""
-        return (*super().metrics, "classification_error" if self.uses_labels else "clustering", "map")
+    def report_spec(self) -> ReportSpec:
+        """What is reported, with the map and the error of classes or clusters."""
+        kind, figures = ("classification", ("confusion",)) if self.uses_labels else ("clustering", ())
+        metric = "classification_error" if self.uses_labels else "clustering"
+        return super().report_spec.extended(
+            metrics=(metric, "map"), figures=(*figures, "map"), monitor=f"val_{kind}_error"
+        )
 
-    @property
-    def figures(self):
-        """The map and, with labels, which classes are taken for which."""
-        return (*super().figures, *(["confusion"] if self.uses_labels else []), "map")
-
-    @property
-    def monitor(self):
-        """The error of classes or of clusters."""
-        return "val_classification_error" if self.uses_labels else "val_clustering_error"
-
-    def errors(self, split, seen):
+    def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
         """Return the reconstruction error, and the error of classes or of clusters."""
-        measured = self.label_error if self.uses_labels else self.cluster_error
-        return {**super().errors(split, seen), **measured(split, seen["y"])}
+        error = self.label_error if self.uses_labels else self.cluster_error
+        return {**super().validation_metrics(split, outputs), **error(split, outputs["y"])}
 
-    def decoder_input(self, codes):
+    def decoder_input(self, codes: Codes) -> "tf.Tensor":
         """Return the representation W_C y + z, float32 [N, D]."""
-        return self.heads(codes["y"]) + codes["z"]
+        return self.centroids(codes["y"]) + codes["z"]
 
-    def represent(self, images, batch_size=1000):
-        """Return each image's place on the map, W_C y + z, float32 array [N, D].
+    def represent(self, images: ArrayLike, batch_size: int = 1000) -> np.ndarray:
+        """Return the latent point of each image on the map, W_C y + z, float32 array [N, D].
 
         Args:
             images: uint8 or float [N, H, W(, C)].
@@ -135,37 +157,37 @@ class DimensionalityReductionAAE(CategoricalAAE):
         def run(images):
             return self.decoder_input(self.codes({"images": images}))
 
-        return self._over_images("represent", run, batch_size, images)
+        return self.over_images("represent", run, images, batch_size=batch_size)
 
-    def decode_map(self, latent_points, batch_size=1000):
-        """Return images, float32 array [N, H, W, C] in [0, 1], of places on the map.
+    def decode_map(self, latent_points: ArrayLike, batch_size: int = 1000) -> np.ndarray:
+        """Return images, float32 array [N, H, W, C] in [0, 1], of latent points on the map.
 
         Args:
             latent_points: float [N, D].
-            batch_size: places per pass.
+            batch_size: latent points per pass.
         """
         return self._over_codes("decode map", self._decode_points, batch_size, latent_points)
 
     def _decode_points(self, latent_points):
         return self.image_scale.invert(tf.cast(self.decoder(latent_points), tf.float32))
 
-    def updates(self):
-        """Return reconstruction (which moves the heads too), the others, the heads' own cost, and classification."""
+    def updates(self) -> list[Update]:
+        """Return reconstruction (moves the centroids too), the others, the centroids' cost, and classification."""
         _, *others = super().updates()
-        heads = self.heads.trainable_variables
+        variables = self.centroids.trainable_variables
 
-        def apart(batch, codes, seed):
-            return centroid_distance_loss(tf.convert_to_tensor(self.heads.heads), self.centroid_distance)
+        def repulsion(batch, codes, seed):
+            return centroid_distance_loss(tf.convert_to_tensor(self.centroids.centroids), self.centroid_distance)
 
         return [
-            Update(self.reconstruction_phase(heads)),
+            Update(self.reconstruction_phase(variables)),
             *others,
-            Update(Phase("heads", apart, heads, uses_codes=False)),
+            Update(Phase("centroids", repulsion, variables, uses_codes=False)),
             *([self.classification_update()] if self.uses_labels else []),
         ]
 
-    def signatures(self):
-        """Return those of `CategoricalAAE`, and the map's: `represent` images, `decode_map` places."""
+    def signatures(self) -> dict[str, Signature]:
+        """Return those of `CategoricalAAE`, and the map's: `represent` images, `decode_map` latent points."""
         found = super().signatures()
         latent_points = tf.TensorSpec((None, self.prior.dim), tf.float32, "latent_points")
 

@@ -1,21 +1,31 @@
-"""Labels in the game (§2.3): which part of the prior an image's code belongs to is told by its label.
+"""Label-conditioned matching of the prior (§2.3): the label of an image decides its part of the prior.
 
-The discriminator sees a code with a one-hot label, whose extra entry says "no label". For a labelled image the code
-must look like a sample of its class's part of the prior (a mixture component, a stretch of the swiss roll), for an
-unlabelled one like a sample of the whole. So each part becomes one class, and the place within it style.
+The discriminator takes a code with a one-hot label, whose extra entry is "no label". The code of a labelled image is
+matched to its class's part of the prior (a mixture component, an arc of the swiss roll), that of an unlabelled image to
+the whole. Each part becomes one class, and the position within it is the style.
 
-Labelled images are few in a mini-batch drawn from all (20 of 100 with the paper's 10,000 of 50,000): as in §5, each
-mini-batch brings a labelled one of its own, whose codes join the game.
+Labelled images are few in a mini-batch drawn from all (20 of 100 with the paper's 10,000 of 50,000). As in §5, each
+mini-batch has a separate labelled mini-batch, whose codes take part in the objective.
 
-A code's class is the part of the prior that it lies in, so an image, labelled or not, can be asked to be of the class
-of its views (`aae_tf.models.consistency`).
+The class of a code is the part of the prior around it, so that consistency regularization (`losses.consistency`)
+applies to images with and without labels.
 """
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
+from aae_tf.models.adversarial import AdversarialObjective, LabelConditionedObjective
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.consistency import Consistent
-from aae_tf.models.games import LabelConditionedObjective
+from aae_tf.models.consistency import PHASES, Consistent
+from aae_tf.models.sampling import Codes
+from aae_tf.models.specs import ReportSpec, TrainingSpec
+from aae_tf.priors import Prior
+from aae_tf.training.updates import Update
 from aae_tf.utils.random import fold
 
 
@@ -32,12 +42,17 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         InputError: the prior has no classes.
     """
 
-    metrics = (*AdversarialAutoencoder.metrics, "prior_class_accuracy")
-    figures = (*AdversarialAutoencoder.figures, "axes")
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if not self.prior.classes:
+            raise InputError(
+                f"{type(self.prior).__name__} has no classes; accepted: a prior that can be sampled by label, such as "
+                "PetalMixture or SwissRoll"
+            )
 
     @classmethod
-    def from_data(cls, recipe, classes, prior):
-        """Return nothing, after a check that the prior's parts are the data's classes."""
+    def from_data(cls, recipe: Any, classes: int, prior: Prior) -> dict[str, Any]:
+        """Return no arguments, after a check that the prior's parts are the data's classes."""
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
         if recipe.prior["name"] != "custom" and prior.classes and prior.classes != classes:
@@ -46,38 +61,35 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
             )
         return {}
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        if not self.prior.classes:
-            raise InputError(
-                f"{type(self.prior).__name__} has no classes; accepted: a prior that can be sampled by label, such as "
-                "PetalMixture or SwissRoll"
-            )
+    @property
+    def training_spec(self) -> TrainingSpec:
+        """Training needs labelled images."""
+        return super().training_spec.extended(required_inputs=("labelled",))
 
     @property
-    def required_inputs(self):
-        """Labelled images, and views where an image is to be consistent with them."""
-        return ("labelled", *super().required_inputs)
+    def report_spec(self) -> ReportSpec:
+        """What is reported, with the accuracy of the class by the prior's parts."""
+        return super().report_spec.extended(metrics=("prior_class_accuracy",), figures=("axes",))
 
-    def updates(self):
-        """Return reconstruction, the game's updates, and what asks for a consistent part of the prior.
+    def updates(self) -> list[Update]:
+        """Return reconstruction, the updates of the objective, and consistency regularization of the prior's part.
 
-        The last by the optimizer of reconstruction: a faster one sends all codes to where every view agrees, far away.
+        The last uses the optimizer of reconstruction: higher rates move all codes far away, where all views agree.
         """
         consistent = self.consistency_updates(self.encoder.trainable_variables, optimizer="reconstruction")
         return [*super().updates(), *consistent]
 
-    def objectives(self):
-        """Return the game on z with its label."""
+    def objectives(self) -> Sequence[AdversarialObjective]:
+        """Return the label-conditioned objective on z."""
         options = {"classes": self.prior.classes, "labelled": True, **self.objective_options}
         return [LabelConditionedObjective(self.prior, self.discriminator, **options)]
 
-    def codes(self, batch, seed=None, training=False):
-        """Return the code z and, in training, 'labelled_z', that of the labelled images that the batch brings, and
-        'y_logits', how much z lies in each class's part of the prior, where that is to be consistent.
+    def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
+        """Return z and, in training, 'labelled_z' of the batch's labelled images, and 'y_logits', the logits of the
+        class by the prior's parts, where consistency is enabled.
         """
         codes = super().codes(batch, seed=seed, training=training)
-        if training and self.asked:
+        if training and any(getattr(self, phase) for phase in PHASES):
             codes["y_logits"] = self.prior.class_logits(codes["z"])
         if training and "labelled_images" in batch:
             labelled = {"images": batch["labelled_images"]}
@@ -85,8 +97,8 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
             codes["labelled_z"] = super().codes(labelled, seed=other, training=training)["z"]
         return codes
 
-    def predict_labels(self, images):
-        """Return the class whose part of the prior each image's code is nearest to, int array [N].
+    def predict_labels(self, images: ArrayLike) -> np.ndarray:
+        """Return the class whose part of the prior is nearest to each image's code, int array [N].
 
         Args:
             images: uint8 or float [N, H, W(, C)].

@@ -1,39 +1,49 @@
-"""Semi-supervised learning (§5): an encoder that gives a class y beside the style z, and learns from few labels.
+"""Semi-supervised learning (§5): an encoder with a class y and a style z, which learns from few labels.
 
-Two games make q(y) a uniform categorical distribution and q(z) a Gaussian; the decoder sees both. Each mini-batch has
-three phases: reconstruction, regularization (both games), and classification on a few labelled images of its own.
+Two adversarial objectives match q(y) to a uniform categorical distribution and q(z) to a Gaussian; the decoder takes
+both. Each mini-batch has three phases: reconstruction, regularization (both objectives), and classification on a
+separate mini-batch of labelled images.
 """
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aae_tf import evaluation
 from aae_tf.backend import keras, tf
 from aae_tf.data.dataset import labelled_rows
 from aae_tf.errors import InputError
 from aae_tf.losses import cross_entropy
+from aae_tf.models.adversarial import AdversarialObjective
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
 from aae_tf.models.cluster_merging import merge_entries, merging_matrix
 from aae_tf.models.consistency import Consistent
-from aae_tf.models.games import AdversarialObjective
+from aae_tf.models.sampling import Codes, Signature
+from aae_tf.models.specs import BuildSpec, ReportSpec, TrainingSpec
 from aae_tf.networks import discriminator_builder, encoder_builder
-from aae_tf.priors import Categorical
+from aae_tf.priors import Categorical, Prior
 from aae_tf.training.updates import Phase, Update
+
+if TYPE_CHECKING:
+    from aae_tf.data import Split
 
 
 class CategoricalAAE(Consistent, AdversarialAutoencoder):
-    """An encoder with heads 'z' and 'y_logits' and a game on each: what §5, §6 and §7 share.
+    """An encoder with heads 'z' and 'y_logits' and an adversarial objective on each: the base of §5, §6 and §7.
 
     Args:
         *args: `encoder` (heads 'z' and 'y_logits'), `decoder` (of K + D inputs, y first), `discriminator` of z and
             `prior` of z, as for `AdversarialAutoencoder`.
         discriminator_y: Keras model from y [N, K] to one logit a row.
-        classes: K, the entries of y.
-        clusters: how many the entries are merged into (`aae_tf.models.cluster_merging`); 0: each is one. A cluster is
-            decoded, and sampled, by its most used entry.
-        groups: the entries of each cluster, a list of lists of ints, the most used one first; set anew by validation
-            images after each epoch, and in the end by training images (`finalize`).
+        classes: K, the size of y.
+        clusters: number of clusters into which the entries of y are merged (`aae_tf.models.cluster_merging`); 0 for no
+            merging. A cluster is decoded and sampled by its most used entry.
+        groups: the entries of each cluster, a list of lists of ints, the most used one first; fitted to training
+            images by `finalize`.
         **kwargs: as for `Consistent` and `AdversarialAutoencoder`.
 
     Call arguments:
@@ -43,27 +53,26 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         InputError: groups that do not put each entry into one cluster.
     """
 
-    parts = (*AdversarialAutoencoder.parts, "discriminator_y")
-    given = ("clusters", "groups")
-    found = ("groups",)
-    builders = {
-        **AdversarialAutoencoder.builders,
-        "encoder": encoder_builder(labels=True),
-        "discriminator_y": discriminator_builder("discriminator_y", role=5),
-    }
-    figures = ("samples", "latent_plane", "reconstructions", "losses", "views")
+    build_spec: ClassVar[BuildSpec] = AdversarialAutoencoder.build_spec.extended(
+        submodels={
+            "encoder": encoder_builder(labels=True),
+            "discriminator_y": discriminator_builder("discriminator_y", role=5),
+        },
+        excluded_args=("clusters", "groups"),
+        fitted_state=("groups",),
+    )
 
     def __init__(
         self,
-        *args,
-        discriminator_y,
-        classes,
-        clusters=0,
-        groups=None,
-        **kwargs,
+        *args: Any,
+        discriminator_y: keras.Model,
+        classes: int,
+        clusters: int = 0,
+        groups: list[list[int]] | None = None,
+        **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
-        self.discriminator_y, self.entries, self.clusters = discriminator_y, classes, clusters or classes
+        self.discriminator_y, self.head_size, self.clusters = discriminator_y, classes, clusters or classes
         self.groups = groups or [[*range(first, classes, self.clusters)] for first in range(self.clusters)]
         if len(self.groups) != self.clusters or sorted(itertools.chain(*self.groups)) != [*range(classes)]:
             raise InputError(
@@ -71,64 +80,67 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
             )
 
     @property
-    def classes(self):
-        """Classes, or clusters."""
+    def report_spec(self) -> ReportSpec:
+        """What is reported; a discrete y has no manifold."""
+        spec = super().report_spec
+        return replace(spec, figures=tuple(name for name in spec.figures if name != "manifold"))
+
+    @property
+    def classes(self) -> int:
+        """Number of classes or clusters."""
         return self.clusters
 
     @property
-    def needs_finalizing(self):
-        """Whether entries of y are merged; its prior is matched in training."""
-        return self.clusters < self.entries
+    def needs_finalizing(self) -> bool:
+        """Whether entries of y are merged."""
+        return self.clusters < self.head_size
 
-    def finalize(self, images, seed):
-        """Merge the entries of y, as their probabilities of training images tell."""
+    def finalize(self, images: ArrayLike, seed: int) -> None:
+        """Merge the entries of y by their probabilities for training images, see `GenerativeModel.finalize`."""
         self.groups = merge_entries(self.encode(images, code="y"), self.clusters)
 
-    def merged(self, y):
-        """Return the probabilities of classes or clusters, float32 [N, C], of those of y's entries.
+    def merged(self, y: "ArrayLike | tf.Tensor") -> "np.ndarray | tf.Tensor":
+        """Return the probabilities of classes or clusters, float32 [N, C], from those of y's entries.
 
         Args:
             y: float32 tensor or array [N, K].
         """
         return y @ merging_matrix(self.groups) if self.needs_finalizing else y
 
-    def y_of(self, labels):
-        """Return the code y of classes or clusters: of several entries the most used one's, float32 tensor [N, K]."""
-        heads = np.eye(self.entries, dtype="float32")[[group[0] for group in self.groups]]
-        return tf.one_hot(labels, self.clusters) @ heads
+    def y_of(self, labels: "tf.Tensor") -> "tf.Tensor":
+        """Return the code y of classes or clusters, of the most used entry: float32 tensor [N, K]."""
+        first = np.eye(self.head_size, dtype="float32")[[group[0] for group in self.groups]]
+        return tf.one_hot(labels, self.clusters) @ first
 
-    def get_config(self):
-        """Return the arguments that make this model again."""
-        config = {**super().get_config(), "classes": self.entries, "groups": [[*group] for group in self.groups]}
-        return (
-            config
-            if self.needs_finalizing
-            else {name: config[name] for name in config if name not in ("clusters", "groups")}
-        )
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        config = {**super().get_config(), "classes": self.head_size, "groups": [[*group] for group in self.groups]}
+        left_out = () if self.needs_finalizing else ("clusters", "groups")
+        return {name: value for name, value in config.items() if name not in left_out}
 
-    def updates(self):
-        """Return reconstruction, both discriminators, the generator, and what asks for a consistent y."""
+    def updates(self) -> list[Update]:
+        """Return reconstruction, both discriminators, the generator, and consistency regularization of y."""
         return [*super().updates(), *self.consistency_updates(self.encoder.variables_of("y_logits"))]
 
     @property
-    def priors(self):
+    def priors(self) -> dict[str, Prior]:
         """The priors of z and of y."""
-        return {**super().priors, "y": Categorical(self.entries)}
+        return {**super().priors, "y": Categorical(self.head_size)}
 
-    def objectives(self):
-        """Return the games on z and on y."""
+    def objectives(self) -> Sequence[AdversarialObjective]:
+        """Return the objectives on z and on y."""
         options = self.objective_options
         return [
             AdversarialObjective(self.prior, self.discriminator, suffix="_z", **options),
             AdversarialObjective(self.priors["y"], self.discriminator_y, "y", "_y", **options),
         ]
 
-    def codes(self, batch, seed=None, training=False):
-        """Return z, y (the softmax output itself) and y_logits."""
+    def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
+        """Return z, y (the softmax output) and y_logits."""
         codes = super().codes(batch, seed=seed, training=training)
         return {**codes, "y": tf.nn.softmax(codes["y_logits"])}
 
-    def classification_update(self):
+    def classification_update(self) -> Update:
         """Return the update in which the encoder minimises the cross-entropy of q(y|x) on labelled images."""
 
         def loss(batch, codes, seed):
@@ -136,10 +148,10 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
             logits = self.codes(labelled, seed=seed, training=True)["y_logits"]
             return cross_entropy(batch["labelled_labels"], logits)
 
-        variables = self.encoder.variables_of("y_logits")
-        return Update(Phase("classification", loss, variables, uses_codes=False), optimizer="classification")
+        phase = Phase("classification", loss, self.encoder.variables_of("y_logits"), uses_codes=False)
+        return Update(phase, optimizer="classification")
 
-    def classify(self, images, batch_size=1000):
+    def classify(self, images: ArrayLike, batch_size: int = 1000) -> np.ndarray:
         """Return the probabilities of classes or clusters, q(y|x), float32 array [N, C].
 
         Args:
@@ -148,7 +160,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         """
         return self.merged(self.encode(images, batch_size=batch_size, code="y"))
 
-    def predict_labels(self, images):
+    def predict_labels(self, images: ArrayLike) -> np.ndarray:
         """Return the most probable class or cluster, int array [N].
 
         Args:
@@ -156,8 +168,8 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         """
         return self.classify(images).argmax(-1)
 
-    def label_error(self, split, y):
-        """Return 'val_classification_error' (share in [0, 1]) of a `Split`'s labelled images; {} without any.
+    def label_error(self, split: "Split", y: np.ndarray) -> dict[str, float]:
+        """Return 'val_classification_error' (share in [0, 1]) of a split's labelled images; {} without any.
 
         Args:
             split: an `aae_tf.data.Split`.
@@ -168,30 +180,27 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
             return {}
         return {"val_classification_error": evaluation.error_rate(split.labels[known], y[known].argmax(-1))[0]}
 
-    def cluster_error(self, split, y):
-        """Return 'val_clustering_error' of a `Split`'s labelled images; {} with fewer than two.
+    def cluster_error(self, split: "Split", y: np.ndarray) -> dict[str, float]:
+        """Return 'val_clustering_error' of a split's labelled images; {} with fewer than two.
 
-        Entries of y that are to be merged are so from now on as all of these images tell.
-
-        Clusters are named on every other image (by the paper's rule, see `evaluation.label_clusters`), and the error
-        is of the rest.
+        Entries of y are merged by all images of the split. Clusters are named on every other labelled image (by the
+        paper's rule, see `evaluation.label_clusters`), and the error is that of the rest.
 
         Args:
             split: an `aae_tf.data.Split`.
             y: q(y|x) of its images, float [N, K].
         """
-        if self.needs_finalizing:
-            self.groups = merge_entries(y, self.clusters)
         known = labelled_rows(split.labels)
         if len(known) < 2:
             return {}
-        found, labels = self.merged(y[known]), split.labels[known]
+        found = y @ merging_matrix(merge_entries(y, self.clusters)) if self.needs_finalizing else y
+        found, labels = found[known], split.labels[known]
         names = evaluation.label_clusters(found[::2], labels[::2])
         error = evaluation.clustering_error(found[1::2].argmax(-1), labels[1::2], names)
         return {"val_clustering_error": error}
 
-    def signatures(self):
-        """Return the signatures of `AdversarialAutoencoder`, `encode` with q(y|x) beside, and `classify`."""
+    def signatures(self) -> dict[str, Signature]:
+        """Return the signatures of `AdversarialAutoencoder`, `encode` with q(y|x) added, and `classify`."""
         found = super().signatures()
         images = found["encode"][1]
 
@@ -210,26 +219,31 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
 class SemiSupervisedAAE(CategoricalAAE):
     """The model of §5 (arXiv 1511.05644, figure 8): y is the class; arguments as for `CategoricalAAE`."""
 
-    metrics = (*CategoricalAAE.metrics, "sample_class_accuracy", "classification_error")
-    figures = (*CategoricalAAE.figures, "style_grid", "confusion")
-    monitor = "val_classification_error"
+    @property
+    def training_spec(self) -> TrainingSpec:
+        """Training needs labelled images."""
+        return super().training_spec.extended(required_inputs=("labelled",))
 
     @property
-    def required_inputs(self):
-        """Labelled images, and views where an image is to be consistent with them."""
-        return ("labelled", *super().required_inputs)
+    def report_spec(self) -> ReportSpec:
+        """What is reported, with the error of the classes."""
+        return super().report_spec.extended(
+            metrics=("sample_class_accuracy", "classification_error"),
+            figures=("style_grid", "confusion"),
+            monitor="val_classification_error",
+        )
 
     @classmethod
-    def from_data(cls, recipe, classes, prior):
+    def from_data(cls, recipe: Any, classes: int, prior: Prior) -> dict[str, Any]:
         """Return the number of the data's classes."""
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
         return {"classes": classes}
 
-    def updates(self):
+    def updates(self) -> list[Update]:
         """Return the updates of `CategoricalAAE`, and classification."""
         return [*super().updates(), self.classification_update()]
 
-    def errors(self, split, seen):
+    def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
         """Return the reconstruction error and, of labelled images, the classification error."""
-        return {**super().errors(split, seen), **self.label_error(split, seen["y"])}
+        return {**super().validation_metrics(split, outputs), **self.label_error(split, outputs["y"])}

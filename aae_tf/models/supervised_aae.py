@@ -1,16 +1,70 @@
-"""Style apart from content (§4): the decoder also gets the label, so the code keeps only what the label does not say.
+"""Style apart from content (§4): the decoder also takes the label, so the code keeps the information beyond the label.
 
-With the class known, handwriting (MNIST) or background and colours (SVHN) is what is left for z. Decoding one z with
-each label in turn shows the same style in every class (figures 6-7).
+With the class known, handwriting (MNIST) or background and colours (SVHN) is left for z. Decoding one z with each
+label in turn shows the same style in every class (figures 6-7).
 
-The paper's discriminator sees z alone, which asks of the codes of all classes together that they match the prior: each
-class may still keep to its own region of it. With the label in the game (as in §2.3) it is asked of each class.
+The paper's discriminator takes z alone, which matches the codes of all classes together to the prior: each class may
+still occupy a region of its own. A label-conditioned discriminator (as in §2.3) matches the codes of each class.
 """
 
-from aae_tf.backend import keras
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from aae_tf.backend import keras, tf
+from aae_tf.errors import InputError
+from aae_tf.models.adversarial import AdversarialObjective, LabelConditionedObjective
 from aae_tf.models.adversarial_autoencoder import AdversarialAutoencoder
-from aae_tf.models.games import LabelConditionedObjective
-from aae_tf.models.label_reading import ReadsLabels
+from aae_tf.models.sampling import Codes
+from aae_tf.models.specs import ReportSpec, TrainingSpec
+from aae_tf.priors import Categorical, Prior
+
+
+class ReadsLabels:
+    """A `LatentModel` whose code y is the label of the image; named first among the bases.
+
+    Args:
+        *args: as for the model.
+        classes: K.
+        **kwargs: as for the model.
+    """
+
+    def __init__(self, *args: Any, classes: int, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.head_size = classes
+
+    @classmethod
+    def from_data(cls, recipe: Any, classes: int, prior: Prior) -> dict[str, Any]:
+        """Return the data's number of classes, where every training image has a label."""
+        if not classes:
+            raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
+        if recipe.labels != "all":
+            raise InputError(
+                f"recipe '{recipe.name}' decodes with every image's label; labels='all', not {recipe.labels!r}"
+            )
+        return {"classes": classes}
+
+    @property
+    def training_spec(self) -> TrainingSpec:
+        """Training needs the label of every image."""
+        return super().training_spec.extended(required_inputs=("labels",))
+
+    @property
+    def report_spec(self) -> ReportSpec:
+        """What is reported, with the accuracy of the class in samples and of probes on z."""
+        figures = ("samples", "latent_plane", "reconstructions", "style_grid", "losses", "views")
+        metrics = ("sample_class_accuracy", "class_probe_z")
+        return replace(super().report_spec.extended(metrics=metrics), figures=figures)
+
+    @property
+    def priors(self) -> dict[str, Prior]:
+        """The priors of z and of the label."""
+        return {**super().priors, "y": Categorical(self.head_size)}
+
+    def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
+        """Return the codes of the image and, where the batch has its label, the one-hot label y, float32 [N, K]."""
+        codes = super().codes(batch, seed=seed, training=training)
+        return {**codes, "y": tf.one_hot(batch["labels"], self.head_size)} if "labels" in batch else codes
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -20,21 +74,21 @@ class SupervisedAAE(ReadsLabels, AdversarialAutoencoder):
     Args:
         *args: `encoder`, `decoder` (of K + D inputs, label first), `discriminator` and `prior`, as for
             `AdversarialAutoencoder`.
-        label_conditioned: whether the discriminator sees the label besides z (D + K + 1 inputs), so that z tells
-            nothing of it (the paper's sees z alone).
+        label_conditioned: whether the discriminator takes the label with z (D + K + 1 inputs), so that z is
+            independent of the label (the paper's takes z alone).
         **kwargs: `classes`, K; and as for `AdversarialAutoencoder`.
 
     Call arguments:
         inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
     """
 
-    def __init__(self, *args, label_conditioned=False, **kwargs):
+    def __init__(self, *args: Any, label_conditioned: bool = False, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.label_conditioned = label_conditioned
 
-    def objectives(self):
-        """Return the game on z, with its label where that is in the game."""
+    def objectives(self) -> Sequence[AdversarialObjective]:
+        """Return the objective on z, label-conditioned where that is set."""
         if not self.label_conditioned:
             return super().objectives()
-        options = {"classes": self.entries, "parts": False, **self.objective_options}
+        options = {"classes": self.head_size, "parts": False, **self.objective_options}
         return [LabelConditionedObjective(self.prior, self.discriminator, **options)]

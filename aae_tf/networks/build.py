@@ -34,7 +34,7 @@ class NetworkSpec:
         element: `aae_tf.data.Element`, what the model is of.
         latent_dim: dimension of z.
         classes: entries of y, 0 for none.
-        spread: standard deviation of the prior's coordinates.
+        code_std: standard deviation of the prior's coordinates.
         seed: the recipe's.
         dtype: Keras dtype policy.
     """
@@ -42,7 +42,7 @@ class NetworkSpec:
     element: Element
     latent_dim: int
     classes: int = 0
-    spread: float = 1.0
+    code_std: float = 1.0
     seed: int = 0
     dtype: str = "float32"
 
@@ -63,8 +63,8 @@ class NetworkSpec:
 class Dense:
     """Dense layers alone, the paper's."""
 
-    def body(self, **arguments):
-        """Return the encoder's body."""
+    def backbone(self, **arguments):
+        """Return the encoder's backbone."""
         return MLPBackbone(**arguments)
 
     def decoder(self, **arguments):
@@ -83,8 +83,8 @@ class Convolutional:
     def __init__(self, filters: Widths = (32, 64, 128)):
         self.filters = filters
 
-    def body(self, **arguments):
-        """Return the encoder's body."""
+    def backbone(self, **arguments):
+        """Return the encoder's backbone."""
         return ConvolutionalBackbone(filters=self.filters, **arguments)
 
     def decoder(self, **arguments):
@@ -93,16 +93,16 @@ class Convolutional:
 
 
 def encoder_builder(labels=False, heads=None):
-    """Return a function (plan, options) that makes an `Encoder`, with its posterior as the head 'z'.
+    """Return a function (NetworkSpec, options) that makes an `Encoder`, with its posterior as the head 'z'.
 
     Args:
         labels: whether it has a second head, the logits of q(y|x), float32 [N, K], under 'y_logits'.
-        heads: builders of further heads, codes [N, D]: dict of code name to a function (plan, options) to a posterior.
+        heads: builders of further heads by code name, each a function (`NetworkSpec`, options) to a posterior.
     """
     further = heads or {}
 
     def make_encoder(
-        plan,
+        spec,
         architecture: Annotated[str, ARCHITECTURES] = "mlp",
         posterior: Annotated[str, POSTERIORS] = "deterministic",
         widths: Widths = (1000, 1000),
@@ -117,7 +117,7 @@ def encoder_builder(labels=False, heads=None):
         """Return an `Encoder`.
 
         Args:
-            plan: a `NetworkSpec`.
+            spec: a `NetworkSpec`.
             architecture: a name in `ARCHITECTURES`: 'mlp' or 'convolutional'.
             posterior: q(z|x), a name in `POSTERIORS`: 'deterministic', 'gaussian' or 'universal' (§2), or
                 'constant_variance'.
@@ -132,27 +132,27 @@ def encoder_builder(labels=False, heads=None):
             input_dropout: share of input values dropped, in training only.
             **more: what the architecture, the posterior and further heads take.
         """
-        shared = _shared(plan, activation, initializer)
-        body = make(ARCHITECTURES[architecture], more).body(
-            widths=widths, batch_norm=batch_norm, seed=plan.seed_of(1), **shared
+        shared = _shared(spec, activation, initializer)
+        backbone = make(ARCHITECTURES[architecture], more).backbone(
+            widths=widths, batch_norm=batch_norm, seed=spec.seed_of(1), **shared
         )
         balanced = head_batch_norm == "balanced"
-        options = {"kernel_initializer": initializer, "seed": plan.seed_of(2)}
-        norm = {"batch_norm": balanced or head_batch_norm == "both", "norm_std": plan.spread if balanced else None}
-        heads = {"z": make(POSTERIORS[posterior], more | norm, plan.latent_dim, name="z", **options)}  # some have none
+        options = {"kernel_initializer": initializer, "seed": spec.seed_of(2)}
+        norm = {"batch_norm": balanced or head_batch_norm == "both", "norm_std": spec.code_std if balanced else None}
+        heads = {"z": make(POSTERIORS[posterior], more | norm, spec.latent_dim, name="z", **options)}  # some have none
         if labels:
             options["seed"] += 1
             norm = {"batch_norm": head_batch_norm != "none", "norm_std": BALANCED_LOGIT_STD if balanced else None}
-            heads["y_logits"] = DeterministicPosterior(plan.classes, name="y_logits", **norm, **options)
-        heads |= {name: make(maker, more, plan) for name, maker in further.items()}
-        return Encoder(body, heads, input_noise, input_dropout, name="encoder")
+            heads["y_logits"] = DeterministicPosterior(spec.classes, name="y_logits", **norm, **options)
+        heads |= {name: make(maker, more, spec) for name, maker in further.items()}
+        return Encoder(backbone, heads, input_noise, input_dropout, name="encoder")
 
     make_encoder.builders = tuple(further.values())
     return make_encoder
 
 
 def make_decoder(
-    plan,
+    spec,
     architecture: Annotated[str, ARCHITECTURES] = "mlp",
     widths: Widths = (1000, 1000),
     activation: str = "relu",
@@ -164,7 +164,7 @@ def make_decoder(
     """Return a decoder, its output in the image scale.
 
     Args:
-        plan: a `NetworkSpec`.
+        spec: a `NetworkSpec`.
         architecture: a name in `ARCHITECTURES`.
         widths: units of the encoder's dense hidden layers; the decoder has them the other way round.
         activation: hidden activation, a Keras name.
@@ -174,18 +174,18 @@ def make_decoder(
         **more: what the architecture takes.
     """
     return make(ARCHITECTURES[architecture], more).decoder(
-        image_shape=plan.element.shape,
+        image_shape=spec.element.shape,
         widths=widths[::-1],
-        output_activation=plan.scale(image_scale).output_activation,
+        output_activation=spec.scale(image_scale).output_activation,
         batch_norm=decoder_batch_norm,
-        seed=plan.seed_of(3),
+        seed=spec.seed_of(3),
         name="decoder",
-        **_shared(plan, activation, initializer),
+        **_shared(spec, activation, initializer),
     )
 
 
 def discriminator_builder(name="discriminator", role=4):
-    """Return a function (plan, options) that makes a discriminator.
+    """Return a function (NetworkSpec, options) that makes a discriminator.
 
     Args:
         name: the network's name.
@@ -193,10 +193,10 @@ def discriminator_builder(name="discriminator", role=4):
     """
 
     def make_discriminator(
-        plan, discriminator_widths: Widths = (1000, 1000), activation: str = "relu", initializer: str = "glorot_uniform"
+        spec, discriminator_widths: Widths = (1000, 1000), activation: str = "relu", initializer: str = "glorot_uniform"
     ):
-        shared = _shared(plan, activation, initializer)
-        return MLPDiscriminator(discriminator_widths, seed=plan.seed_of(role), name=name, **shared)
+        shared = _shared(spec, activation, initializer)
+        return MLPDiscriminator(discriminator_widths, seed=spec.seed_of(role), name=name, **shared)
 
     return make_discriminator
 
@@ -237,5 +237,5 @@ def accepted_by(takers, given, every=False):
     return found
 
 
-def _shared(plan, activation, initializer):
-    return {"activation": activation, "kernel_initializer": initializer, "dtype": plan.dtype}
+def _shared(spec, activation, initializer):
+    return {"activation": activation, "kernel_initializer": initializer, "dtype": spec.dtype}

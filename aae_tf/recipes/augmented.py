@@ -2,7 +2,7 @@
 
 Networks and adversarial objectives are the same. In addition the class of an image is trained to equal that of its
 augmentations (digits keep their class when moved, turned and sheared a little) and of the image under a virtual
-adversarial perturbation, and the mutual information of image and class is maximized (`aae_tf.models.consistency`). All
+adversarial perturbation, and the mutual information of image and class is maximized (`aae_tf.losses.consistency`). All
 losses of the encoder are one update by Adam; in §2.3, where the class is the part of the prior, all but the adversarial
 one. Without labels y has more entries than clusters (`aae_tf.models.cluster_merging`). docs/results.md has what was
 tried. Nothing here imports TensorFlow.
@@ -112,7 +112,7 @@ VIEWS = (
         model="ClusteringAAE",
         epochs=80,
         latent_dim=5,
-        options={**_OPTIONS, "entries": 30},
+        options={**_OPTIONS, "overclustering": 30},
         optimizers=_ADAM,
         **_CONSISTENT,
     ),
@@ -122,7 +122,7 @@ VIEWS = (
         model="DimensionalityReductionAAE",
         labels=0,
         epochs=80,
-        options={**_OPTIONS, "clusters": 20, "entries": 40},
+        options={**_OPTIONS, "clusters": 20, "overclustering": 40},
         **_LABELS,
         **_CONSISTENT,
     ),

@@ -16,7 +16,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.data import Dataset, Split
 from aae_tf.data.images.embedded import cache_folder
 from aae_tf.losses import cross_entropy
-from aae_tf.models import Phase, Update, as_images
+from aae_tf.models import Phase, TrainingSpec, Update, as_images
 from aae_tf.training import OptimizerSettings, Trainer, TrainingSettings
 from aae_tf.utils.files import atomic_write
 from aae_tf.utils.random import seeds
@@ -38,8 +38,7 @@ class FeatureClassifier(keras.Model):
         images: float32 [N, H, W, C] in [0, 1]. Returns logits, float32 [N, classes].
     """
 
-    required_inputs = ()
-    absent = ()
+    training_spec = TrainingSpec()
 
     def __init__(self, classes: int, image_shape: tuple[int, ...]):
         super().__init__()

@@ -25,7 +25,7 @@ def compute_metrics(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
     """Return all metrics that a model declares.
 
     Args:
-        model: a trained `LatentModel`; its `metrics` are names in `METRICS`, or functions.
+        model: a trained `LatentModel`; its `report_spec.metrics` are names in `METRICS`, or functions.
         held_out: `HeldOut`.
 
     Returns:
@@ -35,7 +35,7 @@ def compute_metrics(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
         InputError: a metric that `METRICS` does not know.
     """
     found = {}
-    for _, function in declared(model.metrics, METRICS):
+    for _, function in declared(model.report_spec.metrics, METRICS):
         found |= function(model, held_out)
     element = held_out.data.element.singular
     for about in found.values():

@@ -29,14 +29,14 @@ def draw(model: "LatentModel", held_out: HeldOut) -> dict[str, Figure]:
     """Return every figure that a model declares, by name.
 
     Args:
-        model: a trained `LatentModel`; its `figures` are names in `FIGURES`, or functions.
+        model: a trained `LatentModel`; its `report_spec.figures` are names in `FIGURES`, or functions.
         held_out: `HeldOut`; the losses are drawn from its `history`.
 
     Raises:
         InputError: a figure that `FIGURES` does not know.
     """
     replaced = REPLACED.get(held_out.data.element.figures, {})
-    functions = declared(model.figures, FIGURES)
+    functions = declared(model.report_spec.figures, FIGURES)
     drawn = {name: replaced.get(name, function)(model, held_out) for name, function in functions}
     return {name: figure for name, figure in drawn.items() if figure is not None}
 
@@ -52,7 +52,7 @@ def plane_panel(model: "LatentModel", held_out: HeldOut) -> dict:
         dict with 'plane' (arguments of `figures.latent_plane`, or None) and 'samples', float32 [40, H, W, C] (None of
         rows).
     """
-    plane = _plane(model, held_out) if "latent_plane" in model.figures else None
+    plane = _plane(model, held_out) if "latent_plane" in model.report_spec.figures else None
     samples = model.sample(40, held_out.seed) if held_out.data.element.figures == "pictures" else None
     return {"plane": plane, "samples": samples}
 
@@ -167,7 +167,7 @@ def clusters(model: "LatentModel", held_out: HeldOut, members: int = 12) -> Figu
 def map_figure(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> Figure:
     """Draw the map with its centroids (figure 11), in more than 3 dimensions with centroids evenly on a circle."""
     part = some(held_out.images, most, held_out.seed)
-    centroids, groups = np.asarray(model.heads.heads), model.groups
+    centroids, groups = np.asarray(model.centroids.centroids), model.groups
     if model.prior.dim <= 3:
         latent_points = model.represent(part.images)
     else:
@@ -183,7 +183,8 @@ def map_figure(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> Fi
 @FIGURES.register
 def losses(model: "LatentModel", held_out: HeldOut) -> Figure | None:
     """Draw losses and validation metrics over epochs."""
-    return figures.losses(held_out.history, equilibrium_loss=model.equilibrium_loss) if held_out.history else None
+    level = model.report_spec.equilibrium_loss
+    return figures.losses(held_out.history, equilibrium_loss=level) if held_out.history else None
 
 
 def _of_rows(name: str) -> Callable[[Callable], Callable]:

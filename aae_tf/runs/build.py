@@ -66,7 +66,7 @@ def _check_options(plan, model):
         kind = name.partition(".")[0]
         if kind in plan.recipe.optimizers and kind not in used:
             raise InputError(f"{name} was set, but {type(model).__name__} has updates of {', '.join(used)} only")
-    if plan.recipe.views and not {"views", "labelled"} & set(model.required_inputs):
+    if plan.recipe.views and not {"views", "labelled"} & set(model.training_spec.required_inputs):
         raise InputError(
             f"views were set, but nothing of {type(model).__name__} looks at them; set consistency=true, or no views"
         )
@@ -74,7 +74,7 @@ def _check_options(plan, model):
 
 def used_optimizers(recipe: Recipe, model: "LatentModel") -> dict:
     """Return the `OptimizerSettings` of the updates that a model has, by kind."""
-    updates = configured(model.updates(), fused=recipe.fused, disabled=model.absent)
+    updates = configured(model.updates(), fused=recipe.fused, disabled=model.training_spec.disabled_phases)
     return {update.optimizer: recipe.optimizer(update.optimizer) for update in updates}
 
 
@@ -87,15 +87,15 @@ def _compiles_well(model):
 def _training_elements(plan, model):
     """Return the training elements with the labels that the recipe grants, checked against what the model needs."""
     name, labels = type(model).__name__, plan.recipe.labels
-    if not set(model.required_inputs) & {"labels", "labelled"}:
+    if not set(model.training_spec.required_inputs) & {"labels", "labelled"}:
         if labels not in ("all", 0):
             raise InputError(f"labels={labels!r} was asked for, but {name} trains without labels")
         return plan.dataset.train
     train = plan.train
-    if "labels" in model.required_inputs and train.known < len(train):
+    if "labels" in model.training_spec.required_inputs and train.known < len(train):
         missing = len(train) - train.known
         raise InputError(f"{name} decodes with every image's label; {missing} training images have none")
-    if "labelled" in model.required_inputs and not train.known:
+    if "labelled" in model.training_spec.required_inputs and not train.known:
         raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
     return train
 
@@ -104,7 +104,7 @@ def early_stopping(recipe: Recipe, model: "LatentModel") -> list[Any]:
     """Return the callback that keeps the best weights or stops early, in a list; none where the recipe has neither."""
     if recipe.keep == "last" and not recipe.patience:
         return []
-    monitor = recipe.monitor or model.monitor
+    monitor = recipe.monitor or model.report_spec.monitor
     if not monitor:
         raise InputError(f"{type(model).__name__} has no validation metric to monitor; use keep='last' and patience=0")
     patience = recipe.patience or recipe.epochs + 1

@@ -166,7 +166,7 @@ def read_record(out_dir: str | Path) -> dict | None:
 
 def class_names(out_dir: str | Path, model: "LatentModel") -> list[str]:
     """Return the names of the classes of a run's model; empty if it was trained without labels."""
-    labelled = {"labels", "labelled"} & set(model.required_inputs)
+    labelled = {"labels", "labelled"} & set(model.training_spec.required_inputs)
     return read_record(out_dir)["data"].get("class_names", []) if labelled else []
 
 

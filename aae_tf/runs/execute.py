@@ -70,7 +70,7 @@ class Execution:
 
             def claim():
                 other_rates = stack.enter_context(self.directory.claim(self.identity, self.plan.from_last_good))
-                if {"labels", "labelled"} & set(self.model.required_inputs) and not isinstance(
+                if {"labels", "labelled"} & set(self.model.training_spec.required_inputs) and not isinstance(
                     self.plan.train, data.Stream
                 ):
                     self.directory.write_labelled(self.plan.train.labels)

@@ -76,7 +76,7 @@ class Setting:
     @property
     def monitor(self) -> str | None:
         """Name of the validation metric that settings are chosen by; None if the model monitors none."""
-        return next((run.recipe.monitor or run.model.monitor for run in self.runs.values()), None)
+        return next((run.recipe.monitor or run.model.report_spec.monitor for run in self.runs.values()), None)
 
     def folder(self, seed: int) -> Path:
         """Return the run directory of a seed, a relative path."""

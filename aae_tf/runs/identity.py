@@ -119,7 +119,7 @@ def _serialized(model):
             f"the model or a part of it cannot be saved and loaded again ({why}); give it a get_config() of plain "
             "values, and register it: keras.saving.register_keras_serializable()"
         ) from None
-    for name in model.found:
+    for name in model.build_spec.fitted_state:
         described["config"].pop(name, None)
     return _without_counters(described)
 

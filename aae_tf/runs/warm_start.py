@@ -57,7 +57,7 @@ class WarmStart:
             InputError: no weight fits.
         """
         taken, left = 0, []
-        for name in sorted(set(model.parts) - set(OF_THE_DATA)):
+        for name in sorted(set(model.build_spec.submodels) - set(OF_THE_DATA)):
             ours = getattr(model, name).weights
             theirs = getattr(getattr(self.model, name, None), "weights", [])
             fitting = [len(ours) == len(theirs) and mine.shape == theirs[at].shape for at, mine in enumerate(ours)]

@@ -19,7 +19,7 @@ def check_batch_size(model: "LatentModel", batch_size: int, replicas: int) -> No
         raise InputError(f"batch_size {batch_size} does not divide over {replicas} replicas")
     if batch_size == replicas and any(map(_needs_several, model._flatten_layers())):
         raise InputError("batch normalisation of one image a replica cannot tell images apart; use a larger batch")
-    least = getattr(model, "least_batch", 1)
+    least = model.training_spec.minimum_batch
     if batch_size < replicas * least:
         raise InputError(
             f"{type(model).__name__} compares the images of a mini-batch with each other and needs {least} of them "

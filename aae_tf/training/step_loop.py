@@ -51,7 +51,7 @@ class StepLoop:
         self.names = list(phases_of(model.updates()))
         self.take_step = ORDERS[settings.order]
         self.views = Views(**settings.views) if settings.views else None
-        if "views" in model.required_inputs and self.views is None:
+        if "views" in model.training_spec.required_inputs and self.views is None:
             raise InputError(f"{type(model).__name__} is trained on views of the images; set some: views.shift=2")
         # No Python here branches on tensors, so AutoGraph has nothing to convert, and converting takes seconds.
         compiled = settings.jit_compile and self.replicas == 1
@@ -94,7 +94,9 @@ class StepLoop:
         """Take one step; returns the losses of the phases, float32 [P]."""
 
         def take(chunk, rows, seed, done, **options):
-            batch = make_batch(chunk, rows, seed, done, self.views, "labelled" in self.model.required_inputs)
+            batch = make_batch(
+                chunk, rows, seed, done, self.views, "labelled" in self.model.training_spec.required_inputs
+            )
             losses = self.take_step(self.model, self.updates, self.optimizers, batch, seed, **options)
             return tf.stack([losses[name] for name in self.names])
 

@@ -76,7 +76,9 @@ class Trainer:
     ):
         self.model, self.settings, self.checkpoint_folder = model, settings or TrainingSettings(), checkpoint_folder
         settings, self.strategy = self.settings, strategy or tf.distribute.get_strategy()
-        self.updates = configured(model.updates(), settings.weights, settings.fused, settings.ramps, model.absent)
+        self.updates = configured(
+            model.updates(), settings.weights, settings.fused, settings.ramps, model.training_spec.disabled_phases
+        )
         check_order(settings.order, self.updates)
         check_batch_size(model, settings.batch_size, self.strategy.num_replicas_in_sync)
         self.source = source_of(train, settings.batch_size, settings.seed, share_of(self.strategy))

@@ -1,31 +1,34 @@
 """Autoencoders without a prior in training: plain, denoising, contractive. The baselines of representation learning.
 
-Their codes follow no distribution known beforehand; to sample, a Gaussian or a mixture is fitted to the training
-images' codes afterwards (`priors.FittedMixture`).
+For sampling, a Gaussian or a mixture is fitted to the codes of the training images after training
+(`priors.FittedMixture`).
 """
 
-from typing import Annotated
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.schema import Choices, Range
 from aae_tf.errors import InputError
-from aae_tf.models.base import LatentModel
+from aae_tf.models.latent_model import LatentModel
+from aae_tf.models.sampling import Codes
+from aae_tf.models.specs import BuildSpec
 from aae_tf.training.updates import Phase, Update
 
 
 @keras.saving.register_keras_serializable("aae_tf")
 class Autoencoder(LatentModel):
-    """Encoder and decoder that minimise the reconstruction error, and nothing else.
+    """Encoder and decoder that minimise the reconstruction error.
 
     Without hidden layers and with `image_scale='centred'` it is linear, and learns the subspace of PCA (Baldi and
     Hornik, 1989): the recipe `linear_autoencoder`.
 
-    Arguments are those of `LatentModel`; the prior may be one that is fitted afterwards.
+    Arguments are those of `LatentModel`; the prior may be one that is fitted after training.
     """
 
-    fits_prior = True
+    build_spec: ClassVar[BuildSpec] = replace(LatentModel.build_spec, accepts_fitted_prior=True)
 
-    def updates(self):
+    def updates(self) -> list[Update]:
         """Return the reconstruction."""
         return [Update(self.reconstruction_phase())]
 
@@ -39,10 +42,10 @@ class DenoisingAutoencoder(Autoencoder):
         **kwargs: as for `Autoencoder`.
 
     Raises:
-        InputError: the encoder corrupts nothing.
+        InputError: an encoder without input noise or dropout.
     """
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if not (self.encoder.input_noise or self.encoder.input_dropout):
             raise InputError("a DenoisingAutoencoder needs a corruption; set input_noise or input_dropout above 0")
@@ -70,22 +73,22 @@ class ContractiveAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        *args,
+        *args: Any,
         contraction: Annotated[str, CONTRACTIONS] = "jacobian",
         contraction_std: Annotated[float, Range(1e-9)] = 0.01,
         penalty_weight: Annotated[float, Range(0.0)] = 1.0,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
         self.contraction = CONTRACTIONS.check("contraction", contraction)
         self.contraction_std, self.penalty_weight = contraction_std, penalty_weight
 
-    def updates(self):
+    def updates(self) -> list[Update]:
         """Return one update: reconstruction and contraction."""
         penalty = Phase("contraction", self.contraction_loss, self.encoder.trainable_variables, self.penalty_weight)
         return [Update(self.reconstruction_phase(), penalty)]
 
-    def contraction_loss(self, batch, codes, seed):
+    def contraction_loss(self, batch: dict[str, Any], codes: Codes, seed: "tf.Tensor") -> "tf.Tensor":
         """Return the squared Frobenius norm of the codes' Jacobian, mean over the batch; a scalar, at least 0.
 
         Args:

@@ -1,19 +1,25 @@
 """A generative adversarial network on images (Goodfellow et al., 2014, arXiv 1406.2661), the decoder as generator.
 
-The game is played on images instead of codes, and nothing is encoded: a baseline of table 1.
+The adversarial objective is on images instead of codes, and there is no encoder: a baseline of table 1.
 """
 
 import math
+from typing import Any, ClassVar
 
 from aae_tf.backend import keras, tf
 from aae_tf.errors import InputError
-from aae_tf.models.adversarial import AdversarialModel
-from aae_tf.models.games import AdversarialObjective, regularization
+from aae_tf.models.adversarial import AdversarialModel, AdversarialObjective, regularization
+from aae_tf.models.base import GenerativeModel
+from aae_tf.models.sampling import Codes
+from aae_tf.models.specs import BuildSpec
+from aae_tf.networks import ImageScale
+from aae_tf.priors import Prior
+from aae_tf.training.updates import Update
 from aae_tf.utils.random import as_seed
 
 
 class ImageObjective(AdversarialObjective):
-    """The game between images and decoded prior samples, both flat and in the networks' scale.
+    """The objective between images and decoded prior samples, both flat and in the networks' scale.
 
     Args:
         image_scale: the model's `ImageScale`.
@@ -21,11 +27,11 @@ class ImageObjective(AdversarialObjective):
         **kwargs: as for `AdversarialObjective`.
     """
 
-    def __init__(self, image_scale, discriminator, **kwargs):
+    def __init__(self, image_scale: ImageScale, discriminator: keras.Model, **kwargs: Any):
         super().__init__(None, discriminator, code="images", **kwargs)
         self.image_scale = image_scale
 
-    def real(self, batch, count, seed):
+    def real(self, batch: dict[str, Any], count: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
         """Return the batch's images, float32 [N, H W C]."""
         return _flat(self.image_scale(batch["images"]))
 
@@ -35,83 +41,46 @@ def _flat(images):
 
 
 @keras.saving.register_keras_serializable("aae_tf")
-class GAN(AdversarialModel):
-    """A generator of images and a discriminator of images (arXiv 1406.2661); it has no encoder.
+class GAN(AdversarialModel, GenerativeModel):
+    """A generator of images and a discriminator of images (arXiv 1406.2661), without an encoder.
 
     Args:
         decoder: Keras model from prior samples [N, D] to images [N, H, W, C] in the networks' scale: the generator.
         discriminator: Keras model from flat images [N, H W C] to one logit a row.
         prior: `aae_tf.priors.Prior` of dimension D.
         **kwargs: `adversarial_loss`, `discriminator_noise` and `discriminator_steps`, as for `AdversarialModel`;
-            `image_scale` and `name`, as for `LatentModel`.
+            `image_scale` and `name`, as for `GenerativeModel`.
 
     Call arguments:
-        images: float [N, H, W, C] in [0, 1] or uint8, for their number only. Returns as many samples, float32.
+        images: float [N, H, W, C] in [0, 1] or uint8, of which only N matters. Returns N samples, float32.
 
     Raises:
         InputError: a table with columns that are not real.
     """
 
-    parts = ("decoder", "prior", "image_scale", "discriminator")
-    builders = {part: AdversarialModel.builders[part] for part in ("decoder", "discriminator")}
-    given = ("reconstruction_loss",)  # there is no reconstruction
-    metrics = ("log_likelihood", "sample_quality")
-    figures = ("samples", "manifold", "losses", "views")
-    monitor = ""
-    default_signature = "sample"
+    build_spec: ClassVar[BuildSpec] = GenerativeModel.build_spec.extended(submodels=AdversarialModel.submodels)
 
-    def __init__(self, decoder, discriminator, prior, **kwargs):
-        super().__init__(None, decoder, prior, discriminator=discriminator, **kwargs)
+    def __init__(self, decoder: keras.Model, discriminator: keras.Model, prior: Prior, **kwargs: Any):
+        super().__init__(decoder, prior, discriminator=discriminator, **kwargs)
         if self.image_scale.kinds != ("real",):
             raise InputError(
-                f"a GAN is of images or of real columns; the table has {', '.join(self.image_scale.kinds)} columns, "
+                f"a GAN is for images or real columns; the table has {', '.join(self.image_scale.kinds)} columns, "
                 "so use an autoencoder"
             )
 
-    def codes(self, batch, seed=None, training=False):
-        """Return prior samples z, as many as the batch has images, and the flat 'images' they are decoded to."""
+    def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
+        """Return prior samples z, as many as the batch has images, and the flat 'images' decoded from them."""
         z = self.prior.sample(tf.shape(batch["images"])[0], as_seed(0) if seed is None else seed)
         images = tf.cast(self.decoder(z, training=training), tf.float32)
         return {"z": z, "images": _flat(images)}
 
-    def updates(self):
-        """Return the discriminator's update and the generator's."""
-        game = ImageObjective(self.image_scale, self.discriminator, **self.objective_options)
-        return regularization([game], self.decoder.trainable_variables)
+    def updates(self) -> list[Update]:
+        """Return the updates of the discriminator and of the generator."""
+        objective = ImageObjective(self.image_scale, self.discriminator, **self.objective_options)
+        return regularization([objective], self.decoder.trainable_variables)
 
-    def validate(self, split):
-        """Return nothing: without an encoder there is no error to watch."""
-        return {}
-
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build both networks for images of shape (N, H, W, C)."""
         if not self.built:
             super().build(input_shape)
             self.discriminator(tf.zeros((2, math.prod(input_shape[1:]))))
-
-    def encode(self, images, seed=None, batch_size=1000, code="z"):
-        """Refuse: there is no encoder."""
-        raise InputError("a GAN has no encoder: it can sample and decode only")
-
-    def reconstruct(self, images, labels=None, batch_size=1000):
-        """Refuse: there is no encoder."""
-        raise InputError("a GAN has no encoder: it can sample and decode only")
-
-    def score(self, images, labels=None, batch_size=1000):
-        """Refuse: there is no encoder."""
-        raise InputError("a GAN has no encoder: it can sample and decode only")
-
-    def interpolate(self, start, end, n=10, labels=None):
-        """Refuse: there is no encoder."""
-        raise InputError("a GAN has no encoder: it can sample and decode only")
-
-    def get_config(self):
-        """Return the arguments that make this model again; it has no encoder."""
-        config = super().get_config()
-        del config["encoder"]
-        return config
-
-    def signatures(self):
-        """Return 'decode' and 'sample'."""
-        found = super().signatures()
-        return {name: found[name] for name in ("decode", "sample")}

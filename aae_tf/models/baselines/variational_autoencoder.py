@@ -1,16 +1,17 @@
 """The variational autoencoder (Kingma and Welling, 2014, arXiv 1312.6114), with and without labels: the paper's rival.
 
-It maximises the evidence lower bound: reconstruction less KL(q(z|x) || p(z)). So it needs the prior's density, where
-an adversarial autoencoder needs only samples of it.
+It maximises the evidence lower bound: reconstruction minus KL(q(z|x) || p(z)). It needs the density of the prior,
+where an adversarial autoencoder needs only samples.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from aae_tf.backend import keras, tf, tfp
 from aae_tf.config.schema import Range
 from aae_tf.errors import InputError
-from aae_tf.models.base import LatentModel
-from aae_tf.models.label_reading import ReadsLabels
+from aae_tf.models.latent_model import LatentModel
+from aae_tf.models.sampling import Codes
+from aae_tf.models.supervised_aae import ReadsLabels
 from aae_tf.networks import GaussianPosterior
 from aae_tf.training.updates import Phase, Update
 from aae_tf.utils.random import fold
@@ -34,7 +35,7 @@ class VariationalAutoencoder(LatentModel):
         InputError: another posterior, or a prior without density.
     """
 
-    def __init__(self, *args, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs):
+    def __init__(self, *args: Any, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.penalty_weight = penalty_weight
         if not isinstance((self.encoder.heads or {}).get("z"), GaussianPosterior):
@@ -45,13 +46,13 @@ class VariationalAutoencoder(LatentModel):
                 "another prior, or an adversarial autoencoder, which needs only samples"
             )
 
-    def build(self, input_shape):
-        """Build every network for images of shape (N, H, W, C); see `LatentModel.build`."""
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Build every network for images of shape (N, H, W, C); see `GenerativeModel.build`."""
         if not self.built:
             self.encoder.build(tuple(input_shape))
             super().build(input_shape)
 
-    def codes(self, batch, seed=None, training=False):
+    def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
         """Return z and the 'mean' and 'log_variance' of q(z|x), each float32 [N, D]."""
         features = self.encoder.features(self.image_scale(batch["images"]), training, seed)
         head = self.encoder.heads["z"]
@@ -59,8 +60,8 @@ class VariationalAutoencoder(LatentModel):
         z = mean if seed is None else head.draw(mean, log_variance, fold(seed, 3))
         return {"z": z, "mean": mean, "log_variance": log_variance}
 
-    def kl_divergence(self, codes):
-        """Return KL(q(z|x) || p(z)) in nats, float32 [N], of what `codes` returned.
+    def kl_divergence(self, codes: Codes) -> "tf.Tensor":
+        """Return KL(q(z|x) || p(z)) in nats, float32 [N], of codes.
 
         Args:
             codes: dict of 'z', 'mean' and 'log_variance', float32 [N, D].
@@ -68,10 +69,10 @@ class VariationalAutoencoder(LatentModel):
         posterior = tfd.MultivariateNormalDiag(codes["mean"], tf.exp(0.5 * codes["log_variance"]))
         try:
             return tfd.kl_divergence(posterior, self.prior.distribution)
-        except NotImplementedError:  # tfp's way to say that it knows no closed form for this pair
+        except NotImplementedError:  # TensorFlow Probability has no closed form for this pair
             return posterior.log_prob(codes["z"]) - self.prior.log_prob(codes["z"])
 
-    def updates(self):
+    def updates(self) -> list[Update]:
         """Return one update: reconstruction and the KL term."""
 
         def kl(batch, codes, seed):
@@ -83,9 +84,9 @@ class VariationalAutoencoder(LatentModel):
 
 @keras.saving.register_keras_serializable("aae_tf")
 class ConditionalVAE(ReadsLabels, VariationalAutoencoder):
-    """A VAE whose decoder also gets the label, p(x|z, y): the VAE of §4 (Kingma et al., 2014, arXiv 1406.5298, M2).
+    """A VAE whose decoder also takes the label, p(x|z, y): the VAE of §4 (Kingma et al., 2014, arXiv 1406.5298, M2).
 
-    The encoder sees the image alone, q(z|x), as that of `SupervisedAAE` does: the image already shows its class.
+    The encoder takes the image alone, q(z|x), as that of `SupervisedAAE` does: the image already shows its class.
 
     Args:
         *args: as for `VariationalAutoencoder`, but the decoder has K + D inputs, label first.

@@ -1,0 +1,71 @@
+"""Functions of a model on arrays of any length: compiled once, applied batch by batch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aae_tf.backend import tf
+from aae_tf.data.element import check_shape
+from aae_tf.utils.images import max_pixel_value
+from aae_tf.utils.random import fold
+
+
+def as_images(images: "ArrayLike | tf.Tensor") -> "tf.Tensor":
+    """Return images as float32 [N, H, W, C] in [0, 1].
+
+    Args:
+        images: integers [N, H, W(, C)] in 0..255, or booleans, or floats in [0, 1]; array or tensor.
+    """
+    images = tf.convert_to_tensor(images)
+    images = tf.cast(images, tf.float32) / max_pixel_value(images.dtype.as_numpy_dtype)
+    return images[..., None] if images.shape.rank == 3 else images
+
+
+class BatchedFunctions:
+    """The compiled functions of one model, by name."""
+
+    def __init__(self) -> None:
+        self._compiled = {}
+
+    def __call__(
+        self,
+        name: str,
+        function: Callable,
+        row_shape: tuple[int, ...],
+        batch_size: int,
+        inputs: Any,
+        labels: np.ndarray | None = None,
+        seed: int | None = None,
+    ) -> Any:
+        """Return `function` of all rows as one array [N, ...], or as a dict of arrays where it returns a dict.
+
+        Args:
+            name: the compiled function is cached under this name.
+            function: function (rows float32 [n, ...], labels int32 [n] if given, seed int32 [2] if given) to a tensor
+                or a dict of tensors.
+            row_shape: shape of a row; a last axis of 1 may be missing in `inputs`.
+            batch_size: rows per call.
+            inputs: images, uint8 or float [N, H, W(, C)], or codes, float [N, D].
+            labels: int [N] or None.
+            seed: int or None.
+
+        Raises:
+            InputError: no rows, or rows of another shape.
+        """
+        inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
+        check_shape(tuple(inputs.shape), row_shape)
+        if name not in self._compiled:
+            specs = [tf.TensorSpec((None, *row_shape), tf.float32)]
+            specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
+            specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]
+            compiled = tf.function(function, input_signature=specs, autograph=False)
+            self._compiled[name] = compiled.get_concrete_function()
+        results = []
+        for start in range(0, len(inputs), batch_size):
+            rows = as_images(inputs[start : start + batch_size])
+            more = [] if labels is None else [labels[start : start + batch_size]]
+            more += [] if seed is None else [fold(seed, start)]
+            results.append(self._compiled[name](rows, *more))
+        return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *results)

@@ -1,0 +1,325 @@
+"""`compile`, `fit` and `evaluate` of Keras, by a model's own updates and validation metrics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from aae_tf.backend import keras, tf
+from aae_tf.config.training import ORDERS
+from aae_tf.data.dataset import Split, labelled_rows
+from aae_tf.errors import InputError
+from aae_tf.models.batching import as_images
+from aae_tf.training.batches import make_batch
+from aae_tf.training.callbacks import Rates
+from aae_tf.training.data_source import Chunk, Pool
+from aae_tf.training.optimizers import build_optimizers
+from aae_tf.training.step import check_order
+from aae_tf.training.updates import configured, phases_of
+from aae_tf.utils.random import as_seed, fold
+
+if TYPE_CHECKING:
+    from aae_tf.networks.augmentation import Views
+
+LABELLED = 10_000  # labelled images that are kept of a `tf.data.Dataset`
+NOT_USED = ("loss_weights", "metrics", "weighted_metrics", "sample_weight", "class_weight")
+
+
+class _Optimizers(Rates):
+    """`model.optimizer` for callbacks: the rates of all optimizers."""
+
+    built = True
+
+    @property
+    def variables(self):
+        """The variables of all optimizers."""
+        return [variable for each in self._optimizers.values() for variable in each.variables]
+
+
+@dataclass
+class _Step:
+    """The compiled state of a training step: updates, optimizers by key, loss means by phase, labelled images."""
+
+    updates: list
+    optimizers: dict
+    losses: dict
+    steps: tf.Variable
+    labelled: Pool | None = None
+
+
+class KerasTraining:
+    """The part of a model that Keras trains and evaluates."""
+
+    _arguments = _step = None
+
+    def compile(
+        self,
+        optimizer: "str | keras.optimizers.Optimizer | Mapping[str, Any]" = "adam",
+        loss: None = None,
+        *,
+        order: str = "alternating",
+        weights: Mapping[str, float] | None = None,
+        fused: Sequence[str] = (),
+        views: "Views | None" = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> None:
+        """Set how `fit` trains: by the updates of the model, which define its losses.
+
+        A scale that is fitted to the data ('centred', 'standardized', columns) is fitted first:
+        `model.image_scale.adapt(images)`.
+
+        Args:
+            optimizer: a Keras optimizer or its name, cloned for each update; or a dict of kind of update
+                ('reconstruction', 'regularization', 'classification') to one.
+            loss: None.
+            order: 'alternating' (the paper's) or 'simultaneous'.
+            weights: factor on the loss of a phase, by phase name.
+            fused: names of phases whose losses are summed into one update.
+            views: augmentations, for models that need them.
+            seed: seed of the draws; those of a step depend on the seed and the number of the step.
+            **options: `run_eagerly`, `steps_per_execution` and `jit_compile`, as for `keras.Model.compile`.
+
+        Raises:
+            InputError: a loss or metrics, an unknown order, or missing views.
+        """
+        given = [name for name in NOT_USED if options.pop(name, None) is not None]
+        if loss is not None or given:
+            raise InputError(
+                f"{'loss' if loss is not None else given[0]} was given; {type(self).__name__} has its own losses and "
+                "validation metrics: compile(optimizer)"
+            )
+        ORDERS.check("order", order)
+        if "views" in self.training_spec.required_inputs and views is None:
+            raise InputError(f"{type(self).__name__} needs augmentations: compile(views=aae_tf.Views(shift=2))")
+        arguments = {"optimizer": optimizer, "order": order, "weights": weights, "fused": list(fused)}
+        self._arguments = _Untracked({**arguments, "views": views, "seed": seed, **options})
+        super().compile(optimizer=None, **options)
+        self._step = None
+        if self.built:
+            self._make_step()
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """Return the arguments of `compile`, optimizers included; None before it."""
+        return dict(self._arguments.value) if self.compiled and self._arguments else None
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile by what `get_compile_config` returned."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    @property
+    def optimizers(self) -> "dict[str, keras.optimizers.Optimizer]":
+        """The optimizers of the updates by key, once the model is compiled and built."""
+        return {} if self._step is None else self._step.optimizers
+
+    @property
+    def metrics(self) -> "list[keras.metrics.Metric]":
+        """The mean loss of each phase, once the model is compiled and built."""
+        return [] if self._step is None else list(self._step.losses.values())
+
+    def _make_step(self):
+        arguments = self._arguments.value
+        disabled = self.training_spec.disabled_phases
+        updates = configured(self.updates(), arguments["weights"], arguments["fused"], None, disabled)
+        check_order(arguments["order"], updates)
+        kinds = {update.optimizer_key: update.optimizer for update in updates}
+        optimizers = {key: self._make_optimizer(kind) for key, kind in kinds.items()}
+        build_optimizers(updates, optimizers)
+        losses = {name: keras.metrics.Mean(name=name) for name in phases_of(updates)}
+        self._step = _Step(updates, optimizers, losses, tf.Variable(1.0, trainable=False))
+        self.optimizer = _Optimizers(optimizers, {})
+
+    def _make_optimizer(self, kind):
+        """Return a new optimizer for a kind of update."""
+        given = self._arguments.value["optimizer"]
+        if isinstance(given, Mapping):
+            if kind not in given:
+                raise InputError(f"there is no optimizer for updates of kind '{kind}'; given: {', '.join(given)}")
+            given = given[kind]
+        optimizer = keras.optimizers.get(given)
+        optimizer = type(optimizer).from_config(optimizer.get_config())
+        policies = {layer.dtype_policy.name for layer in self._flatten_layers()}
+        scaled = "mixed_float16" in policies and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        return keras.optimizers.LossScaleOptimizer(optimizer) if scaled else optimizer
+
+    def make_train_function(self, force: bool = False) -> Any:
+        """Make the compiled training step, see `keras.Model`."""
+        if not self.built:
+            raise InputError(f"{type(self).__name__} is not built; use fit, or model.build((None, *shape)) first")
+        if self._step is None:
+            self._make_step()
+        return super().make_train_function(force)
+
+    def train_step(self, data: Any) -> "dict[str, tf.Tensor]":
+        """Take one step by the model's updates; returns the mean loss of each phase so far in the epoch."""
+        arguments, step = self._arguments.value, self._step
+        count = next(iter(step.optimizers.values())).iterations
+        seed = fold(as_seed(arguments["seed"]), tf.convert_to_tensor(count))
+        batch = self._training_batch(data, seed, tf.cast(count, tf.float32) / step.steps)
+        losses = ORDERS[arguments["order"]](self, step.updates, step.optimizers, batch, seed)
+        for name, loss in losses.items():
+            step.losses[name].update_state(loss)
+        return {name: metric.result() for name, metric in step.losses.items()}
+
+    def _training_batch(self, data, seed, epoch):
+        """Return the batch of a step of the `Trainer`, of images or (images, labels)."""
+        images, labels = (*data, None)[:2] if isinstance(data, tuple | list) else (data, None)
+        images, pool = as_images(images), self._step.labelled
+        rows = tf.range(tf.shape(images)[0])
+        labels = tf.fill(tf.shape(rows), -1) if labels is None else tf.cast(tf.reshape(labels, [-1]), tf.int32)
+        labelled = "labelled" in self.training_spec.required_inputs
+        if labelled and pool is None:
+            raise InputError(f"{type(self).__name__} learns classes from labels: fit(images, labels)")
+        chunk = Chunk(images, labels, pool, rows, 0, 0, 1)
+        return make_batch(chunk, rows, seed, epoch, self._arguments.value["views"], labelled)
+
+    def fit(
+        self,
+        x: "ArrayLike | tf.data.Dataset",
+        y: ArrayLike | None = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        *,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: bool = True,
+        **options: Any,
+    ) -> "keras.callbacks.History":
+        """Train the model by its own updates.
+
+        Args:
+            x: images, uint8 or float [N, H, W(, C)], or rows; or a `tf.data.Dataset` of batches of images or of
+                (images, labels).
+            y: int [N], -1 for unlabelled images, for models that learn from labels.
+            batch_size: images a step, by default 100; the images left over at the end of an epoch are skipped.
+            epochs: number of epochs.
+            validation_split: share of the images, the last ones, to validate on.
+            validation_data: images or (images, labels) to validate on after each epoch, see `evaluate`.
+            shuffle: whether to shuffle arrays before each epoch.
+            **options: `callbacks`, `verbose`, `initial_epoch`, `steps_per_epoch` and others of `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History`, with the mean loss of each phase and the validation metrics.
+
+        Raises:
+            InputError: labels are missing or are not integers, or too few images for a batch.
+        """
+        given = [name for name in NOT_USED if options.pop(name, None) is not None]
+        if given:
+            raise InputError(f"{given[0]} was given; the losses of {type(self).__name__} are not weighted by example")
+        if isinstance(x, tf.data.Dataset):
+            dataset, sample = x, self._sample_of(x)
+        else:
+            sample = self._split(x, y)
+            if validation_split:
+                first = len(sample) - int(len(sample) * validation_split)
+                held_out = sample.take(slice(first, None))
+                validation_data = (held_out.images, held_out.labels)
+                sample = sample.take(slice(first))
+            dataset = _batches(sample, batch_size or 100, shuffle, self._seed)
+        self._prepare(sample, dataset)
+        history = super().fit(dataset, epochs=epochs, validation_data=validation_data, **options)
+        if self.needs_finalizing:
+            self.finalize(sample.images, self._seed)
+        return history
+
+    @property
+    def _seed(self):
+        return self._arguments.value["seed"] if self._arguments else 0
+
+    def _prepare(self, sample, dataset):
+        """Build the model for a sample of the images, and check that the batches have what training needs."""
+        spec, name = self.training_spec, type(self).__name__
+        known = len(labelled_rows(sample.labels))
+        if "labels" in spec.required_inputs and known < len(sample):
+            raise InputError(f"{name} decodes with every image's label; {len(sample) - known} images have none")
+        if "labelled" in spec.required_inputs and not known:
+            raise InputError(f"{name} learns classes from labels, and no image has one: fit(images, labels)")
+        size = dataset.element_spec
+        size = (size[0] if isinstance(size, tuple) else size).shape[0]
+        if size is not None and size < spec.minimum_batch:
+            raise InputError(
+                f"{name} needs batches of at least {spec.minimum_batch} images; batch_size={size} was given"
+            )
+        self.build((None, *as_images(sample.images[:1]).shape[1:]))
+        if self._arguments and self._step is None:
+            self._make_step()
+        if self._step is not None:
+            self._step.steps.assign(max(1.0, float(dataset.cardinality())))
+            if "labelled" in spec.required_inputs:
+                found = sample.labelled()
+                self._step.labelled = Pool(found.images, found.labels, np.arange(known, dtype="int32"), known)
+                self.train_function = None  # the labelled images are constants of the compiled step
+
+    def _sample_of(self, dataset):
+        """Return the first images of a dataset, and as many labelled ones as there are, up to `LABELLED`."""
+        needs_labels = {"labels", "labelled"} & {*self.training_spec.required_inputs}
+        rows = dataset.unbatch().take(LABELLED)
+        if needs_labels and isinstance(dataset.element_spec, tuple):
+            rows = dataset.unbatch().filter(lambda *row: row[1] >= 0).take(LABELLED)
+        found = list(rows.as_numpy_iterator())
+        if not found:
+            raise InputError("the dataset is empty, or has no labels; give batches of (images, labels)")
+        pairs = [row if isinstance(row, tuple) else (row, None) for row in found]
+        images, labels = zip(*(pair[:2] for pair in pairs), strict=True)
+        return self._split(np.stack(images), None if labels[0] is None else np.array(labels))
+
+    def evaluate(
+        self, x: Any, y: ArrayLike | None = None, *, return_dict: bool = False, **options: Any
+    ) -> "dict[str, float] | list[float] | float":
+        """Return the validation metrics (those of `validate`, without 'val_').
+
+        Args:
+            x: images, uint8 or float [N, H, W(, C)], or rows; or a `tf.data.Dataset` of batches.
+            y: int [N], -1 for unlabelled images, for metrics of classes and clusters.
+            return_dict: whether to return a dict by name instead of a list in the order of `validate`.
+            **options: other arguments of `keras.Model.evaluate`, ignored.
+
+        Returns:
+            dict of name to float, or a list of these floats; one float where there is one metric.
+        """
+        if isinstance(x, tf.data.Dataset):
+            parts = [part if isinstance(part, tuple) else (part,) for part in x.as_numpy_iterator()]
+            x, *labels = (np.concatenate(part) for part in zip(*parts, strict=True))
+            y = labels[0] if labels else None
+        split = self._split(x, y)
+        self.build((None, *as_images(split.images[:1]).shape[1:]))
+        numbers = {name.removeprefix("val_"): value for name, value in self.validate(split).items()}
+        if return_dict:
+            return numbers
+        return next(iter(numbers.values())) if len(numbers) == 1 else list(numbers.values())
+
+    def _split(self, images, labels):
+        """Return images and integer labels as a `Split`."""
+        images = self.element.check(images)
+        if labels is None:
+            return Split(images)
+        labels = np.asarray(labels)
+        if labels.shape not in ((len(images),), (len(images), 1)) or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"labels {labels.dtype} of shape {labels.shape} were given for {len(images)} images; accepted: "
+                "integers [N], -1 for unlabelled (reconstruction needs no targets: fit(images))"
+            )
+        return Split(images, labels.reshape(-1).astype("int32"))
+
+
+@dataclass(frozen=True)
+class _Untracked:
+    """A value that Keras does not track as a part of the model."""
+
+    value: Any
+
+
+def _batches(split, batch_size, shuffle, seed):
+    """Return a `tf.data.Dataset` of batches of a split."""
+    if len(split) < batch_size:
+        raise InputError(
+            f"batch_size {batch_size} is larger than the {len(split)} images; use batch_size={len(split)} or smaller"
+        )
+    rows = tf.data.Dataset.range(len(split))
+    rows = rows.shuffle(len(split), seed=seed) if shuffle else rows
+    parts = [tf.constant(part) for part in (split.images, split.labels) if part is not None]
+    batches = rows.batch(batch_size, drop_remainder=True)
+    return batches.map(lambda chosen: tuple(tf.gather(part, chosen) for part in parts)).prefetch(2)
