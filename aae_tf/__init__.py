@@ -20,6 +20,7 @@ from aae_tf.recipes import OptimizerSettings as OptimizerSettings
 from aae_tf.recipes import Recipe as Recipe
 from aae_tf.recipes import recipes as recipes
 from aae_tf.recipes import register_recipe as register_recipe
+from aae_tf.utils.keras_objects import register_on_import
 from aae_tf.utils.lazy import lazy_names
 
 _MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "reporting", "serving", "training")
@@ -37,6 +38,7 @@ _LAZY = {
     **{name: home for name, home in HOMES.items() if name == "GAN" or not (name.isupper() or name.islower())},
     **{name: f"aae_tf.{name}" for name in _MODULES},
 }
+register_on_import("aae_tf", HOMES)  # so that Keras loads models without their modules being imported first
 
 if TYPE_CHECKING:  # the same names, for editors and type checkers
     from aae_tf import data as data

@@ -1,0 +1,71 @@
+"""Keras finds the classes of this package in files once `aae_tf` is imported, before their modules are.
+
+Keras only loads classes that are registered, and `import aae_tf` does not import Keras. So each class is registered as
+soon as Keras is imported, by a stand-in that imports the class when a file needs it; the module then registers the
+class itself.
+"""
+
+import importlib
+import importlib.abc
+import sys
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
+
+
+class _StandIn:
+    """Stands for a class that is not imported yet."""
+
+    def __init__(self, name: str, module: str):
+        self.name, self.module = name, module
+
+    def from_config(self, config: dict[str, Any]) -> Any:
+        """Return the object of the class that the config describes."""
+        return getattr(importlib.import_module(self.module), self.name).from_config(config)
+
+
+def register_on_import(package: str, modules: Mapping[str, str]) -> None:
+    """Register classes with Keras, now or as soon as it is imported.
+
+    Args:
+        package: name of the package in the registered names.
+        modules: dict of class name to its module.
+    """
+
+    def register(keras):
+        known = keras.saving.get_custom_objects()
+        for name, module in modules.items():
+            known.setdefault(f"{package}>{name}", _StandIn(name, module))
+
+    if "keras" in sys.modules:
+        register(sys.modules["keras"])
+    else:
+        sys.meta_path.insert(0, _OnImport("keras", register))
+
+
+class _OnImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Calls a function with a module right after its first import."""
+
+    def __init__(self, name: str, then: Callable[[ModuleType], None]):
+        self.name, self.then = name, then
+
+    def find_spec(self, name, path=None, target=None):
+        """Return the module's spec with this loader around its own; see `importlib.abc.MetaPathFinder`."""
+        if name != self.name:
+            return None
+        others = (finder for finder in sys.meta_path if finder is not self)
+        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
+        if spec is not None:
+            self.loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec):
+        """Return the module of the loader itself."""
+        return self.loader.create_module(spec)
+
+    def exec_module(self, module):
+        """Execute the module, then call the function."""
+        sys.meta_path.remove(self)
+        module.__spec__.loader = module.__loader__ = self.loader
+        self.loader.exec_module(module)
+        self.then(module)
