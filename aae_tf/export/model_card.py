@@ -8,7 +8,7 @@ from aae_tf import _version
 
 if TYPE_CHECKING:
     from aae_tf.data.element import Element
-    from aae_tf.models.base import LatentModel
+    from aae_tf.models import LatentModel
 
 _USE = """## Intended use
 

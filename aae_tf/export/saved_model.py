@@ -26,7 +26,7 @@ from aae_tf.utils.files import write_json
 
 if TYPE_CHECKING:
     from aae_tf.anomaly.detector import Detector
-    from aae_tf.models.base import LatentModel
+    from aae_tf.models import LatentModel
 
 
 def signatures(model: "LatentModel") -> dict[str, tuple[Callable, list["tf.TensorSpec"]]]:

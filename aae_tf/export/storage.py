@@ -7,7 +7,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.errors import check_choice
 
 if TYPE_CHECKING:
-    from aae_tf.models.base import LatentModel
+    from aae_tf.models import LatentModel
 
 PRECISIONS = ("float32", "float16")
 
