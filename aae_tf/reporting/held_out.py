@@ -12,7 +12,7 @@ from aae_tf.data import Dataset, Split
 from aae_tf.errors import check_choice
 
 if TYPE_CHECKING:
-    from aae_tf.models.base import LatentModel
+    from aae_tf.models import LatentModel
     from aae_tf.networks.augmentation import Views
 
 

@@ -15,7 +15,7 @@ from aae_tf.reporting.held_out import HeldOut, declared, some
 from aae_tf.utils.images import max_pixel_value
 
 if TYPE_CHECKING:
-    from aae_tf.models.base import LatentModel
+    from aae_tf.models import LatentModel
     from aae_tf.priors import Prior
 
 METRICS = Registry("metric")

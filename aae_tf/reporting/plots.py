@@ -17,7 +17,7 @@ from aae_tf.reporting.samples import TRAINING
 from aae_tf.utils.random import as_seed
 
 if TYPE_CHECKING:
-    from aae_tf.models.base import LatentModel
+    from aae_tf.models import LatentModel
 
 FIGURES = Registry("figure")
 ROW_FIGURES: dict[str, Callable] = dict.fromkeys(("views", "axes", "style_grid"), lambda model, held_out: None)

@@ -12,7 +12,7 @@ from aae_tf.reporting.held_out import HeldOut, some
 from aae_tf.reporting.metrics import METRICS, metric
 
 if TYPE_CHECKING:
-    from aae_tf.models.base import LatentModel
+    from aae_tf.models import LatentModel
 
 CHUNK = 10_000  # samples decoded at a time; the seed of a chunk depends on its number alone
 TRAINING = 60_000  # training images that are searched for copies
