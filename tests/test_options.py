@@ -210,6 +210,7 @@ def test_options_are_the_arguments_with_defaults_of_a_class_and_its_bases():
             {"regularization": {"schedule": "piecewise_constant", "boundaries": (3, 5)}},
         ),
         ({"information": False}, {"mutual_information": False}),
+        ({"weights": {"heads": 2.0}}, {"weights": {"centroids": 2.0}}),
     ],
 )
 def test_old_names_of_options_work_with_a_warning(old, new):
@@ -224,7 +225,11 @@ def test_every_old_name_has_a_new_one():
     from aae_tf.recipes.changes import RENAMED
 
     recipes = aae_tf.recipes().values()
-    known = {name for recipe in recipes for name in (*recipe.accepted(every=True), *recipe.to_dict(), "boundaries")}
+    known = {
+        name
+        for recipe in recipes
+        for name in (*recipe.accepted(every=True), *recipe.to_dict(), "boundaries", "centroids")
+    }
     assert set(RENAMED.values()) <= known
     assert not set(RENAMED) & known
 

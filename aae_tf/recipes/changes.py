@@ -23,6 +23,8 @@ RENAMED = {
     "information_spread": "marginal_entropy_weight",
     "head_distance": "centroid_distance",
     "label_in_game": "label_conditioned",
+    "entries": "overclustering",
+    "heads": "centroids",
 }
 SCHEDULES = {"steps": "piecewise_constant"}
 FIXED = ("name", "summary", "model")

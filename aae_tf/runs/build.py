@@ -86,16 +86,16 @@ def _compiles_well(model):
 
 def _training_elements(plan, model):
     """Return the training elements with the labels that the recipe grants, checked against what the model needs."""
-    name, labels = type(model).__name__, plan.recipe.labels
-    if not set(model.training_spec.required_inputs) & {"labels", "labelled"}:
+    name, labels, needed = type(model).__name__, plan.recipe.labels, model.training_spec.required_inputs
+    if not {"labels", "labelled"} & set(needed):
         if labels not in ("all", 0):
             raise InputError(f"labels={labels!r} was asked for, but {name} trains without labels")
         return plan.dataset.train
     train = plan.train
-    if "labels" in model.training_spec.required_inputs and train.known < len(train):
+    if "labels" in needed and train.known < len(train):
         missing = len(train) - train.known
         raise InputError(f"{name} decodes with every image's label; {missing} training images have none")
-    if "labelled" in model.training_spec.required_inputs and not train.known:
+    if "labelled" in needed and not train.known:
         raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
     return train
 

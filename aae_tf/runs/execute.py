@@ -70,9 +70,8 @@ class Execution:
 
             def claim():
                 other_rates = stack.enter_context(self.directory.claim(self.identity, self.plan.from_last_good))
-                if {"labels", "labelled"} & set(self.model.training_spec.required_inputs) and not isinstance(
-                    self.plan.train, data.Stream
-                ):
+                uses_labels = {"labels", "labelled"} & set(self.model.training_spec.required_inputs)
+                if uses_labels and not isinstance(self.plan.train, data.Stream):
                     self.directory.write_labelled(self.plan.train.labels)
                 return other_rates
 
