@@ -85,7 +85,7 @@ class TrainOptions(TypedDict, total=False):
     marginal_entropy_weight: float
     # classes and clusters
     clusters: int
-    entries: int
+    overclustering: int
     centroid_distance: float
 
 
