@@ -201,7 +201,7 @@ def test_the_command_writes_a_table_of_verdicts(trained, few, digits, tmp_path, 
     assert command_line.run("detect", trained.out_dir, "some", "--out", "found.csv", *options) == 0
     captured = capsys.readouterr()
     assert captured.out == "found.csv\n"
-    assert captured.err.startswith("of normal images ")
+    assert captured.err.startswith("expected false-positive rate: ")
     with open("found.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["name"] for row in rows] == [f"asked/{number:03d}.png" for number in range(5)]
