@@ -116,6 +116,7 @@ def test_every_model_is_in_the_contract():
     assert {aae_tf.recipes()[recipe].model for recipe, _ in quick} == set(models.MODELS)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_model_shapes_and_ranges(name, few):
     model = unchanged(name)
     images, labels = few[0][:7], few[1][:7]
@@ -140,6 +141,7 @@ def test_model_shapes_and_ranges(name, few):
     assert not np.array_equal(model.sample(5, seed=3), model.sample(5, seed=4))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_uint8_and_float_images_give_the_same_codes(name, few):
     model = unchanged(name)
     if not encodes(model):
@@ -172,6 +174,7 @@ def declared(model):
     ]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_model_saves_and_loads(name, few, tmp_path):
     model = unchanged(name)
     make(name).save(tmp_path / "model.keras")  # of the same weights, as one that was never called

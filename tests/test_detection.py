@@ -277,6 +277,7 @@ def test_a_model_that_reads_labels_is_asked_from_the_shell_with_them(few, tmp_pa
     assert command_line.run("detect", run.out_dir, "some.npz", *normal, "--out", "again.csv") == 0
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_columns(tmp_path, capsys):
     pandas = pytest.importorskip("pandas")
     draw = np.random.default_rng(0)

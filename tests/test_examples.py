@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = [path for path in sorted((ROOT / "examples").glob("*.py")) if path.stem != "aae_from_scratch"]
 SMALL = {
     "epochs": 2,
-    "batch_size": 140,
+    "batch_size": 280,  # a step an epoch
     "widths": (32,),
     "discriminator_widths": (32,),
     "reconstruction.schedule": "constant",
@@ -96,6 +96,7 @@ def test_what_was_set_is_recorded_and_comes_back(name, runs):
 
 
 @pytest.mark.usefixtures("eagerly", "training_alone", "uncompiled")
+@pytest.mark.parametrize("name", mostly_e2e(RUNS, ["ring", "two codes", "wasserstein"]))
 def test_the_command_line_sets_options_and_a_resumed_run_is_the_same(name, runs, tmp_path):
     example, recipe, chosen = RUNS[name]
     options = {**SMALL, **chosen, "widths": 32, "discriminator_widths": 32, "epochs": 1}
@@ -179,6 +180,7 @@ def test_a_ring_is_a_ring():
     np.testing.assert_array_equal(codes, ring.sample(2000, 0))
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_critics_optimizer_counts_five_updates_a_step():
     recipe = aae_tf.recipes()["wasserstein"].with_options(**SMALL)
     prior = aae_tf.priors.Gaussian(2, 5.0)
@@ -189,9 +191,9 @@ def test_a_critics_optimizer_counts_five_updates_a_step():
         update.optimizer_key: make_optimizer(recipe.optimizer(update.optimizer), "float32")
         for update in configured(model.updates())
     }
-    trainer = Trainer(model, train, TrainingSettings(batch_size=40, jit_compile=False), optimizers=optimizers)
+    trainer = Trainer(model, train, TrainingSettings(batch_size=160, jit_compile=False), optimizers=optimizers)
     trainer.fit(1)
-    steps = len(train) // 40
+    steps = len(train) // 160
     counted = {name: int(optimizer.iterations) for name, optimizer in optimizers.items()}
     assert counted == {"reconstruction": steps, "discriminator": 5 * steps, "generator": steps}
 

@@ -451,9 +451,11 @@ def test_auto_is_the_precision_of_the_published_results_on_every_device(monkeypa
         pytest.param("mixed_bfloat16", False, marks=pytest.mark.e2e),
     ],
 )
-def test_mixed_precision_trains_and_resumes_exactly(few, policy, jit_compile, tmp_path, monkeypatch):
+def test_mixed_precision_trains_and_resumes_exactly(few, policy, jit_compile, tmp_path, monkeypatch, request):
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
-    options = {**SMALL, "precision": policy, "batch_size": 50, "progress": False, "jit_compile": jit_compile}
+    if not jit_compile:
+        request.getfixturevalue("eagerly")
+    options = {**SMALL, "precision": policy, "batch_size": 160, "progress": False, "jit_compile": jit_compile}
     whole = aae_tf.train("gaussian", few, out_dir=tmp_path / "whole", **{**options, "epochs": 3})
     shutil.copytree(tmp_path / "whole", tmp_path / "parts")
     for name in ("model.keras", "checkpoints/epoch-000003.npz"):  # as if killed in the third epoch
