@@ -69,7 +69,8 @@ class FeatureClassifier(keras.Model):
         def loss(batch: dict, codes: dict, seed: tf.Tensor) -> tf.Tensor:
             return cross_entropy(batch["labels"], self(batch["images"], training=True))
 
-        return [Update(Phase("classification", loss, self.trainable_variables, uses_codes=False))]
+        phase = Phase("classification", loss, self.trainable_variables, uses_codes=False)
+        return [Update(phase, optimizer="classification")]
 
 
 class Features:
