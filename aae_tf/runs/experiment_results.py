@@ -107,11 +107,13 @@ class Results:
 
     Attributes:
         file: name of the files, without their endings.
+        figure: `matplotlib.figure.Figure` of the results.
         split: held-out elements that all metrics are of, 'validation' or 'test'.
         out_dir: absolute Path of the folder that holds the runs, and FILE.json, FILE.md and FILE.png.
     """
 
-    file = "results"
+    file: str
+    figure: "Figure"
 
     def __init__(self, split: str, out_dir: str | Path):
         self.split, self.out_dir = split, Path(out_dir).absolute()
