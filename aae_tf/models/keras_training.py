@@ -80,7 +80,7 @@ class KerasTraining:
             fused: names of phases whose losses are summed into one update.
             views: augmentations, for models that need them.
             seed: seed of the draws; those of a step depend on the seed and the number of the step.
-            **options: `run_eagerly`, `steps_per_execution` and `jit_compile`, as for `keras.Model.compile`.
+            **options: as for `keras.Model.compile`.
 
         Raises:
             InputError: a loss or metrics, an unknown order, or missing views.
@@ -102,7 +102,7 @@ class KerasTraining:
             self._make_step()
 
     def get_compile_config(self) -> dict[str, Any] | None:
-        """Return the arguments of `compile`, optimizers included; None before it."""
+        """Return the arguments of `compile`; None before it."""
         return dict(self._arguments.value) if self.compiled and self._arguments else None
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -190,15 +190,14 @@ class KerasTraining:
         """Train the model by its own updates.
 
         Args:
-            x: images, uint8 or float [N, H, W(, C)], or rows; or a `tf.data.Dataset` of batches of images or of
-                (images, labels).
+            x: images, uint8 or float [N, H, W(, C)], or rows; or a `tf.data.Dataset` of batches of them, or of pairs
+                with labels.
             y: int [N], -1 for unlabelled images, for models that learn from labels.
-            batch_size: images a step, by default 100; the images left over at the end of an epoch are skipped.
-            epochs: number of epochs.
+            batch_size: images a step, by default 100; a smaller rest of an epoch is skipped.
+            epochs: as the next ones, and **options, for `keras.Model.fit`.
             validation_split: share of the images, the last ones, to validate on.
-            validation_data: images or (images, labels) to validate on after each epoch, see `evaluate`.
+            validation_data: images or (images, labels), see `evaluate`.
             shuffle: whether to shuffle arrays before each epoch.
-            **options: `callbacks`, `verbose`, `initial_epoch`, `steps_per_epoch` and others of `keras.Model.fit`.
 
         Returns:
             `keras.callbacks.History`, with the mean loss of each phase and the validation metrics.
@@ -274,11 +273,8 @@ class KerasTraining:
         Args:
             x: images, uint8 or float [N, H, W(, C)], or rows; or a `tf.data.Dataset` of batches.
             y: int [N], -1 for unlabelled images, for metrics of classes and clusters.
-            return_dict: whether to return a dict by name instead of a list in the order of `validate`.
+            return_dict: whether to return a dict by name instead of a list, or of the one number.
             **options: other arguments of `keras.Model.evaluate`, ignored.
-
-        Returns:
-            dict of name to float, or a list of these floats; one float where there is one metric.
         """
         if isinstance(x, tf.data.Dataset):
             parts = [part if isinstance(part, tuple) else (part,) for part in x.as_numpy_iterator()]
@@ -294,6 +290,7 @@ class KerasTraining:
     def _split(self, images, labels):
         """Return images and integer labels as a `Split`."""
         images = self.element.check(images)
+        images = images[..., None] if images.ndim == 3 else images
         if labels is None:
             return Split(images)
         labels = np.asarray(labels)

@@ -5,7 +5,7 @@ from typing import Any
 
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
-from aae_tf.networks.layers import initializer
+from aae_tf.networks.layers import CHANNELS_LAST, initializer
 from aae_tf.networks.sequential import SequentialNetwork
 from aae_tf.utils.random import seeds
 
@@ -16,6 +16,7 @@ class MLPDecoder(SequentialNetwork):
 
     Args:
         image_shape: (H, W, C), or (D,) of rows.
+        widths: units of each hidden layer.
         output_activation: 'sigmoid', 'tanh' or 'linear', to fit the scale of the images.
         **kwargs: as for `SequentialNetwork`.
 
@@ -23,8 +24,14 @@ class MLPDecoder(SequentialNetwork):
         codes: float [N, D]; training: bool. Returns float32 [N, H, W, C].
     """
 
-    def __init__(self, image_shape: tuple[int, ...], output_activation: str = "sigmoid", **kwargs: Any):
-        super().__init__(**kwargs)
+    def __init__(
+        self,
+        image_shape: tuple[int, ...],
+        widths: tuple[int, ...] = (1000, 1000),
+        output_activation: str = "sigmoid",
+        **kwargs: Any,
+    ):
+        super().__init__(widths, **kwargs)
         self.image_shape, self.output_activation = tuple(image_shape), output_activation
         hidden_seed, output_seed = seeds(self.seed, 2)
         start = initializer(self.kernel_initializer, output_seed)
@@ -77,15 +84,14 @@ class ConvolutionalDecoder(SequentialNetwork):
         layers.append(keras.layers.Reshape((*coarse, self.filters[0]), dtype=self.dtype_policy))
         for count, conv_seed in zip((*self.filters[1:], channels), conv_seeds, strict=True):
             start = initializer(self.kernel_initializer, conv_seed)
-            layers += self.stage(
-                keras.layers.Conv2DTranspose(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy)
-            )
+            form = {"kernel_initializer": start, "data_format": CHANNELS_LAST, "dtype": self.dtype_policy}
+            layers += self.stage(keras.layers.Conv2DTranspose(count, 4, 2, "same", **form))
         while not isinstance(layers[-1], keras.layers.Conv2DTranspose):
             layers.pop()  # the last convolution gives the image, without normalisation and hidden activation
         fine = [side * 2 ** len(self.filters) for side in coarse]
         crop = [(extra // 2, extra - extra // 2) for extra in (fine[0] - height, fine[1] - width)]
         self.chain = [
             *layers,
-            keras.layers.Cropping2D(crop, dtype=self.dtype_policy),
+            keras.layers.Cropping2D(crop, CHANNELS_LAST, dtype=self.dtype_policy),
             keras.layers.Activation(output_activation, dtype="float32"),
         ]

@@ -7,7 +7,7 @@ a model; it becomes a backbone whose output is the code z.
 from typing import Any
 
 from aae_tf.backend import keras, tf
-from aae_tf.networks.layers import initializer
+from aae_tf.networks.layers import CHANNELS_LAST, initializer
 from aae_tf.networks.sequential import SequentialNetwork
 from aae_tf.utils.random import fold, normal, seeds, uniform
 
@@ -25,7 +25,7 @@ class MLPBackbone(SequentialNetwork):
 
     def __init__(self, widths: tuple[int, ...] = (1000, 1000), **kwargs: Any):
         super().__init__(widths, **kwargs)
-        self.chain = [keras.layers.Flatten(dtype=self.dtype_policy), *self.dense(self.widths, self.seed)]
+        self.chain = [keras.layers.Flatten(CHANNELS_LAST, dtype=self.dtype_policy), *self.dense(self.widths, self.seed)]
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -48,9 +48,9 @@ class ConvolutionalBackbone(SequentialNetwork):
         layers = []
         for count, conv_seed in zip(self.filters, conv_seeds, strict=True):
             start = initializer(self.kernel_initializer, conv_seed)
-            conv = keras.layers.Conv2D(count, 4, 2, "same", kernel_initializer=start, dtype=self.dtype_policy)
-            layers += self.stage(conv)
-        flatten = keras.layers.Flatten(dtype=self.dtype_policy)
+            form = {"kernel_initializer": start, "data_format": CHANNELS_LAST, "dtype": self.dtype_policy}
+            layers += self.stage(keras.layers.Conv2D(count, 4, 2, "same", **form))
+        flatten = keras.layers.Flatten(CHANNELS_LAST, dtype=self.dtype_policy)
         self.chain = [*layers, flatten, *self.dense(self.widths, dense_seed)]
 
 
@@ -71,6 +71,7 @@ class Encoder(keras.Model):
     """
 
     def __init__(self, body, heads=None, input_noise=0.0, input_dropout=0.0, **kwargs):
+        kwargs.setdefault("dtype", "float32")  # of images and codes; the body has a policy of its own
         super().__init__(**kwargs)
         self.body, self.heads = body, heads
         self.input_noise, self.input_dropout = input_noise, input_dropout
@@ -114,6 +115,13 @@ class Encoder(keras.Model):
             if not head.built:
                 head.build(features)
         self.built = True
+
+    def compute_output_shape(self, input_shape):
+        """Return the shape of each code by name."""
+        features = self.body.compute_output_shape(input_shape)
+        if self.heads is None:
+            return {"z": features}
+        return {name: head.compute_output_shape(features) for name, head in self.heads.items()}
 
     def get_config(self):
         """Return the arguments that make this encoder again, body and heads included."""

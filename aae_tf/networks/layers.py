@@ -4,6 +4,8 @@ from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.networks.normalization import BatchNormalization
 
+CHANNELS_LAST = "channels_last"  # images are [N, H, W, C], whatever the default of Keras
+
 
 def initializer(name, seed):
     """Return a Keras initializer with its own seed.

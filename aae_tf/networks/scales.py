@@ -28,6 +28,10 @@ class Scale(keras.layers.Layer):
     kind: str  # name of the scale
     kinds: tuple[str, ...]  # kinds of the numbers of an element, as of columns
 
+    def __init__(self, **kwargs: Any):
+        kwargs.setdefault("dtype", "float32")  # losses compare in float32, whatever the policy of the networks
+        super().__init__(**kwargs)
+
     def adapt(self, inputs: np.ndarray) -> None:
         """Set shift and spread from training data.
 
