@@ -2,24 +2,12 @@
 
 from aae_tf.evaluation.anomaly import conformal_threshold, detection_quality
 from aae_tf.evaluation.classification import confusion, error_rate, probe_accuracy
-from aae_tf.evaluation.clustering import (
-    agreement,
-    assignment_error,
-    clustering_error,
-    label_clusters,
-    majority_error,
-)
+from aae_tf.evaluation.clustering import agreement, assignment_error, clustering_error, label_clusters, majority_error
 from aae_tf.evaluation.likelihood import log_density, parzen_log_likelihood
 from aae_tf.evaluation.maps import map_quality, other_maps
 from aae_tf.evaluation.prior_match import mmd, prior_coverage_gap, sliced_wasserstein, two_sample_accuracy, unbiased_mmd
 from aae_tf.evaluation.reconstruction import reconstruction_error
-from aae_tf.evaluation.sample_quality import (
-    copying,
-    frechet_distance,
-    kernel_distance,
-    nearest,
-    precision_recall,
-)
+from aae_tf.evaluation.sample_quality import copying, frechet_distance, kernel_distance, nearest, precision_recall
 
 __all__ = [
     "agreement",

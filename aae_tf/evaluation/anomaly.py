@@ -1,8 +1,7 @@
 """Anomaly detection from normal images alone: a threshold with a guaranteed false-positive rate, and its quality.
 
-The scores of n held-out normal images and of a new normal image are exchangeable, so each is equally likely to be the
-highest. This gives the guarantee for every distribution of scores (conformal anomaly detection: Laxhammar and Falkman,
-2010; Bates et al., 2023, arXiv 2104.08279).
+The guarantee holds for every distribution of scores: those of n held-out normal images and of a new one are
+exchangeable (conformal anomaly detection: Laxhammar and Falkman, 2010; Bates et al., 2023, arXiv 2104.08279).
 """
 
 import numpy as np
@@ -14,15 +13,7 @@ from aae_tf.errors import InputError
 
 
 def check_false_alarm(count: int, false_alarm: float) -> int:
-    """Return how many of `count` normal scores may exceed a threshold with this false-positive rate.
-
-    Args:
-        count: number of normal images that set the threshold.
-        false_alarm: highest accepted false-positive rate, in (0, 1).
-
-    Raises:
-        InputError: a rate outside (0, 1), or too few images for this rate.
-    """
+    """Return how many of `count` normal scores may exceed a threshold with a false-positive rate, at least 0."""
     _check_share("false_alarm", false_alarm)
     above = int(np.floor(false_alarm * (count + 1) * (1 + 1e-9))) - 1
     if above < 0:
@@ -50,9 +41,8 @@ def conformal_threshold(scores: ArrayLike, false_alarm: float = 0.01, confidence
         confidence: of the intervals, in (0, 1).
 
     Returns:
-        dict with 'threshold', 'threshold_interval' (order statistics around the true quantile; None for an end beyond
-        all scores), 'expected' (the expected false-positive rate), 'guaranteed_interval' (of the false-positive rate,
-        given these scores), 'confidence' and 'n'.
+        dict with 'threshold', 'threshold_interval' (None for an end beyond all scores), 'expected' (false-positive
+        rate), 'guaranteed_interval' (of this rate, given these scores), 'confidence' and 'n'.
 
     Raises:
         InputError: a rate outside (0, 1), scores that are not finite, or too few scores for this rate.
@@ -86,14 +76,13 @@ def detection_quality(
 
     Args:
         scores: float [N], high for abnormal images.
-        abnormal: bool [N], True for abnormal images.
+        abnormal: bool [N].
         threshold: score above which an image is classified as abnormal; None to evaluate the ranking alone.
         confidence: of the intervals, in (0, 1).
 
     Returns:
         dict with 'auroc' and 'average_precision' where both kinds occur; with a threshold also 'false_positive_rate'
-        and 'detection_rate' (shares of normal and of abnormal images above it) and their exact binomial intervals
-        'false_positive_rate_interval' and 'detection_rate_interval' (Clopper and Pearson, Biometrika 26, 1934).
+        and 'detection_rate' and, with the suffix '_interval', their exact intervals (Clopper and Pearson, 1934).
     """
     scores, abnormal = np.asarray(scores), np.asarray(abnormal, bool)
     found = {}

@@ -41,7 +41,7 @@ def confusion(labels: ArrayLike, predicted: ArrayLike, classes: int) -> np.ndarr
 def probe_accuracy(
     train_codes: np.ndarray, train_labels: np.ndarray, codes: np.ndarray, labels: np.ndarray, neighbours: int = 10
 ) -> dict[str, float]:
-    """Return the accuracy of a linear and of a nearest-neighbour probe of the class on codes.
+    """Return the accuracies 'linear' and 'nearest' of two probes of the class on codes, and that of 'chance'.
 
     Args:
         train_codes: float [M, D], to fit on.
@@ -49,9 +49,6 @@ def probe_accuracy(
         codes: float [N, D], to test on.
         labels: int [N].
         neighbours: number of nearest neighbours that vote.
-
-    Returns:
-        dict with 'linear', 'nearest' and 'chance' (always the most common class), accuracies in [0, 1].
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier

@@ -8,17 +8,14 @@ from sklearn.metrics.cluster import contingency_matrix
 
 
 def label_clusters(probabilities: ArrayLike, labels: ArrayLike) -> np.ndarray:
-    """Return the label of each cluster by the paper's rule, that of its most certain image: int array [K].
+    """Return the label of each cluster, that of its most certain image: int [K] (§6 of the paper).
 
     One image decides, so the rule is noisy. In float32 a confident network has q(y_i|x) = 1 for hundreds of images; of
     these the one with the least probability of other clusters decides, or the first where that underflows to 0.
 
     Args:
-        probabilities: float [N, K], q(y|x) of validation images; rows sum to 1.
+        probabilities: float [N, K], q(y|x) of validation images.
         labels: int [N].
-
-    Reference:
-        Makhzani et al., 2016, arXiv 1511.05644, section 6.
     """
     probabilities = np.asarray(probabilities, "float64")
     others = probabilities @ (1 - np.eye(probabilities.shape[1]))
@@ -49,16 +46,13 @@ def majority_error(assigned: ArrayLike, labels: ArrayLike) -> float:
 
 
 def assignment_error(assigned: ArrayLike, labels: ArrayLike) -> float:
-    """Return the lowest error with at most one cluster for each class, in [0, 1].
+    """Return the lowest error with at most one cluster for each class, in [0, 1], by the Hungarian method.
 
-    With as many clusters as classes it is one minus the clustering accuracy (ACC) of the literature.
+    With as many clusters as classes it is one minus the clustering accuracy (ACC) of Yang et al., 2010.
 
     Args:
         assigned: int [N], cluster of each image.
         labels: int [N].
-
-    Reference:
-        Yang et al., 2010, doi 10.1109/TIP.2010.2049235, section V-B (by the Hungarian method).
     """
     counts = contingency_matrix(labels, assigned)
     return float(1 - counts[linear_sum_assignment(counts, maximize=True)].sum() / counts.sum())
@@ -70,9 +64,6 @@ def agreement(assigned: ArrayLike, labels: ArrayLike) -> dict[str, float]:
     Args:
         assigned: int [N], cluster of each image.
         labels: int [N].
-
-    Reference:
-        Vinh, Epps and Bailey, JMLR 11 (2010).
     """
     return {
         "nmi": float(normalized_mutual_info_score(labels, assigned)),

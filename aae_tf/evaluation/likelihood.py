@@ -1,7 +1,6 @@
 """Parzen-window log-likelihood (§3, table 1): how probable held-out images are under a kernel density of samples.
 
-Samples are streamed with a running log-sum-exp, so memory does not grow with their number. The estimate is a lower
-bound and poor in high dimension (Theis et al., 2016, arXiv 1511.01844). It is here because papers compare by it.
+The estimate is a lower bound and poor in high dimension (Theis et al., 2016, arXiv 1511.01844); papers compare by it.
 """
 
 import math
@@ -12,7 +11,7 @@ import numpy as np
 
 from aae_tf.backend import tf
 from aae_tf.errors import InputError
-from aae_tf.utils.images import to_unit
+from aae_tf.utils.images import flat_unit
 
 CHUNK = 2000  # rows of a block of distances: 2,000 x 2,000 float32, 16 MB
 COARSE = np.geomspace(0.02, 2.0, 24)
@@ -26,30 +25,25 @@ def parzen_log_likelihood(
     validation: np.ndarray,
     progress: Callable[[str, int], None] | None = None,
 ) -> dict[str, float]:
-    """Return the log-likelihood of images under a Gaussian Parzen window on samples.
+    """Return the log-likelihood of images under a Gaussian Parzen window on samples (Breuleux et al., 2011).
 
     The bandwidth is chosen on the validation images: on a coarse grid with the first chunk of samples, then on all
     samples in steps of 2 % around the best (and below, if the lowest is the best).
 
     Args:
         images: float or uint8 [M, ...]; uint8 is scaled to [0, 1].
-        chunks: samples [N, ...] in the units of the images, or a function without arguments that returns an iterator
-            over chunks [c, ...] of them, the same ones in each call.
+        chunks: samples [N, ...], or a function that returns an iterator over chunks [c, ...], the same in each call.
         validation: float or uint8 [V, ...], other images; a thousand are enough.
         progress: function (purpose of the pass, samples so far), called after each chunk.
 
     Returns:
-        dict with 'mean' and 'standard_error' in nats (mean over images), 'bandwidth' in units of the images, and
-        'samples', their number.
+        dict with 'mean' and 'standard_error' in nats, 'bandwidth', and 'samples', their number.
 
     Raises:
         InputError: no samples, no images, or samples of another dimension.
-
-    Reference:
-        Breuleux, Bengio and Vincent, 2011, Neural Computation 23; Goodfellow et al., 2014, arXiv 1406.2661.
     """
     stream = chunks if callable(chunks) else lambda: _rows(chunks)
-    images, validation = _flat(images), _flat(validation)
+    images, validation = flat_unit(images), flat_unit(validation)
     first = next(iter(stream()), None)
     if first is None or not len(first) or not len(images) or not len(validation):
         raise InputError("a log-likelihood needs samples, images and validation images; one of them is empty")
@@ -72,12 +66,7 @@ def parzen_log_likelihood(
     bandwidth = float(grid[np.argmax(found)])
     densities = density(images, [bandwidth], "measuring the likelihood")[0]
     error = densities.std(ddof=1) / math.sqrt(len(densities)) if len(densities) > 1 else 0.0
-    return {
-        "mean": float(densities.mean()),
-        "standard_error": float(error),
-        "bandwidth": bandwidth,
-        "samples": seen[0],
-    }
+    return {"mean": float(densities.mean()), "standard_error": float(error), "bandwidth": bandwidth, "samples": seen[0]}
 
 
 @contextmanager
@@ -99,9 +88,7 @@ def log_density(
     bandwidths: np.ndarray | list[float],
     progress: Callable[[int], None] | None = None,
 ) -> np.ndarray:
-    """Return the log-density, in nats, of points under Gaussian kernel densities on streamed samples.
-
-    Products of points and samples and sums within 2,000 samples are float32; sums of these sums are float64.
+    """Return the log-density in nats, float64 [B, M], of points under Gaussian kernel densities on streamed samples.
 
     Args:
         points: float [M, ...].
@@ -109,13 +96,10 @@ def log_density(
         bandwidths: [B] standard deviations of the kernel.
         progress: function (samples so far), called after each chunk.
 
-    Returns:
-        float64 array [B, M].
-
     Raises:
         InputError: samples of another dimension than the points.
     """
-    points = _flat(points)
+    points = flat_unit(points)
     centre = points.mean(0)  # smaller numbers, smaller rounding errors
     points = points - centre
     squares = np.square(bandwidths).astype("float64")
@@ -124,13 +108,13 @@ def log_density(
     blocks = [tf.constant(block) for block in _rows(points)]
     scales = tf.constant(1.0 / squares, tf.float32)
     seen = 0
-    for chunk in map(_flat, chunks):
+    for chunk in map(flat_unit, chunks):
         if chunk.shape[1] != points.shape[1]:
             raise InputError(f"samples of {chunk.shape[1]} values cannot be compared with images of {points.shape[1]}")
         for samples in _rows(chunk - centre):
             samples = tf.constant(samples)
             for number, block in enumerate(blocks):
-                rows = slice(number * CHUNK, number * CHUNK + len(block))
+                rows = slice(number * CHUNK, (number + 1) * CHUNK)
                 peak, part = (array.numpy().astype("float64") for array in _block(block, samples, scales))
                 top = np.maximum(greatest[rows], peak)
                 with np.errstate(invalid="ignore"):
@@ -160,7 +144,3 @@ def _block(points: tf.Tensor, samples: tf.Tensor, scales: tf.Tensor) -> tuple[tf
 def _rows(array: np.ndarray) -> Iterator[np.ndarray]:
     for start in range(0, len(array), CHUNK):
         yield array[start : start + CHUNK]
-
-
-def _flat(images: np.ndarray) -> np.ndarray:
-    return to_unit(images).reshape(len(images), math.prod(np.shape(images)[1:]))

@@ -10,17 +10,16 @@ from sklearn.neighbors import KNeighborsClassifier
 def map_quality(
     images: np.ndarray, latent_points: np.ndarray, labels: np.ndarray | None = None, neighbours: int = 10
 ) -> dict[str, float]:
-    """Return the quality of a map.
+    """Return the quality of a map: 'trustworthiness' and, with at least ten labels, 'nearest_accuracy', in [0, 1].
+
+    The first is high if neighbours on the map are neighbours in the data (Venna and Kaski, 2001), the second is that of
+    a five-fold nearest-neighbour classifier on the map.
 
     Args:
         images: float [N, P], flat.
         latent_points: float [N, n], position of each image on the map.
-        labels: int [N], or None.
+        labels: int [N].
         neighbours: size of the neighbourhoods.
-
-    Returns:
-        dict with 'trustworthiness' in [0, 1] (are neighbours on the map neighbours in the data? Venna and Kaski, 2001)
-        and, with at least ten labels, 'nearest_accuracy' (five-fold, nearest neighbours on the map).
     """
     nearest = min(neighbours, len(images) // 2 - 1)
     quality = {"trustworthiness": float(trustworthiness(images, latent_points, n_neighbors=nearest))}

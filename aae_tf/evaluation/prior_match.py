@@ -22,9 +22,6 @@ def mmd(x: np.ndarray, y: np.ndarray, bandwidth: float | None = None) -> float:
         x: float [N, D], N at least 2.
         y: float [M, D], M at least 2.
         bandwidth: width of the middle kernel; by default the median distance between the first 1,000 rows of `y`.
-
-    Reference:
-        Gretton et al., A kernel two-sample test, JMLR 13 (2012), lemma 6.
     """
     x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
     if bandwidth is None:
@@ -35,7 +32,7 @@ def mmd(x: np.ndarray, y: np.ndarray, bandwidth: float | None = None) -> float:
 
 
 def unbiased_mmd(within_x: float, within_y: float, across: float, n: int, m: int) -> float:
-    """Return the unbiased estimate of the squared maximum mean discrepancy from sums of a kernel.
+    """Return the unbiased estimate of the squared MMD from sums of a kernel (Gretton et al., JMLR 13, 2012, lemma 6).
 
     Args:
         within_x: sum of k(x_i, x_j) over i ≠ j, both orders: a number, an array or a tensor.
@@ -43,9 +40,6 @@ def unbiased_mmd(within_x: float, within_y: float, across: float, n: int, m: int
         across: sum of k(x_i, y_j) over all pairs.
         n: number of x, at least 2.
         m: number of y, at least 2.
-
-    Reference:
-        Gretton et al., A kernel two-sample test, JMLR 13 (2012), lemma 6.
     """
     return within_x / (n * (n - 1)) + within_y / (m * (m - 1)) - 2 * across / (n * m)
 
@@ -61,16 +55,13 @@ def _kernel_sum(x: np.ndarray, y: np.ndarray, bandwidth: float) -> float:
 def two_sample_accuracy(x: np.ndarray, y: np.ndarray, seed: int = 0, folds: int = 5) -> float:
     """Return the cross-validated accuracy of a nearest-neighbour classifier of two samples; 0.5 for one distribution.
 
-    The number of neighbours is the square root of the training size (C2ST-KNN of the reference).
+    The number of neighbours is the square root of the training size (Lopez-Paz and Oquab, 2017, arXiv 1610.06545).
 
     Args:
         x: float [N, D].
         y: float [M, D]; the larger sample is cut to the size of the smaller.
         seed: seed of the folds.
         folds: number of cross-validation folds.
-
-    Reference:
-        Lopez-Paz and Oquab, Revisiting classifier two-sample tests, ICLR 2017, arXiv 1610.06545.
     """
     size = min(len(x), len(y))
     features = np.concatenate([x[:size], y[:size]])
@@ -81,7 +72,7 @@ def two_sample_accuracy(x: np.ndarray, y: np.ndarray, seed: int = 0, folds: int 
 
 
 def sliced_wasserstein(x: np.ndarray, y: np.ndarray, projections: int = 200, seed: int = 0) -> float:
-    """Return the sliced 2-Wasserstein distance between two samples, in units of the codes.
+    """Return the sliced 2-Wasserstein distance between two samples, in units of the codes (Bonneel et al., 2015).
 
     It is at least 0 and falls with the sample size even for equal distributions.
 
@@ -90,9 +81,6 @@ def sliced_wasserstein(x: np.ndarray, y: np.ndarray, projections: int = 200, see
         y: float [M, D]; the larger sample is cut to the size of the smaller.
         projections: number of random directions.
         seed: seed of the directions.
-
-    Reference:
-        Bonneel et al., 2015, J. Math. Imaging and Vision 51.
     """
     size = min(len(x), len(y))
     directions = np.random.default_rng(seed).normal(size=(x.shape[1], projections))
@@ -105,9 +93,8 @@ def prior_coverage_gap(codes: np.ndarray, prior_samples: np.ndarray, neighbours:
     """Return the share of prior mass without codes nearby, in [0, 1]: 1 - coverage of the prior by q(z).
 
     The decoder has not learned to decode such regions. A prior sample counts if no code is within the distance to its
-    k-th nearest other prior sample, so "nearby" adapts to the local density of the prior. The coverage is that of Naeem
-    et al., 2020 (arXiv 2002.09797, equation 6) with prior samples as real images and codes as generated ones. For equal
-    numbers of codes and prior samples of one distribution the gap is about 2^-k: 0.031 for k = 5.
+    k-th nearest other prior sample (coverage of Naeem et al., 2020, arXiv 2002.09797, equation 6). For equal numbers of
+    codes and prior samples of one distribution the gap is about 2^-k: 0.031 for k = 5.
 
     Args:
         codes: float [N, D], samples of q(z).

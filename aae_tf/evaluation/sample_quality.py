@@ -7,20 +7,17 @@ import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min, pairwise_distances_chunked
 
 from aae_tf.evaluation.prior_match import neighbour_radius, unbiased_mmd
-from aae_tf.utils.images import to_unit
+from aae_tf.utils.images import flat_unit
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """Return the Fréchet distance between Gaussians fitted to two sets of features.
+    """Return the Fréchet distance between Gaussians fitted to two sets of features (FID: Heusel et al., 2017).
 
     It is |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½). It falls with the number of images: compare equal numbers.
 
     Args:
         real: float [N, F], N at least 2.
         fake: float [M, F], M at least 2.
-
-    Reference:
-        Heusel et al., 2017, arXiv 1706.08500 (FID, there on Inception's features).
     """
     real, fake = np.asarray(real, "float64"), np.asarray(fake, "float64")
     gap = real.mean(0) - fake.mean(0)
@@ -35,16 +32,13 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
 def kernel_distance(real: np.ndarray, fake: np.ndarray, block: int = 1000) -> tuple[float, float]:
     """Return the kernel distance (KID) between two sets of features, and its standard error (0 for a single block).
 
-    It is the unbiased squared MMD with the kernel (x·y / F + 1)³, averaged over blocks of images. For features of one
-    distribution it is about 0, whatever their number, and may be negative.
+    It is the unbiased squared MMD with the kernel (x·y / F + 1)³, averaged over blocks of images (Bińkowski et al.,
+    2018, arXiv 1801.01401). For features of one distribution it is about 0 and may be negative.
 
     Args:
         real: float [N, F], N at least 2.
         fake: float [M, F], M at least 2.
         block: images in a block.
-
-    Reference:
-        Bińkowski et al., 2018, arXiv 1801.01401.
     """
     count = min(len(real), len(fake))
     starts = range(0, max(count - count % block, 1), block)
@@ -62,6 +56,8 @@ def _cubic_mmd(x: np.ndarray, y: np.ndarray) -> float:
 def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) -> dict[str, float]:
     """Return precision, recall, density and coverage of samples, from nearest-neighbour balls around features.
 
+    See Kynkäänniemi et al., 2019 (arXiv 1904.06991) and Naeem et al., 2020 (arXiv 2002.09797).
+
     Args:
         real: float [N, F], N above `neighbours`.
         fake: float [M, F], M above `neighbours`.
@@ -71,9 +67,6 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) ->
         dict with 'precision' (share of samples in a ball of a real image), 'recall' (share of real images in a ball of
         a sample), 'density' (mean number of real balls around a sample, divided by k; about 1 for equal distributions)
         and 'coverage' (share of real balls that contain a sample; about 1 - 2^-k for equal distributions).
-
-    Reference:
-        Kynkäänniemi et al., 2019, arXiv 1904.06991; Naeem et al., 2020, arXiv 2002.09797.
     """
     real, fake = np.asarray(real, "float32"), np.asarray(fake, "float32")
     real_radius, fake_radius = (neighbour_radius(features, neighbours) for features in (real, fake))
@@ -102,9 +95,9 @@ def nearest(images: np.ndarray, others: np.ndarray, chunk: int = 10_000) -> tupl
         others: float in [0, 1] or uint8 [M, ...].
         chunk: others that are compared at a time.
     """
-    images, found = _flat(images), []
+    images, found = flat_unit(images), []
     for start in range(0, len(others), chunk):
-        part = _flat(others[start : start + chunk])
+        part = flat_unit(others[start : start + chunk])
         where = pairwise_distances_argmin_min(images, part)[0]
         found.append((start + where, np.linalg.norm(images - part[where], axis=1)))
     indices, distances = (np.stack(each) for each in zip(*found, strict=True))
@@ -112,28 +105,18 @@ def nearest(images: np.ndarray, others: np.ndarray, chunk: int = 10_000) -> tupl
     return indices[best], distances[best]
 
 
-def _flat(images: np.ndarray) -> np.ndarray:
-    return to_unit(images).reshape(len(images), -1)
-
-
 def copying(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int = 0) -> float:
-    """Return the copying ratio: how much nearer samples are to training images than held-out images are.
+    """Return the copying ratio: about 1 or more without copies, near 0 for copies of training images.
 
     The distance to the nearest training image is divided by that to the nearest of one half of the held-out images. The
-    median of this ratio over samples is divided by its median over the other half, which cannot be memorised. Blurred
-    samples are near to both sets, so the ratio does not confuse blur with copies.
+    median of this ratio over samples is divided by its median over the other half, so that blur does not count as
+    copying. It is inf or NaN if most held-out images are training images (after Meehan et al., 2020, arXiv 2004.05675).
 
     Args:
         samples: float [N, ...].
         train: float or uint8 [T, ...].
         held_out: float or uint8 [H, ...], H at least 2.
         seed: seed of the halves.
-
-    Returns:
-        float: 1 or above without copies, near 0 for copies; inf or NaN if most held-out images are training images.
-
-    Reference:
-        After the three-sample test of Meehan, Chaudhuri and Dasgupta, 2020, arXiv 2004.05675.
     """
     order = np.random.default_rng(seed).permutation(len(held_out))
     one_half, other_half = held_out[order[::2]], held_out[order[1::2]]

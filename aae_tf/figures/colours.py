@@ -1,17 +1,6 @@
 """The colours of all figures. Classes and lines have Petroff's ten, for colour-blind readers (arXiv 2107.02270)."""
 
-COLOURS = (
-    "#3f90da",
-    "#ffa90e",
-    "#bd1f01",
-    "#94a4a2",
-    "#832db6",
-    "#a96b59",
-    "#e76300",
-    "#b9ac70",
-    "#717581",
-    "#92dadd",
-)
+COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
 INK = "#222222"
 PRIOR, UNLABELLED, EQUILIBRIUM = "#c8c8c8", "#d0d0d0", "#888888"
 CONTOURS = ("#bbbbbb", "#888888", "#444444")

@@ -97,10 +97,7 @@ def samples_with_neighbours(samples: np.ndarray, neighbours: np.ndarray, columns
 
 
 def reconstructions(
-    images: np.ndarray,
-    outputs: np.ndarray,
-    columns: int = 12,
-    title: str = "held-out images and their reconstructions",
+    images: np.ndarray, outputs: np.ndarray, columns: int = 12, title: str = "held-out images and their reconstructions"
 ) -> Figure:
     """Return a figure of pairs of rows: images above their reconstructions.
 

@@ -48,8 +48,7 @@ class FittedMixture(Prior):
         self._scales = np.linalg.cholesky(covariances).astype("float32")
         self._log_weights = np.log(np.maximum(weights, 1e-12)).astype("float32")
         self.distribution = tfd.MixtureSameFamily(
-            tfd.Categorical(logits=self._log_weights),
-            tfd.MultivariateNormalTriL(means.astype("float32"), self._scales),
+            tfd.Categorical(logits=self._log_weights), tfd.MultivariateNormalTriL(means.astype("float32"), self._scales)
         )
 
     def fit(self, codes: np.ndarray, seed: int = 0) -> None:

@@ -3,6 +3,7 @@
 The dtype alone decides, never the values, so an image means the same by itself, in a batch and in a training set.
 """
 
+import math
 from os import PathLike
 from typing import IO, TYPE_CHECKING
 
@@ -22,6 +23,12 @@ def to_unit(images: ArrayLike) -> np.ndarray:
     """Return images, an array of any shape, as float32 in [0, 1]."""
     images = np.asarray(images)
     return images.astype("float32") / np.float32(max_pixel_value(images.dtype))
+
+
+def flat_unit(images: ArrayLike) -> np.ndarray:
+    """Return images [N, ...] as float32 [N, P] in [0, 1]."""
+    images = to_unit(images)
+    return images.reshape(len(images), math.prod(images.shape[1:]))
 
 
 def to_bytes(images: ArrayLike) -> np.ndarray:
