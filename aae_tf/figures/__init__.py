@@ -1,7 +1,6 @@
-"""Figures: pure functions from arrays to `matplotlib.figure.Figure`, drawn to go into a paper.
+"""Figures: pure functions from arrays to `matplotlib.figure.Figure`, without pyplot or a display.
 
 Colours are Petroff's ten, chosen for colour-blind readers (arXiv 2107.02270); classes are also named in the plane.
-No function here touches pyplot or a display.
 """
 
 from aae_tf.figures.charts import confusion_matrix, curves, losses

@@ -1,4 +1,4 @@
-"""The colours of all figures. Classes and lines have Petroff's ten, for colour-blind readers (arXiv 2107.02270)."""
+"""The colours of all figures; classes and lines have Petroff's ten."""
 
 COLOURS = ("#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6", "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd")
 INK = "#222222"

@@ -82,9 +82,7 @@ def column_maps(
     """
     figure, panels = _panels(len(names), title, "$z_1$ →", "$z_2$ →")
     for number, axes in enumerate(panels):
-        values = np.array(rows[:, number], "float64")
-        if keep is not None:
-            values[~keep] = np.nan
+        values = rows[:, number] if keep is None else np.where(keep, rows[:, number], np.nan)
         drawn = axes.imshow(values.reshape(side, side), cmap=VALUES)
         axes.set(xticks=[], yticks=[])
         axes.set_title(names[number], fontsize=8)

@@ -19,9 +19,8 @@ def manifold(images: np.ndarray, side: int, title: str = "", keep: np.ndarray | 
         title: title of the figure.
         keep: bool [side * side]; tiles that are False (hardly any prior mass) stay blank.
     """
-    images = np.array(images, copy=True)
     if keep is not None:
-        images[~keep] = 1.0
+        images = np.where(keep[:, None, None, None], images, 1.0)
     figure = Figure(figsize=(7, 7.2), layout="constrained")
     axes = figure.subplots()
     show_image(axes, tile(images, side))
@@ -64,10 +63,9 @@ def centroids_and_members(centroids: np.ndarray, members: np.ndarray, title: str
     blocks = -(-len(centroids) // 10)
     rows = -(-len(centroids) // blocks)
     figure = Figure(figsize=((0.42 * (members.shape[1] + 1.6)) * blocks, 0.42 * rows + 0.9), layout="constrained")
-    panels = figure.subplots(1, 2 * blocks, width_ratios=[1, members.shape[1]] * blocks, squeeze=False)[0]
-    for block in range(blocks):
+    panels = figure.subplots(1, 2 * blocks, width_ratios=[1, members.shape[1]] * blocks)
+    for block, (left, right) in enumerate(panels.reshape(-1, 2)):
         part = slice(rows * block, rows * block + rows)
-        left, right = panels[2 * block], panels[2 * block + 1]
         show_image(left, tile(centroids[part], 1), framed=True)
         show_image(right, tile(members[part].reshape(-1, *members.shape[2:]), members.shape[1]))
         for axes, name in ((left, "centroid"), (right, "random members")):
@@ -160,10 +158,8 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
 
 def show_image(axes: Axes, image: np.ndarray, framed: bool = False) -> None:
     """Draw an image, float [H, W, C] in [0, 1], without ticks, with a frame for images that are not samples."""
-    if image.shape[-1] >= 3:
-        axes.imshow(np.clip(image[..., :3], 0, 1), interpolation="nearest")
-    else:
-        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    pixels = np.clip(image[..., :3], 0, 1) if image.shape[-1] >= 3 else image[..., 0]
+    axes.imshow(pixels, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=framed, color=FRAME, linewidth=2)

@@ -26,8 +26,7 @@ def latent_plane(
         labels: int [N], -1 for unlabelled; None for one colour.
         class_names: name of each class.
         prior_samples: float [M, D] of the prior, drawn in grey without a density, and used for its levels.
-        log_prob: function from float32 [K, 2] to log-densities [K], of 2-D codes; its contours hold 50, 90 and 99 % of
-            the prior's mass.
+        log_prob: log-density of 2-D codes, float32 [K, 2]; its contours hold 50, 90 and 99 % of the prior's mass.
         title: title of the figure.
     """
     figure = Figure(figsize=(6.4, 6), layout="constrained")
@@ -41,15 +40,14 @@ def side_by_side(panels: Sequence[dict]) -> Figure:
     """Return a figure of the codes of several models over their priors, above samples of each (figure 2).
 
     Args:
-        panels: list of dicts with 'plane' (arguments of `latent_plane`, None for a model without an encoder), 'samples'
-            (float [40, H, W, C] in [0, 1], or None), 'title' and 'caption' (text below).
+        panels: dicts with 'plane' (arguments of `latent_plane`, or None), 'samples' (float [40, H, W, C] in [0, 1], or
+            None), 'title' and 'caption' (text below).
     """
     count = len(panels)
     figure = Figure(figsize=(0.6 + 3.4 * count, 6.2), layout="constrained")
     rows = figure.subplots(2, count, squeeze=False, height_ratios=(3.4, 2))
     last = max((number for number, panel in enumerate(panels) if panel["plane"] is not None), default=0)
-    for number, panel in enumerate(panels):
-        plane, samples = rows[:, number]
+    for number, (panel, plane, samples) in enumerate(zip(panels, *rows, strict=True)):
         if panel["plane"] is None:
             plane.text(0.5, 0.5, "no encoder:\nno codes", ha="center", va="center", color=INK)
             plane.set(xticks=[], yticks=[], aspect="equal")
@@ -77,12 +75,12 @@ def map_with_centroids(
     """Return a figure of a 2-D or 3-D map of images, coloured by label, with the cluster centroids (figure 11).
 
     Args:
-        latent_points: float [N, 2] or [N, 3].
+        latent_points: float [N, 2 or 3].
         labels: int [N], -1 for unlabelled; None for one colour.
         class_names: name of each class.
-        centroids: float [K, 2] or [K, 3].
+        centroids: float [K, 2 or 3].
         title: title of the figure.
-        groups: lists of ints, the centroids of each merged cluster, which a line joins.
+        groups: the centroids of each merged cluster, which a line joins.
     """
     flat = latent_points.shape[1] == 2
     figure = Figure(figsize=(6.4 if flat else 7, 6), layout="constrained")
@@ -115,7 +113,8 @@ def _draw_plane(
 ) -> None:
     """Draw the codes of one model; `names_at` moves class names from the class centres, in points."""
     planar = codes.shape[1] == 2
-    reach = 1.08 * _reach(codes, prior_samples)
+    points = np.abs(codes[:, :2] if prior_samples is None else prior_samples[:, :2])
+    reach = 1.08 * max(np.quantile(points, 0.999), np.quantile(np.abs(codes[:, :2]), 0.995))
     if log_prob is not None and planar and prior_samples is not None:
         _prior_contours(axes, prior_samples, log_prob, reach, legend)
     elif prior_samples is not None:
@@ -137,11 +136,6 @@ def _draw_plane(
     axes.set_ylabel("$z_2$")
 
 
-def _reach(codes: np.ndarray, prior_samples: np.ndarray | None) -> float:
-    points = np.abs(codes[:, :2]) if prior_samples is None else np.abs(prior_samples[:, :2])
-    return max(np.quantile(points, 0.999), np.quantile(np.abs(codes[:, :2]), 0.995))
-
-
 def _prior_contours(axes: Axes, samples: np.ndarray, log_prob: Callable, reach: float, legend: bool) -> None:
     levels = np.quantile(np.asarray(log_prob(samples.astype("float32"))), [0.01, 0.1, 0.5])
     side = np.linspace(-reach, reach, 200, dtype="float32")
@@ -155,7 +149,6 @@ def _prior_contours(axes: Axes, samples: np.ndarray, log_prob: Callable, reach: 
 
 
 def _colours(codes: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    """Return the colour of each code."""
     if labels is None:
         return np.full(len(codes), colour(0))
     return np.array([colour(label) if label >= 0 else UNLABELLED for label in labels])
