@@ -1,11 +1,9 @@
 """Priors p(z), which the aggregated posterior q(z) is matched to (paper §2, §2.3).
 
-An adversarial autoencoder needs only samples of its prior, so a prior is anything with `sample(n, seed, labels=None)`.
-Where a density exists, it is a TensorFlow Probability distribution, and `log_prob` returns it in nats. Sampling is
-stateless: a seed always gives the same numbers (under XLA other numbers than in eager mode).
-
-With `labels`, row i is sampled from the part of class `labels[i]` (a mixture component, a section of the swiss roll),
-or from the whole prior where `labels[i]` is -1 (§2.3).
+A prior is anything with `sample(n, seed, labels=None)`; sampling is stateless, so a seed always gives the same numbers
+(under XLA other numbers than in eager mode). Where a density exists, it is a TensorFlow Probability distribution. With
+`labels`, row i is sampled from the part of class `labels[i]` (a mixture component, a section of the swiss roll), or
+from the whole prior where `labels[i]` is -1 (§2.3).
 """
 
 from aae_tf.priors.base import PRIORS, Prior

@@ -65,15 +65,12 @@ class Prior:
     fitted_after: bool = False
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes.
+        """Return codes, float32 [n, D].
 
         Args:
             n: number of codes, an int or a scalar int tensor.
             seed: int, or int32 tensor [2].
             labels: int [n], class of each code, -1 for the whole prior; None for the whole prior.
-
-        Returns:
-            float32 [n, D].
 
         Raises:
             InputError: the prior has no classes, or the labels are invalid.
@@ -116,9 +113,7 @@ class Prior:
         return tf.sqrt(tf.nn.relu(tf.reduce_sum(tf.square(z), -1) + tf.reduce_min(squares, -1)))
 
     def class_logits(self, z: tf.Tensor) -> tf.Tensor:
-        """Return logits of the class of each code, float32 [N, K].
-
-        The logits of a code far from all classes should be nearly equal (see `heavy_tailed`).
+        """Return logits of the class of each code, float32 [N, K]; nearly equal far from all classes.
 
         Args:
             z: float32 [N, D].
@@ -130,13 +125,10 @@ class Prior:
         raise InputError(f"{type(self).__name__} {lacks}")
 
     def nearest_class(self, z: ArrayLike) -> np.ndarray:
-        """Return the most probable class of each code, int array [N].
+        """Return the most probable class of each code, int array [N], by `class_logits`.
 
         Args:
             z: float [N, D].
-
-        Raises:
-            InputError: as for `class_logits`.
         """
         z = np.asarray(z, "float32")
         pieces = np.array_split(z, -(-len(z) // 1000) or 1)
@@ -168,13 +160,10 @@ class Prior:
         return codes, keep, "decoded at equal steps over the plane, where the prior has mass"
 
     def class_axes(self, steps: int) -> tuple[np.ndarray, str] | None:
-        """Return codes along an axis of each class (figures 4b and 4d).
+        """Return (codes along an axis of each class, float32 [K * steps, D]; title), or None (figures 4b and 4d).
 
         Args:
             steps: codes for each class.
-
-        Returns:
-            (float32 [K * steps, D], class by class; title), or None if classes have no axis.
         """
         return None
 

@@ -54,9 +54,9 @@ class SamplerPrior(Prior):
     """A prior given by a sampling function.
 
     Args:
-        sampler: function (n, seed) to float [n, dim] of TensorFlow operations; `seed` is int32 [2], for
-            `tf.random.stateless_*`. With the decorator `keras.saving.register_keras_serializable()` the function is
-            found again when a model is loaded; otherwise pass it again: `load_run(out_dir, prior=...)`.
+        sampler: function (n, seed) to float [n, dim] of TensorFlow operations; `seed` is int32 [2]. With the decorator
+            `keras.saving.register_keras_serializable()` the function is found again when a model is loaded; otherwise
+            pass it again: `load_run(out_dir, prior=...)`.
         dim: dimension of the code.
     """
 
@@ -169,9 +169,7 @@ def _rebuild(description: dict) -> tfd.Distribution:
             return [value_of(part) for part in value]
         return _rebuild(value) if isinstance(value, dict) and "distribution" in value else value
 
-    known = getattr(
-        tfd, str(description["distribution"]), None
-    )  # names of a file are looked up, and nothing else is called
+    known = getattr(tfd, str(description["distribution"]), None)  # nothing else that a file names is called
     if not isinstance(known, type) or not issubclass(known, tfd.Distribution):
         raise InputError(f"'{description['distribution']}' is no distribution of TensorFlow Probability")
     return known(**{name: value_of(value) for name, value in description["parameters"].items()})

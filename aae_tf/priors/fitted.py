@@ -1,7 +1,4 @@
-"""Priors fitted to the codes of a trained autoencoder, so that an autoencoder without a prior can be sampled.
-
-Ghosh et al., 2020 (arXiv 1903.12436) call this ex-post density estimation.
-"""
+"""Priors fitted to the codes of a trained autoencoder (ex-post density estimation: Ghosh et al., 2020)."""
 
 import numpy as np
 from numpy.typing import ArrayLike

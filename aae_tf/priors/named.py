@@ -35,10 +35,9 @@ class Gaussian(Prior):
     def interpolate(self, start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
         """Return codes between two codes on an arc around the origin; see `Prior.interpolate`.
 
-        A straight line between two samples of many dimensions passes closer to the origin than samples do. Spherical
-        interpolation (White, 2016, arXiv 1609.04468) keeps the distance. Directions are interpolated spherically and
-        distances from the origin linearly, because codes of different lengths in nearly opposite directions would
-        otherwise lead far beyond both. Equal and opposite directions are interpolated on a straight line.
+        Spherical interpolation (White, 2016, arXiv 1609.04468) keeps the distance from the origin; a straight line in
+        many dimensions passes closer to it than samples do. Directions are interpolated spherically and distances
+        linearly; equal and opposite directions on a straight line.
         """
         share = share[:, None]
         lengths = [tf.norm(code, axis=-1, keepdims=True) for code in (start, end)]
@@ -127,8 +126,7 @@ class PetalMixture(Prior):
         along = np.stack([np.cos(angle), np.sin(angle)], -1)
         across = np.stack([-np.sin(angle), np.cos(angle)], -1)
         axes = np.stack([radial_std * along, tangential_std * across], -1)
-        self.means = (radius * along).astype("float32")
-        self.axes = axes.astype("float32")
+        self.means, self.axes = (radius * along).astype("float32"), axes.astype("float32")
         scales = np.linalg.cholesky(axes @ axes.transpose(0, 2, 1)).astype("float32")
         self.distribution = tfd.MixtureSameFamily(
             tfd.Categorical(logits=tf.zeros(components)), tfd.MultivariateNormalTriL(self.means, scales)
@@ -181,8 +179,7 @@ class SwissRoll(Prior):
         choose, place, blur = tf.unstack(split_seed(seed, 3))
         section = tf.cast(choose_labels(n, choose, labels, self.classes), tf.float32)
         within = tf.random.stateless_uniform([n], place, self.gap / 2, 1 - self.gap / 2)
-        position = (section + within) / self.classes
-        return self.along(position) + self.noise * tf.random.stateless_normal([n, 2], blur)
+        return self.along((section + within) / self.classes) + self.noise * tf.random.stateless_normal([n, 2], blur)
 
     def along(self, position: ArrayLike | tf.Tensor) -> tf.Tensor:
         """Return points on the middle line of the roll, float32 [n, 2].
@@ -202,11 +199,11 @@ class SwissRoll(Prior):
         return self._path(steps).numpy(), "along the roll, inside to outside, one class per row"
 
     def class_logits(self, z: tf.Tensor, steps: int = 200) -> tf.Tensor:
-        """Return the log-density, up to a constant, of heavier noise around each section's nearest point.
+        """Return the log-density, up to a constant, of heavier noise around each section's nearest of `steps` points.
 
         Args:
             z: float32 [N, 2].
-            steps: points of each section that are compared.
+            steps: points of each section.
         """
         squares = tf.reduce_sum(tf.square(z[:, None] - tf.reshape(self._path(steps), [1, -1, 2])), -1)
         nearest = tf.reduce_min(tf.reshape(squares, [-1, self.classes, steps]), -1)
