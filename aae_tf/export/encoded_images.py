@@ -9,14 +9,10 @@ LUMA = (0.299, 0.587, 0.114)  # weights of the colours in grey, ITU-R 601, as in
 
 
 def decode_files(files: "tf.Tensor", image_shape: tuple[int, int, int]) -> "tf.Tensor":
-    """Return images, float32 [N, H, W, C] in [0, 1], of PNG, JPEG, GIF (the first frame) or true-colour BMP files.
+    """Return images, float32 [N, H, W, C] in [0, 1], of PNG, JPEG, GIF (the first frame) or true-colour BMP files [N].
 
     The processing is that of `aae_tf.data.images.folders.read_image`. Two things differ: TensorFlow ignores the EXIF
     orientation, and Pillow rounds and clips after each of two passes.
-
-    Args:
-        files: string [N].
-        image_shape: (H, W, C); other sizes are cropped to these proportions and resized, and colours are converted.
     """
     height, width, channels = image_shape
 
@@ -39,7 +35,7 @@ def decode_files(files: "tf.Tensor", image_shape: tuple[int, int, int]) -> "tf.T
             image = tf.round(tf.reduce_sum(image * LUMA, -1, keepdims=True))
         return tf.ensure_shape(image / 255.0, image_shape)
 
-    spec = tf.TensorSpec((height, width, channels), tf.float32)
+    spec = tf.TensorSpec(image_shape, tf.float32)
     return tf.map_fn(decode, files, fn_output_signature=spec, parallel_iterations=2)  # few decoded images in memory
 
 

@@ -53,9 +53,8 @@ def model_card(
         model: the exported `LatentModel`.
         signatures: see `signature_table`.
         precision: dtype of the stored weights.
-        changes: largest change of each output by this precision, by 'signature.output'; empty for float32.
-        about: 'recipe', 'data', 'epochs' and 'metrics' of the run, and 'class_names' if its labels have names; None
-            for a model without a run.
+        changes: largest change of each output by this precision, by 'signature.output'.
+        about: 'recipe', 'data', 'epochs', 'metrics' and 'class_names' of the run; None for a model without one.
     """
     element, about = model.element, about or {}
     text = [f"# {type(model).__name__}"]
@@ -76,8 +75,8 @@ def model_card(
     text += ["## Signatures", _table(("signature", "inputs", "outputs"), *rows)]
     text += ["## Weights", f"Stored in {precision}, computed with in float32."]
     if changes:
-        text += ["Largest change of each output on real inputs:"]
-        text += ["\n".join(f"- `{name}`: {change:.2g}" for name, change in changes.items())]
+        lines = "\n".join(f"- `{name}`: {change:.2g}" for name, change in changes.items())
+        text += ["Largest change of each output on real inputs:", lines]
     one = f"{element.article} {element.singular}"
     return "\n\n".join([*text, _USE.format(what=element.plural, one=one, shape=element.about["shape"])])
 

@@ -1,7 +1,6 @@
 """A trained model as a TensorFlow SavedModel with named signatures, for TensorFlow Serving or TensorFlow alone.
 
-Images are float32 [N, H, W, C] in [0, 1], rows float32 [N, D]; the batch size is free. `serving_default` is `encode`
-(`sample` for models without an encoder).
+Images are float32 [N, H, W, C] in [0, 1], rows float32 [N, D]; the batch size is free.
 """
 
 import contextlib
@@ -14,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from aae_tf.backend import tf
-from aae_tf.errors import InputError
+from aae_tf.backend import keras, tf
+from aae_tf.errors import InputError, check_choice
 from aae_tf.export.encoded_images import file_signatures
 from aae_tf.export.model_card import model_card, signature_table
 from aae_tf.export.serving_config import write_configuration
-from aae_tf.export.storage import stored_weights
 from aae_tf.export.warmup import example_inputs, write_warmup
 from aae_tf.models import as_images
 from aae_tf.utils.files import write_json
@@ -28,15 +26,14 @@ if TYPE_CHECKING:
     from aae_tf.anomaly.detector import Detector
     from aae_tf.models import LatentModel
 
+PRECISIONS = ("float32", "float16")
+
 
 def signatures(model: "LatentModel") -> dict[str, tuple[Callable, list["tf.TensorSpec"]]]:
-    """Return the serving functions of a built model: those it declares, and 'serving_default'.
+    """Return the serving functions of a built model, by name: (function of tensors to named tensors, `tf.TensorSpec`s).
 
     Args:
-        model: a built `LatentModel`.
-
-    Returns:
-        dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`).
+        model: a built `LatentModel`; 'serving_default' is its 'encode', or its 'sample' without an encoder.
     """
     found = model.signatures()
     return {**found, "serving_default": found.get("encode", found["sample"])}
@@ -51,7 +48,7 @@ def export(
     about: Mapping[str, Any] | None = None,
     detector: "Detector | None" = None,
 ) -> Path:
-    """Write a model to `dest/<version>/`, the next integer. A failed export leaves nothing.
+    """Write a model to `dest/<version>/`, the next integer, and return this path. A failed export leaves nothing.
 
     The version holds the graph, model_card.md, signatures.json, class_names.json if labels have names, columns.json of
     a model of rows, and warm-up requests for each signature if tensorflow-serving-api is installed. `dest` holds
@@ -66,15 +63,12 @@ def export(
         about: facts for the model card, see `model_card`.
         detector: `aae_tf.Detector` of the model, served as `detect`.
 
-    Returns:
-        Path of the new version.
-
     Raises:
         InputError: an unknown precision, images that PNG files cannot hold, a `dest` that is a file or cannot be
             written, or a custom signature with an input or output without rows.
     """
     dest, shape = Path(dest), tuple(model.get_build_config()["input_shape"][1:])
-    (variables, wrap), found = stored_weights(model, precision), signatures(model)
+    (variables, wrap), found = _stored_weights(model, precision), signatures(model)
     found |= {} if detector is None else {"detect": detector.signature()}
     if png:
         if not model.element.in_files:
@@ -122,6 +116,28 @@ def _refuse_without_rows(table):
 
 def _requests(model, found, images):
     return {name: example_inputs(specs, images, model.priors) for name, (_, specs) in found.items()}
+
+
+def _stored_weights(model, precision):
+    """Return the variables to save, matrices in this precision, and a wrapper of functions that computes with them."""
+    check_choice("precision", precision, PRECISIONS)
+    if precision == "float32":
+        return [variable.value for variable in model.variables], lambda function: function
+    halved = [len(each.shape) >= 2 and each.dtype == "float32" for each in model.variables]
+    stored = [
+        tf.Variable(tf.cast(each.value, tf.float16 if half else each.dtype), trainable=False)
+        for each, half in zip(model.variables, halved, strict=True)
+    ]
+
+    def wrap(function):
+        def on_stored(*arguments, **named):
+            cast = [(each, tf.cast(half, each.dtype)) for each, half in zip(model.variables, stored, strict=True)]
+            with keras.StatelessScope(state_mapping=cast):
+                return function(*arguments, **named)
+
+        return on_stored
+
+    return stored, wrap
 
 
 @contextlib.contextmanager

@@ -36,15 +36,7 @@ def write_json(path: str | Path, values: Any) -> None:
 
 @contextlib.contextmanager
 def locked(folder: str | Path, doing: str) -> Iterator[None]:
-    """A context in which this process alone works in a folder; the lock of a process that dies is free.
-
-    Args:
-        folder: an existing folder.
-        doing: what the process does there, for the message: 'is training into'.
-
-    Raises:
-        InputError: another process has it, or nothing can be written there.
-    """
+    """A context in which this process alone works in a folder; the lock of a process that dies is free."""
     lock, owner = (Path(folder) / name for name in LOCK)
     held = filelock.FileLock(lock, timeout=0)
     try:

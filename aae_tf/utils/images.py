@@ -44,17 +44,8 @@ def as_picture(image: np.ndarray) -> "Image.Image":
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
-def save_animation(
-    file: str | PathLike | IO[bytes], images: np.ndarray, side: int = 128, milliseconds: int = 100
-) -> None:
-    """Write images as an animated GIF that repeats.
-
-    Args:
-        file: path or binary file.
-        images: float [N, H, W, 1 or 3] in [0, 1].
-        side: minimum height and width of a frame in pixels; smaller images are enlarged.
-        milliseconds: duration of a frame.
-    """
-    times = max(1, -(-side // min(images.shape[1:3])))
+def save_animation(file: str | PathLike | IO[bytes], images: np.ndarray) -> None:
+    """Write images, float [N, H, W, 1 or 3] in [0, 1], as a repeating GIF, enlarged to 128 pixels if smaller."""
+    times = max(1, -(-128 // min(images.shape[1:3])))
     first, *others = (as_picture(image.repeat(times, 0).repeat(times, 1)) for image in images)
-    first.save(file, "GIF", save_all=True, append_images=others, duration=milliseconds, loop=0)
+    first.save(file, "GIF", save_all=True, append_images=others, duration=100, loop=0)

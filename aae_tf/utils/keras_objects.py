@@ -1,8 +1,7 @@
 """Keras finds the classes of this package in files once `aae_tf` is imported, before their modules are.
 
-Keras only loads classes that are registered, and `import aae_tf` does not import Keras. So each class is registered as
-soon as Keras is imported, by a stand-in that imports the class when a file needs it; the module then registers the
-class itself.
+`import aae_tf` does not import Keras. Each class is registered when Keras is imported, by a stand-in that imports the
+class when a file needs it; the module then registers the class itself.
 """
 
 import importlib
@@ -25,12 +24,7 @@ class _StandIn:
 
 
 def register_on_import(package: str, modules: Mapping[str, str]) -> None:
-    """Register classes with Keras, now or as soon as it is imported.
-
-    Args:
-        package: name of the package in the registered names.
-        modules: dict of class name to its module.
-    """
+    """Register classes, from names to their modules, with Keras, now or as soon as it is imported."""
 
     def register(keras):
         known = keras.saving.get_custom_objects()
