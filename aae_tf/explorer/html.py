@@ -8,7 +8,7 @@ from html import escape
 import numpy as np
 
 from aae_tf.figures.colours import colour
-from aae_tf.utils.images import as_picture, save_animation, to_bytes
+from aae_tf.utils.images import as_picture, save_animation
 
 SIDE = 56  # height of a small picture on the page, in pixels
 MOST = 40  # largest number of entries of a row that are shown
@@ -20,8 +20,7 @@ def picture(element: np.ndarray, caption: str = "", names: Sequence[str] | None 
         return table(element, names, caption)
     file = io.BytesIO()
     as_picture(_drawable(element)).save(file, "PNG")
-    width = max(1, SIDE * element.shape[1] // element.shape[0])
-    source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    width, source = max(1, SIDE * element.shape[1] // element.shape[0]), _source(file, "png")
     below = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     image = f'<img src="{source}" width="{width}" height="{SIDE}" alt="{escape(description or caption)}">'
     return f"<figure>{image}{below}</figure>"
@@ -36,8 +35,8 @@ def strip(
     """Return images or rows side by side as HTML; those without a caption are described as 'WHAT 1 of N'."""
     count = len(elements)
     shown = (
-        picture(element, caption, names, caption or f"{what} {number + 1} of {count}")
-        for number, (element, caption) in enumerate(zip(elements, captions or [""] * count, strict=True))
+        picture(element, caption, names, caption or f"{what} {number} of {count}")
+        for number, element, caption in zip(range(1, count + 1), elements, captions or [""] * count, strict=True)
     )
     return f'<div class="strip">{"".join(shown)}</div>'
 
@@ -53,7 +52,7 @@ def animation(images: np.ndarray) -> str:
     """Return an animation of images as HTML, with a link that saves it."""
     file = io.BytesIO()
     save_animation(file, np.stack([_drawable(image) for image in images]))
-    source = f"data:image/gif;base64,{base64.b64encode(file.getvalue()).decode()}"
+    source = _source(file, "gif")
     return (
         f'<figure><img src="{source}" height="{2 * SIDE}" alt="the interpolation, as an animation">'
         f'<figcaption><a href="{source}" download="interpolation.gif">save the GIF</a></figcaption></figure>'
@@ -79,10 +78,12 @@ def error(message: str) -> str:
 
 def rgba(image: np.ndarray) -> np.ndarray:
     """Return an image as Bokeh's `image_rgba` takes it, uint32 [H, W], the last line first."""
-    pixels = to_bytes(_drawable(image))
-    full = np.full((*pixels.shape[:2], 4), 255, np.uint8)
-    full[..., :3] = pixels
-    return np.ascontiguousarray(full[::-1]).view(np.uint32)[..., 0]
+    pixels = as_picture(_drawable(image)).convert("RGBA")
+    return np.asarray(pixels)[::-1].copy().view(np.uint32)[..., 0]
+
+
+def _source(file, kind):
+    return f"data:image/{kind};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _drawable(image):

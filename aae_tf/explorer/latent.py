@@ -24,7 +24,7 @@ class LatentSpace:
     """A run's latent space with held-out images in it.
 
     Args:
-        run: `aae_tf.Run` with data and a model with an encoder.
+        run: a run with data and a model with an encoder.
         split: held-out images that are shown, 'validation' or 'test'.
         most: largest number of them.
 
@@ -38,9 +38,6 @@ class LatentSpace:
         entries: names of the classes or clusters.
         choices: those of them that condition the decoder; empty for a decoder without a condition.
         centroids: float32 [K, D], the cluster centroids of a map; None without a map.
-
-    Raises:
-        InputError: a model without an encoder, an unknown split, or no data (see `aae_tf.load_run`).
     """
 
     def __init__(self, run: "Run", split: str = "validation", most: int = 2_000):
@@ -62,9 +59,8 @@ class LatentSpace:
         clusters = [f"cluster {number}" for number in range(self.model.classes)]
         self.entries = list(class_names(run.out_dir, self.model) or clusters)
         self.choices = [] if self.has_map else self.entries[: self.model.classes]
-        self._predicted = None
-        if self._classifies and self.choices:
-            self._predicted = self.model.classify(self.held_out.images).argmax(-1)
+        predicts = self._classifies and self.choices
+        self._predicted = self.model.classify(self.held_out.images).argmax(-1) if predicts else None
         self.prior_points = self._joined(*self.model.draw(2_000, run.recipe.seed))
         self.centroids = None
         if self.has_map:
@@ -85,24 +81,13 @@ class LatentSpace:
         return np.median(self.prior_points, 0)
 
     def decode(self, latent_points: np.ndarray, choice: int | None = None) -> np.ndarray:
-        """Return the decoder's output, float32 [N, H, W, C] in [0, 1], or rows [N, D'].
-
-        Args:
-            latent_points: float [N, D].
-            choice: the class or cluster that conditions the decoder, if there are `choices`.
-        """
+        """Return images [N, H, W, C] in [0, 1], or rows [N, D'], of latent points [N, D] and the class `choice`."""
         if self.has_map:
             return self.model.decode_map(latent_points)
         return self.model.decode(self._codes(latent_points), self._labels(len(latent_points), choice))
 
     def interpolate(self, start: np.ndarray, end: np.ndarray, n: int = 12) -> np.ndarray:
-        """Return latent points from `start` to `end`, both included, float32 [n, D], by the priors' interpolation.
-
-        Args:
-            start: float [D].
-            end: float [D].
-            n: number of latent points.
-        """
+        """Return latent points from `start` [D] to `end` [D], both included, [n, D], by the priors' interpolation."""
         share = np.linspace(0, 1, n, dtype="float32")
         start, end = (np.asarray(point, "float32")[None] for point in (start, end))
         if self.has_map:
@@ -116,13 +101,7 @@ class LatentSpace:
         return self.model.sample(n, seed, self._labels(n, choice))
 
     def nearest(self, latent_point: np.ndarray, n: int = 1, choice: int | None = None) -> np.ndarray:
-        """Return the rows of the nearest held-out images, int [n], nearest first.
-
-        Args:
-            latent_point: float [D].
-            n: number of images.
-            choice: a class or cluster; images of another predicted one come last.
-        """
+        """Return the rows of the held-out images nearest to a point [D], int [n], those of another class last."""
         distance = np.square(self.latent_points - latent_point).sum(-1)
         use_class = self._predicted is not None and choice is not None
         other = self._predicted != choice if use_class else np.zeros(len(distance), bool)
@@ -137,8 +116,8 @@ class LatentSpace:
 
         Returns:
             'latent_point' [D], 'choice' (the condition of the decoder), 'output' (the reconstruction), 'error', 'share'
-            (of held-out images with a lower error), 'probabilities' [K] of `entries` (None without a classifier) and
-            'verdict' of the run's detector (None without one).
+            (of held-out images with a lower error), and 'probabilities' [K] of `entries` and the 'verdict' of the run's
+            detector, each None without its classifier or detector.
         """
         labels = np.array([choice], "int32") if self.model.reads_labels else None
         error = float(self.model.score(image[None], labels)["reconstruction_error"][0])
@@ -146,8 +125,9 @@ class LatentSpace:
         if path.exists():  # read each time, since `aae-tf detect` may replace it
             detector = Detector.load(self.model, path)
             found = detector.detect(image[None], labels)
-            verdict = {"abnormal": bool(found["abnormal"][0]), "score": float(found["score"][0])}
-            verdict["threshold"] = detector.threshold
+            verdict = {name: found[name][0].item() for name in ("abnormal", "score")} | {
+                "threshold": detector.threshold
+            }
         probabilities = self.model.classify(image[None])[0] if self._classifies else None
         return {
             "latent_point": self._encode(image[None])[0],

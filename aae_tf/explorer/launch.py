@@ -22,15 +22,11 @@ def explore(
     """Open a page on a run's latent space, until interrupted.
 
     Args:
-        run: `aae_tf.Run` with data.
+        run: a run with data.
         split: held-out images that are shown, 'validation' or 'test'.
         host: address to listen on, by default reachable from this machine only. Everybody who reaches it sees the
             images; at '0.0.0.0' so does any web page that they have open.
-        port: port of the page.
         show: whether to open a browser.
-
-    Raises:
-        InputError: Bokeh is missing, the port is taken, or an error of `aae_tf.explorer.latent.LatentSpace`.
     """
     server = make_server(run, split, host, port)
     names = allowed_hosts(host)

@@ -18,16 +18,13 @@ GREY = "#c8c8c8"
 TALLEST = 420  # largest height of the decoded image, in pixels
 STYLE = files("aae_tf.explorer").joinpath("style.css").read_text()
 WRAPPED = ".bk-btn-group { flex-wrap: wrap; } .bk-btn { white-space: normal; overflow-wrap: anywhere; }"
+WRAPPED += " :host { max-width: 100%; }"
 SCROLLED = ":host { max-height: 300px; overflow-y: auto; }"
 WIDE = {"sizing_mode": "stretch_width"}
 
 
 class Layout:
-    """The Bokeh models on a page, each an attribute.
-
-    Args:
-        space: `LatentSpace` that the page shows.
-    """
+    """The Bokeh models on the page of a latent space, each an attribute."""
 
     def __init__(self, space: "LatentSpace"):
         self.space = space
@@ -41,13 +38,8 @@ class Layout:
         self.alert, self.legend, self.numbers, self.interpolation, self.answer, self.samples = texts
         self.centroid_pictures = _text("centroids", SCROLLED)
         labels = space.choices or (space.entries if space.has_map else [])
-        self.classes = bk.RadioButtonGroup(
-            labels=labels,
-            active=0 if space.choices else None,
-            name="classes",
-            visible=bool(labels),
-            stylesheets=[WRAPPED, ":host { max-width: 100%; }"],
-        )
+        shown = {"visible": bool(labels), "active": 0 if space.choices else None, "stylesheets": [WRAPPED]}
+        self.classes = bk.RadioButtonGroup(labels=labels, name="classes", **shown)
         self.mark = bk.Button(label="mark this point", name="mark", width=160)
         self.file = bk.FileInput(accept=",".join(sorted(SUFFIXES)), name="file", title="image file", **WIDE)
         self.seed = bk.Spinner(title="seed", low=0, high=2**31 - 1, step=1, value=0, name="seed", width=130)
@@ -59,12 +51,9 @@ class Layout:
         document.title = title
         document.template = files("aae_tf.explorer").joinpath("page.html").read_text()
         document.template_variables.update(summary=summary, takes_files=self.space.element.in_files)
-        for root in (
-            *(self.alert, self.colour_by, self.across_axis, self.up_axis, self.plane, self.legend),
-            *(self.decoded, self.numbers, self.classes, self.centroid_pictures, self.slider_box),
-            *(self.mark, self.interpolation, self.file, self.answer, self.seed, self.samples),
-        ):
-            document.add_root(root)
+        for root in vars(self).values():  # page.html places them by name
+            if isinstance(root, bk.LayoutDOM):
+                document.add_root(root)
 
     def _make_plane(self):
         def source(*columns: str) -> Any:
@@ -72,19 +61,9 @@ class Layout:
 
         self.points, self.prior, self.centroids = source("colour"), source(), source()
         self.cursor, self.ends, self.path = source(), source(), source()
-        self.plane = plane = figure(
-            name="plane",
-            sizing_mode="scale_width",
-            width=560,
-            height=520,
-            min_width=240,
-            tools="wheel_zoom,pan,reset",
-            active_drag=None,
-            x_range=bk.Range1d(),
-            y_range=bk.Range1d(),
-        )
+        options = {"min_width": 240, "tools": "wheel_zoom,pan,reset", "active_drag": None}
+        self.plane = plane = _figure("plane", 560, 520, x_range=bk.Range1d(), y_range=bk.Range1d(), **options)
         plane.toolbar.logo = None
-        plane.grid.visible = False
         plane.scatter("x", "y", source=self.prior, size=2, color=GREY, line_color=None)
         plane.scatter("x", "y", source=self.points, size=5, color="colour", line_color=None, alpha=0.8)
         plane.scatter("x", "y", source=self.centroids, marker="star", size=16, fill_color=INK, line_color="white")
@@ -110,22 +89,12 @@ class Layout:
         height, width, _ = self.space.held_out.images.shape[1:]
         total = 2.12 * width  # two images and a gap
         self.frames = {"x": [0, total - width], "y": [0, 0], "dw": [width, width], "dh": [height, height]}
-        self.decoded = figure(
-            name="decoded",
-            sizing_mode="scale_width",
-            width=480,
-            height=max(80, round(480 * height / total)),
-            min_width=min(200, round(TALLEST * total / height)),
-            max_width=max(2, round(TALLEST * total / height)),
-            x_range=(0, total),
-            y_range=(0, height),
-            tools="",
-            toolbar_location=None,
-            match_aspect=True,
-        )
+        widest = round(TALLEST * total / height)
+        options = {"min_width": min(200, widest), "max_width": max(2, widest), "match_aspect": True}
+        options |= {"x_range": (0, total), "y_range": (0, height), "tools": "", "toolbar_location": None}
+        self.decoded = _figure("decoded", 480, max(80, round(480 * height / total)), **options)
         self.decoded.image_rgba("image", "x", "y", "dw", "dh", source=self.pictures)
-        self.decoded.axis.visible = self.decoded.grid.visible = False
-        self.decoded.outline_line_color = None
+        self.decoded.axis.visible, self.decoded.outline_line_color = False, None
 
     def _make_sliders(self):
         limits = zip(self.space.names, *self.space.limits.tolist(), self.space.center.tolist(), strict=True)
@@ -134,6 +103,12 @@ class Layout:
             for name, low, high, value in limits
         ]
         self.slider_box = bk.Column(*self.sliders, name="sliders", stylesheets=[SCROLLED], **WIDE)
+
+
+def _figure(name, width, height, **options):
+    made = figure(name=name, sizing_mode="scale_width", width=width, height=height, **options)
+    made.grid.visible = False
+    return made
 
 
 def _text(name, *styles):

@@ -18,8 +18,6 @@ from aae_tf.explorer.layout import GREY, Layout
 from aae_tf.figures.colours import colour
 
 if TYPE_CHECKING:
-    from bokeh.document import Document
-
     from aae_tf.explorer.latent import LatentSpace
 
 STEPS, SAMPLES, NEIGHBOURS = 12, 24, 5
@@ -46,33 +44,20 @@ def shows_errors(method: Callable) -> Callable:
 
 
 class Page(Layout):
-    """One browser's view of a latent space.
-
-    Args:
-        space: `LatentSpace`.
-
-    Attributes:
-        point: float32 [D], the latent point that is shown.
-        choice: the class or cluster that conditions the decoder.
-        marked: list of the marked latent points: none, one, or the two ends of an interpolation.
-        handling: whether an event is being handled.
-    """
+    """One browser's view of a latent space."""
 
     def __init__(self, space: "LatentSpace"):
         super().__init__(space)
-        self.point, self.choice, self.marked = space.center.astype("float32"), 0, []
-        self.handling, self._pointer, self._document, self._own_image = True, None, None, None
+        self.point, self.choice = space.center.astype("float32"), 0  # shown, with the condition of the decoder
+        self.marked = []  # latent points: none, one, or the two ends of an interpolation
+        self.handling = True  # an event
+        self._pointer = self._own_image = None
         self._connect()
         self._draw_colours()
         self._draw_axes()
         self._draw_centroids()
         self._draw_samples()
         self.handling = False
-
-    def add_to(self, document: "Document", title: str) -> None:
-        """Add the page to a Bokeh document."""
-        self._document = document
-        super().add_to(document, title)
 
     def _connect(self):
         self.plane.on_event(MouseMove, lambda event: self._move_to(event.x, event.y))
@@ -94,7 +79,7 @@ class Page(Layout):
         """Follow the pointer; of several waiting moves only the last is followed."""
         waiting, self._pointer = self._pointer is not None, (x, y)
         if not waiting:
-            self._document.add_next_tick_callback(self._follow)
+            self.plane.document.add_next_tick_callback(self._follow)
 
     @shows_errors
     def _follow(self):
@@ -228,11 +213,8 @@ class Page(Layout):
         self._draw_points()
         if space.centroids is not None:
             self.centroids.data = self._projected(space.centroids)
-        vertical = (-1, 1) if flat else (low[self.up], high[self.up])
-        for limits, (start, end) in (
-            (self.plane.x_range, (low[self.across], high[self.across])),
-            (self.plane.y_range, vertical),
-        ):
+        horizontal, vertical = (low[self.across], high[self.across]), (-1, 1) if flat else (low[self.up], high[self.up])
+        for limits, (start, end) in zip((self.plane.x_range, self.plane.y_range), (horizontal, vertical), strict=True):
             limits.update(start=start, end=end, reset_start=start, reset_end=end)
         self.plane.xaxis.axis_label, self.plane.yaxis.axis_label = space.names[self.across], space.names[self.up]
         self.plane.yaxis.visible = not flat

@@ -5,6 +5,7 @@ tensorflow-serving-api, which installs TensorFlow. The server is TensorFlow Serv
 """
 
 import base64
+import itertools
 import random
 import time
 from typing import Any
@@ -25,12 +26,13 @@ DTYPES = {"DT_FLOAT": "float32", "DT_INT32": "int32", "DT_BOOL": "bool"}
 class Client:
     """The functions of a served model. Each raises `ServingError` if the server refuses or does not answer.
 
+    Images, float in [0, 1] or uint8, and rows of a table are checked as in training, with an `InputError`.
+
     Args:
-        url: 'http://HOST:PORT/v1/models/NAME', or with '/versions/V' after it for one version; or
-            'grpc://HOST:PORT/NAME[/V]'.
+        url: 'http://HOST:PORT/v1/models/NAME[/versions/V]' or 'grpc://HOST:PORT/NAME[/V]'.
         timeout: seconds to wait for an answer.
-        retries: how often a request is repeated after a timeout or a 503 (a model that is still loading), after 0.1,
-            0.2, 0.4, ... seconds, each shortened at random. Other failures are not repeated.
+        retries: repetitions of a request after a timeout or a 503 (a model that is still loading), after 0.1, 0.2,
+            0.4, ... seconds, each shortened at random.
         batch_size: rows of a request; longer arrays are sent in parts.
 
     Raises:
@@ -60,11 +62,8 @@ class Client:
         """Return codes z, float32 [N, D].
 
         Args:
-            images: uint8, or float in [0, 1], [N, H, W(, C)]; rows of a table as float [N, D] with the entries in the
-                order of `signatures.json` (`Columns.encode` converts a DataFrame).
-
-        Raises:
-            InputError: images or rows that training would refuse.
+            images: [N, H, W(, C)], or rows [N, D] with the entries in the order of `signatures.json` (`Columns.encode`
+                converts a DataFrame).
         """
         return self.predict("encode", **_elements(images))["codes"]
 
@@ -81,7 +80,7 @@ class Client:
         """Return reconstructions, float32 of the shape of `images`.
 
         Args:
-            images: [N, H, W(, C)] or rows [N, D], as for `encode`.
+            images: [N, H, W(, C)] or rows [N, D].
             labels: int [N], for models whose signature has them.
         """
         return _generated(self.predict("reconstruct", **_elements(images), **_labels(labels)))
@@ -90,7 +89,7 @@ class Client:
         """Return labels, int32 [N], and probabilities, float32 [N, K].
 
         Args:
-            images: [N, H, W(, C)] or rows [N, D], as for `encode`.
+            images: [N, H, W(, C)] or rows [N, D].
         """
         outputs = self.predict("classify", **_elements(images))
         return outputs["labels"], outputs["probabilities"]
@@ -99,7 +98,7 @@ class Client:
         """Return reconstruction errors, float32 [N], and prior logits, float32 [N], None without a discriminator.
 
         Args:
-            images: [N, H, W(, C)] or rows [N, D], as for `encode`.
+            images: [N, H, W(, C)] or rows [N, D].
             labels: int [N], for models whose signature has them.
         """
         outputs = self.predict("score", **_elements(images), **_labels(labels))
@@ -117,18 +116,14 @@ class Client:
         return _generated(self.predict("sample", seeds=seeds, **_labels(labels)))
 
     def predict(self, signature: str = "serving_default", **inputs: ArrayLike) -> dict[str, np.ndarray]:
-        """Call any signature.
+        """Call any signature and return its outputs, arrays by name.
 
         Args:
             signature: its name.
-            **inputs: arrays by input name; rows are sent in parts of `batch_size`.
-
-        Returns:
-            arrays by output name.
+            **inputs: arrays of as many rows, by input name.
 
         Raises:
             InputError: inputs of different lengths, or without rows.
-            ServingError: the server refused (its message is passed on), did not answer, or cannot be reached.
         """
         arrays = {name: np.asarray(value) for name, value in inputs.items()}
         lengths = {array.shape[:1] for array in arrays.values()}
@@ -143,14 +138,13 @@ class Client:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _request(self, signature, arrays):
-        for attempt in range(self.retries + 1):
+        for attempt in itertools.count():
             try:
                 return self._transport.predict(signature, arrays)
             except ServingError as error:
-                if not error.transient or attempt == self.retries:
+                if not error.transient or attempt >= self.retries:
                     raise
                 time.sleep(0.1 * 2**attempt * random.uniform(0.5, 1.0))
-        raise AssertionError("unreachable")
 
     def status(self) -> list[dict[str, Any]]:
         """Return the state of the model's versions, dicts of 'version', 'state', ... (REST only)."""
@@ -191,7 +185,7 @@ class RestTransport:
             self.types[signature] = {name: each["dtype"] for name, each in described[signature]["outputs"].items()}
         types = self.types[signature]
         if len(types) == 1:  # a single output comes without its name
-            outputs = {next(iter(types)): outputs}
+            outputs = dict.fromkeys(types, outputs)
         return {name: np.asarray(value, DTYPES.get(types.get(name))) for name, value in outputs.items()}
 
     def get(self, path: str) -> dict[str, Any]:

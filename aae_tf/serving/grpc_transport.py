@@ -15,9 +15,8 @@ class GrpcTransport:
             import grpc
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
         except ImportError:
-            raise InputError(
-                "gRPC needs tensorflow-serving-api; install it with: pip install 'aae-tf[grpc]', or use the http:// URL"
-            ) from None
+            install = "install it with: pip install 'aae-tf[grpc]', or use the http:// URL"
+            raise InputError(f"gRPC needs tensorflow-serving-api; {install}") from None
         self.grpc, self.request, self.timeout = grpc, predict_pb2.PredictRequest, timeout
         self.name, _, self.version = path.partition("/")
         limits = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
@@ -28,8 +27,7 @@ class GrpcTransport:
         """Return a signature's outputs by name."""
         from aae_tf.backend import tf
 
-        request = self.request()
-        request.model_spec.name, request.model_spec.signature_name = self.name, signature
+        request = self.request(model_spec={"name": self.name, "signature_name": signature})
         if self.version:
             request.model_spec.version.value = int(self.version)
         for name, array in arrays.items():

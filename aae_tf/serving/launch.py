@@ -11,18 +11,11 @@ from aae_tf.errors import InputError
 
 LOCAL, ANY = ("127.0.0.1", "localhost", "::1"), ("0.0.0.0", "::")
 CONNECTIONS = 64  # of the built-in server at a time
+KEEP_ALIVE = 75  # seconds, longer than clients keep idle connections, so that no request meets a closed one
 
 
 def serve(dest: str | Path, port: int = 8501) -> None:
-    """Replace this process by TensorFlow Serving.
-
-    Args:
-        dest: folder of the served model.
-        port: port of the REST interface; gRPC takes the one before it.
-
-    Raises:
-        InputError: the folder holds no version, or neither TensorFlow Serving nor docker is here.
-    """
+    """Replace this process by TensorFlow Serving; REST takes the port, gRPC the one before it."""
     dest = _served_folder(dest)
     command = _model_server_command(dest, port)
     if command is None:
@@ -35,16 +28,7 @@ def serve(dest: str | Path, port: int = 8501) -> None:
 
 
 def serve_builtin(dest: str | Path, host: str = "127.0.0.1", port: int = 8501) -> None:
-    """Serve a folder with the built-in server until interrupted.
-
-    Args:
-        dest: folder of the served model; its name is the model's.
-        host: address to listen on, by default reachable from this machine only.
-        port: port of the REST interface.
-
-    Raises:
-        InputError: the folder holds no version that loads, the port is taken, or the server's packages are missing.
-    """
+    """Serve a folder, whose name is the model's, with the built-in server until interrupted."""
     dest = _served_folder(dest)
     try:
         import uvicorn
@@ -52,9 +36,8 @@ def serve_builtin(dest: str | Path, host: str = "127.0.0.1", port: int = 8501) -
         from aae_tf.serving.server.app import make_app
         from aae_tf.serving.server.versions import Versions
     except ImportError as error:
-        raise InputError(
-            f"the built-in server needs {error.name}; install it with: pip install 'aae-tf[serving]'"
-        ) from None
+        message = f"the built-in server needs {error.name}; install it with: pip install 'aae-tf[serving]'"
+        raise InputError(message) from None
     check_free(host, port)
     versions = Versions(dest)
     if versions.current is None:
@@ -62,16 +45,9 @@ def serve_builtin(dest: str | Path, host: str = "127.0.0.1", port: int = 8501) -
         raise InputError(f"no version in '{dest}' can be loaded ({reasons})")
     versions.watch()
     print(f"serving {dest.name} on http://{host}:{port}/v1/models/{dest.name} (Ctrl-C ends it)", flush=True)
-    uvicorn.run(
-        make_app(versions, dest.name, allowed_hosts(host)),
-        host=host,
-        port=port,
-        ws="none",
-        log_level="warning",
-        access_log=False,
-        limit_concurrency=CONNECTIONS,
-        timeout_keep_alive=75,  # longer than clients keep idle connections, so that no request meets a closed one
-    )
+    app, limits = make_app(versions, dest.name, allowed_hosts(host)), {"limit_concurrency": CONNECTIONS}
+    limits["timeout_keep_alive"] = KEEP_ALIVE
+    uvicorn.run(app, host=host, port=port, ws="none", log_level="warning", access_log=False, **limits)
 
 
 def allowed_hosts(host: str) -> list[str]:
@@ -83,9 +59,8 @@ def allowed_hosts(host: str) -> list[str]:
 def check_free(host: str, port: int) -> None:
     """Refuse a port that another program listens on, and an address that is not one of this machine."""
     try:
-        (family, kind, *_, address), *_ = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, *_, address = found[0]
         with socket.socket(family, kind) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
@@ -109,10 +84,8 @@ def _model_server_command(dest, port):
     if shutil.which("tensorflow_model_server"):
         ports = [f"--rest_api_port={port}", f"--port={port - 1}"]
         return ["tensorflow_model_server", *ports, f"--model_name={dest.name}", f"--model_base_path={dest}"]
-    if shutil.which("docker"):
-        try:
-            subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=True)
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return ["docker", "compose", "-f", str(dest / "compose.yaml"), "up"]
-    return None
+    try:  # docker may be missing, or not run
+        subprocess.run(["docker", "info"], capture_output=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return ["docker", "compose", "-f", str(dest / "compose.yaml"), "up"]
