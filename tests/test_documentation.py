@@ -45,3 +45,13 @@ def test_its_links_lead_somewhere(site):
                 continue
             found = (page.parent / unquote(target)).resolve()
             assert found.exists(), f"{page.relative_to(site)} links to {target}"
+
+
+def test_the_architecture_names_every_folder_and_files_that_exist():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    paths = re.findall(r"`(?:aae_tf/)?([\w/]+(?:\.py|/))`", text)
+    assert len(paths) > 25
+    for path in paths:
+        assert (ROOT / "aae_tf" / path).exists(), path
+    folders = {path.parent.name for path in (ROOT / "aae_tf").glob("*/__init__.py")}
+    assert folders <= set(re.findall(r"`(\w+)`", text.partition("## From a recipe")[0]))
