@@ -1,8 +1,8 @@
-"""An anomaly score, and how well it tells a class that training never saw.
+"""An anomaly score, a metric of it, and a dataset for the metric.
 
-The score of AnoGAN (Schlegl et al., 2017, arXiv 1703.05921), which mixes how badly an image comes back with how little
-the discriminator thinks of it; an autoencoder has the code at once where AnoGAN searches for it. The measure is the
-area under the ROC curve, of held-out images whose class has no training image against the others: 0.5 is chance.
+The score is that of AnoGAN (Schlegl et al., 2017, arXiv 1703.05921), a mean of reconstruction error and discriminator
+loss; the encoder gives the code that AnoGAN searches for. The metric is the area under the ROC curve between held-out
+images of a class without training images and the others. Chance is 0.5.
 
     aae-tf --plugin examples/anomaly_score.py train anomaly --set prior_share=0.2
 """
@@ -22,15 +22,15 @@ from aae_tf.models import MODELS
 
 @DATASETS.register("digits_without_1")
 def digits_without_1(image_size=0):
-    """Return the embedded digits, no 1 among those that train."""
+    """Return the embedded digits without a 1 among the training images."""
     digits = aae_tf.data.load("mnist_5k", image_size)
     train = digits.train.take(np.flatnonzero(digits.train.labels != 1))
-    source = f"{digits.source}; no 1 trains"
+    source = f"{digits.source}; no 1 in training"
     return dataclasses.replace(digits, name="digits_without_1", train=train, source=source)
 
 
 def anomaly_auroc(model, held_out):
-    """Return the area under the ROC curve of the score 'anomaly'; nothing without a class that training never saw."""
+    """Return the area under the ROC curve of the score 'anomaly'; nothing without a class that training lacks."""
     split = held_out.images.labelled()
     known = np.unique(held_out.training(10**9).labelled().labels)
     new = ~np.isin(split.labels, known)
@@ -44,11 +44,11 @@ def anomaly_auroc(model, held_out):
 @MODELS.register
 @keras.saving.register_keras_serializable("examples")
 class AnomalyAAE(aae_tf.AdversarialAutoencoder):
-    """The model of §2 with a score 'anomaly', high for what is unlike the training images.
+    """The model of §2 with a score 'anomaly', high for images unlike the training images.
 
     Args:
         *args: as for `AdversarialAutoencoder`.
-        prior_share: share of the discriminator's opinion in the score, in [0, 1].
+        prior_share: weight of the discriminator's loss in the score, in [0, 1].
         **kwargs: as for `AdversarialAutoencoder`.
     """
 
@@ -64,12 +64,12 @@ class AnomalyAAE(aae_tf.AdversarialAutoencoder):
     def scores(self, batch):
         """Return the scores of the model of §2, and 'anomaly', float32 [N]."""
         found = super().scores(batch)
-        doubt = tf.nn.softplus(-found["prior_logit"])
+        discriminator_loss = tf.nn.softplus(-found["prior_logit"])
         pixels = tf.cast(tf.size(batch["images"][0]), tf.float32)
         error = pixels * found["reconstruction_error"]
-        return {**found, "anomaly": (1.0 - self.prior_share) * error + self.prior_share * doubt}
+        return {**found, "anomaly": (1.0 - self.prior_share) * error + self.prior_share * discriminator_loss}
 
 
-USUAL = aae_tf.recipes()["likelihood"]
-about = {"summary": "which digits are unlike those of training", "dataset": "digits_without_1"}
-aae_tf.register_recipe(dataclasses.replace(USUAL, name="anomaly", model="AnomalyAAE", **about))
+base = aae_tf.recipes()["likelihood"]
+about = {"summary": "digits unlike those of training", "dataset": "digits_without_1"}
+aae_tf.register_recipe(dataclasses.replace(base, name="anomaly", model="AnomalyAAE", **about))

@@ -1,9 +1,9 @@
-"""A consistency phase: what the class of an image is must not depend on how it is looked at.
+"""A phase of consistency regularization, with an augmentation of its own.
 
-KL(q(y|x) ‖ q(y|view)), with no gradient through the first, over all images, labelled or not: Makhzani et al., 2016
-(arXiv 1511.05644, §5) with the term of Xie et al., 2020 (arXiv 1904.12848). The views are the recipe's (shifts, turns:
-`views.shift`, ...), with a square erased (DeVries and Taylor, 2017, arXiv 1708.04552), which is this file's own: a view
-is a function of images and a seed, inside the compiled step.
+The model of Makhzani et al., 2016 (arXiv 1511.05644, §5) with the loss of Xie et al., 2020 (arXiv 1904.12848):
+KL(q(y|x) ‖ q(y|view)), without a gradient through the first, over labelled and unlabelled images. The views are those of
+the recipe (`views.shift`, ...) with a square erased (DeVries and Taylor, 2017, arXiv 1708.04552), a function of images
+and a seed inside the compiled step.
 
     aae-tf --plugin examples/consistent_views.py train consistent --labels 100 --set views.shift=1 --set erased=8
 """
@@ -19,10 +19,10 @@ from aae_tf.utils.random import split_seed
 
 
 def erase(images, side, seed):
-    """Return images, float32 [N, H, W, C], each with a black square at a place of its own."""
+    """Return images, float32 [N, H, W, C], each with a black square at a random position."""
     inside = []
-    for size, place in zip(images.shape[1:3], tf.unstack(split_seed(seed, 2)), strict=True):
-        start = tf.random.stateless_uniform([tf.shape(images)[0], 1], place, 0, size - side + 1, tf.int32)
+    for size, draw in zip(images.shape[1:3], tf.unstack(split_seed(seed, 2)), strict=True):
+        start = tf.random.stateless_uniform([tf.shape(images)[0], 1], draw, 0, size - side + 1, tf.int32)
         inside.append((tf.range(size) >= start) & (tf.range(size) < start + side))
     rows, columns = inside
     return tf.where((rows[:, :, None] & columns[:, None, :])[..., None], 0.0, images)
@@ -31,7 +31,7 @@ def erase(images, side, seed):
 @MODELS.register
 @keras.saving.register_keras_serializable("examples")
 class ConsistentAAE(aae_tf.SemiSupervisedAAE):
-    """The model of §5 with a consistency phase.
+    """The model of §5 with a phase 'same_class'.
 
     Args:
         *args: as for `SemiSupervisedAAE`.
@@ -55,21 +55,21 @@ class ConsistentAAE(aae_tf.SemiSupervisedAAE):
 
     def same_class_loss(self, batch, codes, seed):
         """Return KL(q(y|x) ‖ q(y|view)) in nats, mean over the batch: a scalar, at least 0."""
-        place, noise = tf.unstack(split_seed(seed, 2))
-        views = erase(batch["views"], self.erased, place)
-        seen = tf.nn.log_softmax(self.codes({"images": views}, seed=noise, training=True)["y_logits"])
-        clean = tf.nn.log_softmax(tf.stop_gradient(codes["y_logits"]))
-        return tf.reduce_mean(tf.reduce_sum(tf.exp(clean) * (clean - seen), -1))
+        position, noise = tf.unstack(split_seed(seed, 2))
+        views = erase(batch["views"], self.erased, position)
+        of_views = tf.nn.log_softmax(self.codes({"images": views}, seed=noise, training=True)["y_logits"])
+        of_images = tf.nn.log_softmax(tf.stop_gradient(codes["y_logits"]))
+        return tf.reduce_mean(tf.reduce_sum(tf.exp(of_images) * (of_images - of_views), -1))
 
 
-USUAL = aae_tf.recipes()["semi_supervised"]
+base = aae_tf.recipes()["semi_supervised"]
 aae_tf.register_recipe(
     dataclasses.replace(
-        USUAL,
+        base,
         name="consistent",
-        summary="100 labels, and a class that must not change with the view",
+        summary="100 labels, and the same class for each view",
         model="ConsistentAAE",
         views={"rotation": 12.0, "scale": 0.12, "shear": 0.15, "shift": 2.0},
-        optimizers={**USUAL.optimizers, "same_class": aae_tf.OptimizerSettings("sgd", 0.1, 0.9)},
+        optimizers={**base.optimizers, "same_class": aae_tf.OptimizerSettings("sgd", 0.1, 0.9)},
     )
 )

@@ -1,8 +1,8 @@
-"""A prior of your own: a ring, with its radius and width as parameters (Makhzani et al., 2016, arXiv 1511.05644, §2:
-a game needs samples of its prior, no density).
+"""A custom prior: a ring, with its radius and width as options.
 
-What is registered in `PRIORS` is named in recipes like the library's own; the arguments of its constructor are read
-from the command line, checked, written to recipe.json, and saved with the model.
+An adversarial objective needs samples of its prior and no density (Makhzani et al., 2016, arXiv 1511.05644, §2). A
+registered prior has a name in recipes. The arguments of its constructor are read from the command line, checked,
+written to recipe.json, and saved with the model.
 
     aae-tf --plugin examples/ring_prior.py train ring --set prior.radius=3
     aae-tf --plugin examples/ring_prior.py train likelihood --set latent_dim=2 --set prior=ring --set prior.noise=0.1
@@ -24,7 +24,7 @@ class Ring(Prior):
     """Points around a circle in the plane, with Gaussian noise.
 
     Args:
-        radius: of the circle.
+        radius: radius of the circle.
         noise: standard deviation of the noise in each dimension.
     """
 
@@ -35,21 +35,15 @@ class Ring(Prior):
 
     def sample(self, n, seed, labels=None):
         """Draw codes, float32 [n, 2], a function of the seed alone."""
-        place, blur = tf.unstack(split_seed(seed, 2))
-        angle = tf.random.stateless_uniform([n], place, 0.0, 2 * math.pi)
+        first, second = tf.unstack(split_seed(seed, 2))
+        angle = tf.random.stateless_uniform([n], first, 0.0, 2 * math.pi)
         circle = self.radius * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
-        return circle + self.noise * tf.random.stateless_normal([n, 2], blur)
-
-    def get_config(self):
-        """Return the arguments that make this prior again."""
-        return {"radius": self.radius, "noise": self.noise}
+        return circle + self.noise * tf.random.stateless_normal([n, 2], second)
 
 
-aae_tf.register_recipe(
-    dataclasses.replace(
-        aae_tf.recipes()["gaussian"], name="ring", summary="a ring as prior", prior={"name": "ring", "radius": 4.0}
-    )
-)
+base = aae_tf.recipes()["gaussian"]
+ring = {"name": "ring", "summary": "a ring as prior", "prior": {"name": "ring", "radius": 4.0}}
+aae_tf.register_recipe(dataclasses.replace(base, **ring))
 
 if __name__ == "__main__":
     run = aae_tf.train("ring")

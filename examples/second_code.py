@@ -1,8 +1,7 @@
-"""A second hidden code: w beside z, with a prior and a game of its own.
+"""A second code: w besides z, with its own prior and adversarial objective.
 
-z is Gaussian, w uniform on a box: two kinds of variation apart, as y and z are in Makhzani et al., 2016 (arXiv
-1511.05644, §5). A model says which priors its codes have; `sample`, `decode`, the metrics (`mmd_w`, ...) and the
-exported signatures follow from that.
+z is Gaussian and w uniform on a box, which separates two kinds of variation, as y and z in Makhzani et al., 2016 (arXiv
+1511.05644, §5). `sample`, `decode`, the metrics (`mmd_w`, ...) and the exported signatures follow from `priors`.
 
     aae-tf --plugin examples/second_code.py train two_codes --set w_dim=3 --set latent_dim=6
 """
@@ -19,7 +18,7 @@ from aae_tf.priors import Uniform
 
 
 def make_w(spec, w_dim: Annotated[int, Range(1)] = 2):
-    """Return the encoder's head for w."""
+    """Return the encoder's head of w."""
     return DeterministicPosterior(w_dim, name="w", seed=spec.seed_of(6))
 
 
@@ -29,7 +28,7 @@ class TwoCodesAAE(aae_tf.AdversarialAutoencoder):
     """The model of §2 with a second code.
 
     Args:
-        *args: as for `AdversarialAutoencoder`; the encoder has heads 'z' and 'w', the decoder sees both.
+        *args: as for `AdversarialAutoencoder`; the encoder has heads 'z' and 'w', the decoder takes both.
         discriminator_w: Keras model from w [N, D] to one logit a row.
         w_dim: dimension of w.
         **kwargs: as for `AdversarialAutoencoder`.
@@ -58,20 +57,14 @@ class TwoCodesAAE(aae_tf.AdversarialAutoencoder):
         return {**super().priors, "w": Uniform(self.w_dim)}
 
     def objectives(self):
-        """Return the games on z and on w."""
+        """Return the objectives on z and on w."""
         w = aae_tf.AdversarialObjective(self.priors["w"], self.discriminator_w, "w", "_w", **self.objective_options)
         return [*super().objectives(), w]
 
 
-aae_tf.register_recipe(
-    dataclasses.replace(
-        aae_tf.recipes()["likelihood"],
-        name="two_codes",
-        summary="a Gaussian code and a uniform one, each with its game",
-        model="TwoCodesAAE",
-        latent_dim=4,
-    )
-)
+base = aae_tf.recipes()["likelihood"]
+two_codes = {"name": "two_codes", "summary": "a Gaussian and a uniform code", "model": "TwoCodesAAE", "latent_dim": 4}
+aae_tf.register_recipe(dataclasses.replace(base, **two_codes))
 
 if __name__ == "__main__":
     run = aae_tf.train("two_codes")
