@@ -1,9 +1,9 @@
 """A phase of consistency regularization, with an augmentation of its own.
 
 The model of Makhzani et al., 2016 (arXiv 1511.05644, §5) with the loss of Xie et al., 2020 (arXiv 1904.12848):
-KL(q(y|x) ‖ q(y|view)), without a gradient through the first, over labelled and unlabelled images. The views are those of
-the recipe (`views.shift`, ...) with a square erased (DeVries and Taylor, 2017, arXiv 1708.04552), a function of images
-and a seed inside the compiled step.
+KL(q(y|x) ‖ q(y|view)), without a gradient through the first, over labelled and unlabelled images. The views are
+those of the recipe (`views.shift`, ...) with a square erased (DeVries and Taylor, 2017, arXiv 1708.04552), a function
+of images and a seed inside the compiled step.
 
     aae-tf --plugin examples/consistent_views.py train consistent --labels 100 --set views.shift=1 --set erased=8
 """
