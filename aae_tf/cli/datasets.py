@@ -10,9 +10,7 @@ data_app = typer.Typer(help="Prepare datasets.", no_args_is_help=True)
 @data_app.command()
 def prepare(
     name: Annotated[str, typer.Argument(help="TFDS name, for example mnist.")],
-    folder: Annotated[
-        str | None, typer.Option("--from", help="Folder of the original files; no network is needed then.")
-    ] = None,
+    folder: Annotated[str | None, typer.Option("--from", help="Folder of the original files, for no network.")] = None,
 ) -> None:
     """Prepare a TFDS dataset (into TFDS_DATA_DIR, or TFDS's own folder)."""
     from aae_tf.data import prepare as prepare_dataset
@@ -24,9 +22,7 @@ def prepare(
 def pack(
     source: Annotated[str, typer.Argument(help="A folder of images, an .npy or .npz file, or a dataset's name.")],
     dest: Annotated[str, typer.Argument(help="Folder to write; train --dataset DEST reads it by index.")],
-    image_size: Annotated[
-        int, typer.Option(min=0, help="Side to which images are cropped and resized; 0 keeps them as they are.")
-    ] = 0,
+    image_size: Annotated[int, typer.Option(min=0, help="Side to crop and resize images to; 0 for none.")] = 0,
 ) -> None:
     """Write images into a folder that training reads by index, for data larger than memory."""
     from rich.console import Console

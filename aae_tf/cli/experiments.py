@@ -26,10 +26,7 @@ def train(
     recipe: Annotated[str, typer.Argument(help="The experiment; 'aae-tf recipes' lists them.")] = "gaussian",
     dataset: Annotated[
         str | None,
-        typer.Option(
-            help="mnist_5k, a TFDS name, a folder of images or a packed one, an .npz, .npy, .csv or .parquet file; "
-            "by default the recipe's."
-        ),
+        typer.Option(help="TFDS name, folder, or .npz, .npy, .csv, .parquet file; by default the recipe's."),
     ] = None,
     epochs: Epochs = None,
     labels: Annotated[
@@ -41,14 +38,10 @@ def train(
     warm_start: Annotated[str | None, typer.Option(help="Run directory whose weights training starts from.")] = None,
     checkpoint_minutes: Annotated[float, typer.Option(min=0, help="Maximum minutes between checkpoints.")] = 10.0,
     from_last_good: Annotated[
-        bool,
-        typer.Option(
-            "--from-last-good", help="Resume a diverged run from its last finite checkpoint with other learning rates."
-        ),
+        bool, typer.Option("--from-last-good", help="Resume a diverged run, with other rates, where it was finite.")
     ] = False,
     strategy: Annotated[
-        str | None,
-        typer.Option(help="mirrored: all GPUs of this machine; multi_worker: the workers that TF_CONFIG names."),
+        str | None, typer.Option(help="mirrored: all GPUs of this machine; multi_worker: the workers in TF_CONFIG.")
     ] = None,
     split: Split = "validation",
     options: Options = None,
@@ -60,17 +53,9 @@ def train(
     get_recipe(recipe).with_likely(**changes)  # refuses unknown options before TensorFlow is loaded
     from aae_tf.runs.train import train as train_recipe
 
+    run_options = {"strategy": strategy, "checkpoint_minutes": checkpoint_minutes, "from_last_good": from_last_good}
     with _interruptible():
-        run = train_recipe(
-            recipe,
-            changes.pop("dataset", dataset),
-            out_dir=out,
-            strategy=strategy,
-            split=split,
-            checkpoint_minutes=checkpoint_minutes,
-            from_last_good=from_last_good,
-            **changes,
-        )
+        run = train_recipe(recipe, changes.pop("dataset", dataset), out_dir=out, split=split, **run_options, **changes)
     typer.echo(run.out_dir)
 
 
@@ -98,17 +83,12 @@ def sweep(
     dataset: RecipesData = None,
     seeds: Annotated[str, typer.Option(help="Seeds, one training each: 0-4 or 0,3,7.")] = "0-2",
     epochs: Epochs = None,
-    labels: Annotated[
-        str | None, typer.Option(help="Labelled training images: 100, or several values: 100,1000.")
-    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Labelled training images: 100, or 100,1000.")] = None,
     out: Folder = "runs/sweep",
     processes: Annotated[int, typer.Option(min=1, help="Parallel trainings, each with its share of the cores.")] = 1,
     split: Split = "validation",
     options: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="FIELD=A,B", help="Values to compare; separated by ';' where a value has commas."
-        ),
+        list[str] | None, typer.Option("--set", metavar="FIELD=A,B", help="Values; ';' separates values with commas.")
     ] = None,
 ) -> None:
     """Train recipes with several seeds and settings, and choose the settings on validation images."""
@@ -120,16 +100,10 @@ def sweep(
     values = {name: values_of(recipes, name, text) for name, text in changes.items()}
     fixed = {name: each[0] for name, each in values.items() if len(each) == 1}
     fixed |= {} if epochs is None else {"epochs": epochs}
+    grid = {name: each for name, each in values.items() if len(each) > 1}
     with _interruptible():
         found = sweep_recipes(
-            recipes,
-            dataset,
-            seeds=seeds_of(seeds),
-            grid={name: each for name, each in values.items() if len(each) > 1},
-            out_dir=out,
-            processes=processes,
-            split=split,
-            **fixed,
+            recipes, dataset, seeds=seeds_of(seeds), grid=grid, out_dir=out, processes=processes, split=split, **fixed
         )
     _print_transposed(found.rows())
     typer.echo(found.out_dir / "sweep.png")
@@ -137,15 +111,13 @@ def sweep(
 
 def _changes(options: list[str] | None, **named: object) -> dict:
     """Return the options that the command line changes."""
-    changes = dict(_split_option(option) for option in options or [])
+    changes = {}
+    for option in options or ():
+        name, equals, value = option.partition("=")
+        if not equals or not name:
+            raise InputError(f"--set {option} cannot be read; accepted: --set field=value")
+        changes[name.strip()] = value.strip()
     return changes | {name: value for name, value in named.items() if value is not None}
-
-
-def _split_option(option: str) -> tuple[str, str]:
-    name, equals, value = option.partition("=")
-    if not equals or not name:
-        raise InputError(f"--set {option} cannot be read; accepted: --set field=value")
-    return name.strip(), value.strip()
 
 
 @contextlib.contextmanager

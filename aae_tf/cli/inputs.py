@@ -24,15 +24,10 @@ OTHER_NAMES = {"images": ("x",), "labels": ("y",)}  # of arrays in files
 
 @dataclass(frozen=True)
 class Rows:
-    """Inputs of a model, read in batches.
+    """Inputs of a model, read in batches."""
 
-    Attributes:
-        names: name of each row: its file, its number or its seed.
-        read: function (int array [n] of rows) to a dict of input name to array [n, ...].
-    """
-
-    names: list[str]
-    read: Callable[[np.ndarray], dict[str, np.ndarray]]
+    names: list[str]  # of each row: its file, its number or its seed
+    read: Callable[[np.ndarray], dict[str, np.ndarray]]  # (int array [n] of rows) to arrays [n, ...] by input name
 
     def __len__(self) -> int:
         return len(self.names)
@@ -41,17 +36,7 @@ class Rows:
 def data_rows(
     paths: Sequence[str], inputs: "dict[str, tf.TensorSpec]", element: "Element", labels: Sequence[int] | None = None
 ) -> Rows:
-    """Return the rows of the user's data.
-
-    Args:
-        paths: image files and folders of them; or one .npy, .npz, .csv or .parquet file.
-        inputs: dict of input name to `tf.TensorSpec`.
-        element: element of the model. A table is read by the names of its columns; other columns are ignored.
-        labels: labels repeated over the rows; None for those in the file.
-
-    Raises:
-        InputError: files that cannot be read, or a missing input.
-    """
+    """Return the rows of files and folders; `labels` are repeated over the rows, None for those in the file."""
     paths = [Path(path) for path in paths]
     missing = [path for path in paths if not path.exists()]
     if missing:
@@ -163,11 +148,7 @@ def _table(path: Path) -> dict[str, np.ndarray]:
 
 
 TEXT = ("name", "class_name")
-READERS = {
-    ".npy": lambda path: {"": open_npy(path)},
-    ".npz": lambda path: read_npz(path)[1],
-    ".csv": _table,
-}
+READERS = {".npy": lambda path: {"": open_npy(path)}, ".npz": lambda path: read_npz(path)[1], ".csv": _table}
 
 
 def interpolation_rows(rows: Rows, steps: int) -> Rows:
@@ -185,11 +166,3 @@ def interpolation_rows(rows: Rows, steps: int) -> Rows:
         return {**{name: values[start] for name, values in found.items()}, **ends, "share": share[part]}
 
     return Rows([f"{number:0{len(str(len(position)))}d}" for number in range(len(position))], read)
-
-
-def seed_rows(seed: int, count: int) -> Rows:
-    """Return rows for `sample`: the seeds of `Client.sample`."""
-    from aae_tf.serving.client import row_seeds
-
-    seeds = row_seeds(seed, count)
-    return Rows([str(each) for each in seeds], lambda part: {"seeds": seeds[part]})

@@ -5,7 +5,7 @@ Exit codes: 0 finished; 1 training failed; 2 invalid input, with a message of on
 """
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -14,9 +14,6 @@ from aae_tf.cli.experiments import Split, compare, print_table, sweep, train
 from aae_tf.cli.predict import COMMANDS
 from aae_tf.config.registry import load_plugin
 from aae_tf.errors import InputError, NonFiniteLossError, WorkerLostError
-
-if TYPE_CHECKING:
-    from aae_tf.runs.run import Run
 
 app = typer.Typer(
     help="Adversarial autoencoders: train, evaluate, draw and serve them.",
@@ -59,15 +56,14 @@ def recipes(name: Annotated[str | None, typer.Argument(help="A recipe, to list i
 def evaluate(
     run: RunDirectory,
     dataset: OwnData = None,
-    likelihood_samples: Annotated[
-        int, typer.Option(min=0, help="Samples of the Parzen window (table 1: 10000 and 10000000); 0 for none.")
-    ] = 10_000,
+    likelihood_samples: Annotated[int, typer.Option(min=0, help="Samples of the Parzen window; 0 for none.")] = 10_000,
     split: Split = "test",
 ) -> None:
     """Evaluate a run on held-out images and write evaluation.json."""
+    from aae_tf.runs.load import load_run
     from aae_tf.training.progress import sample_progress
 
-    loaded = _load(run, dataset)
+    loaded = load_run(run, dataset)
     with sample_progress(likelihood_samples) as progress:
         report = loaded.evaluate(split, likelihood_samples=likelihood_samples, progress=progress)
     rows = []
@@ -78,13 +74,11 @@ def evaluate(
 
 
 @app.command()
-def figures(
-    run: RunDirectory,
-    dataset: OwnData = None,
-    split: Split = "test",
-) -> None:
+def figures(run: RunDirectory, dataset: OwnData = None, split: Split = "test") -> None:
     """Draw a run's figures."""
-    loaded = _load(run, dataset)
+    from aae_tf.runs.load import load_run
+
+    loaded = load_run(run, dataset)
     for name in loaded.figures(split):
         typer.echo(loaded.out_dir / "figures" / f"{name}.png")
 
@@ -97,7 +91,9 @@ def export(
     png: Annotated[bool, typer.Option("--png", help="Add signatures that take PNG or JPEG files.")] = False,
 ) -> None:
     """Write a run's model as a SavedModel, DEST/<next version>."""
-    typer.echo(_load(run, None).export(dest, precision, png))
+    from aae_tf.runs.load import load_run
+
+    typer.echo(load_run(run).export(dest, precision, png))
 
 
 for command in COMMANDS:
@@ -107,9 +103,7 @@ for command in COMMANDS:
 @app.command()
 def serve(
     dest: Annotated[str, typer.Argument(help="Folder of the served model, as export wrote it.")],
-    builtin: Annotated[
-        bool, typer.Option("--builtin", help="Use the small server of this package, to try a model out.")
-    ] = False,
+    builtin: Annotated[bool, typer.Option("--builtin", help="Use this package's small server, for trials.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on (--builtin).")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the REST interface.")] = 8501,
 ) -> None:
@@ -133,8 +127,9 @@ def explore(
 ) -> None:
     """Explore a run's latent space in a browser."""
     from aae_tf.explorer import explore as explore_run
+    from aae_tf.runs.load import load_run
 
-    explore_run(_load(run, dataset), split, host, port, show)
+    explore_run(load_run(run, dataset), split, host, port, show)
 
 
 @app.callback()
@@ -149,24 +144,10 @@ def plugins(
         load_plugin(each)
 
 
-def _load(run: str, dataset: str | None) -> "Run":
-    from aae_tf.runs.load import load_run
-
-    return load_run(run, dataset)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and exit; errors of this package are printed as one line, without a traceback."""
     try:
         app(arguments)
-    except InputError as error:
-        _fail(error, 2)
-    except NonFiniteLossError as error:
-        _fail(error, 1)
-    except WorkerLostError as error:  # the only one of these where the same command may succeed
-        _fail(error, 3)
-
-
-def _fail(error: Exception, code: int) -> None:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(code)
+    except (InputError, NonFiniteLossError, WorkerLostError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2 if isinstance(error, InputError) else 1 if isinstance(error, NonFiniteLossError) else 3)

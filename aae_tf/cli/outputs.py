@@ -111,14 +111,11 @@ def write_grid(file: IO[bytes], results: Results, count: int) -> None:
     """Write a grid of images, each below its input image where there is one."""
     from aae_tf.figures.grids import tile
 
-    shown = [_with_inputs(inputs, outputs["images"]) for _, inputs, outputs in results]
+    shown = []
+    for _, inputs, outputs in results:
+        above = [inputs["images"]] if "images" in inputs and "images_to" not in inputs else []
+        shown.append(np.concatenate([*above, outputs["images"]], 1))
     as_picture(tile(np.concatenate(shown), min(COLUMNS, count))).save(file, "PNG")
-
-
-def _with_inputs(inputs: dict[str, np.ndarray], images: np.ndarray) -> np.ndarray:
-    """Return images with their input images above them."""
-    given = inputs.get("images")
-    return images if given is None or "images_to" in inputs else np.concatenate([given, images], 1)
 
 
 def write_frames(file: IO[bytes], results: Results, count: int) -> None:

@@ -1,6 +1,8 @@
 """The commands that use a trained model: encode, decode, reconstruct, classify, sample, interpolate and detect."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,9 +10,8 @@ import typer
 from aae_tf.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from aae_tf.cli.inputs import Rows
+    from aae_tf.cli.outputs import Results
     from aae_tf.cli.trained import Trained
 
 BATCH = 256  # rows at a time
@@ -57,10 +58,12 @@ def sample(
     """Generate new images."""
 
     def rows(trained: "Trained", inputs: dict) -> "Rows":
-        from aae_tf.cli.inputs import seed_rows, with_labels
+        from aae_tf.cli.inputs import Rows, with_labels
+        from aae_tf.serving.client import row_seeds
 
-        wanted = "labels" in inputs
-        return with_labels(seed_rows(seed, count), [-1] if wanted and labels is None else _numbers(labels), wanted)
+        seeds, wanted = row_seeds(seed, count), "labels" in inputs
+        found = Rows([str(each) for each in seeds], lambda part: {"seeds": seeds[part]})
+        return with_labels(found, [-1] if wanted and labels is None else _numbers(labels), wanted)
 
     _run("sample", run, out, rows)
 
@@ -90,24 +93,25 @@ def detect(
     normal: Annotated[
         str | None, typer.Option(help="Normal images that set the threshold; by default the run's validation images.")
     ] = None,
-    false_alarm: Annotated[
-        float | None, typer.Option(help="Highest accepted false-positive rate; by default 0.01.")
-    ] = None,
+    false_alarm: Annotated[float | None, typer.Option(help="Highest false-positive rate; by default 0.01.")] = None,
     score: Annotated[str | None, typer.Option(help="reconstruction (the default), prior or both.")] = None,
     labels: Labels = None,
 ) -> None:
     """Detect images that are unlike the training images."""
     from aae_tf.cli.outputs import check_out
-    from aae_tf.cli.trained import Trained, calibration_of, refuse_for_export, set_detector
+    from aae_tf.cli.trained import DETECTOR, Trained, newest_version, set_detector
 
-    refuse_for_export(run, normal, false_alarm, score)
+    exported = newest_version(Path(run)) is not None
+    if exported and (normal, false_alarm, score) != (None, None, None):
+        raise InputError(f"'{run}' is an export, whose detector is fixed; give the run directory")
     trained = Trained(run)
     encode = trained.function("encode")  # invalid input is refused before the run's detector is replaced
     found = _data(data, labels)(trained, trained.inputs("reconstruct"))
     check_out(out, {"score": encode.structured_outputs["codes"]}, len(found))
-    set_detector(run, None if normal is None else _data([normal], labels), false_alarm, score)
+    if not exported:
+        set_detector(trained, None if normal is None else _data([normal], labels), false_alarm, score)
     _run("detect", run, out, _data(data, labels))
-    calibration = calibration_of(run)
+    calibration = None if exported else json.loads((Path(run) / DETECTOR).read_text())["calibration"]
     if calibration is not None:
         low, high = (f"{100 * end:.2g}" for end in calibration["guaranteed_interval"])
         rate, count = f"{100 * calibration['expected']:.2g}", calibration["n"]
@@ -152,31 +156,25 @@ def _run(name: str, run: str, out: str | None, rows: Callable[["Trained", dict],
         typer.echo(out)
 
 
-def _results(
-    name: str, trained: "Trained", rows: "Rows"
-) -> Iterator[tuple[list[str], dict[str, "np.ndarray"], dict[str, "np.ndarray"]]]:
+def _results(name: str, trained: "Trained", rows: "Rows") -> "Results":
     """Yield (row names, inputs, outputs) of each batch, and show the progress."""
     import numpy as np
 
     from aae_tf.backend import tf
     from aae_tf.training.progress import sample_progress
 
-    function, wanted = trained.function(name), trained.inputs(name)
+    function, wanted, least = trained.function(name), trained.inputs(name), -1 if name == "sample" else 0
     with sample_progress(len(rows)) as progress:
         for start in range(0, len(rows), BATCH):
             part = np.arange(start, min(start + BATCH, len(rows)))
             inputs = rows.read(part)
             if "labels" in wanted and trained.classes is not None:
-                _check_labels(inputs["labels"], -1 if name == "sample" else 0, trained.classes)
+                low, high, most = inputs["labels"].min(), inputs["labels"].max(), trained.classes - 1
+                if not least <= low <= high <= most:
+                    raise InputError(f"labels from {low} to {high} were given; accepted: {least} to {most}")
             outputs = function(**{each: tf.constant(inputs[each]) for each in wanted})
             outputs = {each: outputs[each].numpy() for each in sorted(outputs)}  # in one order
             if trained.class_names and "labels" in outputs:
                 outputs["class_name"] = np.array(trained.class_names)[outputs["labels"]]
             yield [rows.names[row] for row in part], inputs, outputs
             progress(name, part[-1] + 1)
-
-
-def _check_labels(labels: "np.ndarray", least: int, classes: int) -> None:
-    """Refuse labels outside `least` to `classes` - 1."""
-    if not (least <= labels.min() and labels.max() < classes):
-        raise InputError(f"labels from {labels.min()} to {labels.max()} were given; accepted: {least} to {classes - 1}")

@@ -20,18 +20,7 @@ DETECTOR = "detector.json"
 
 
 class Trained:
-    """The signatures of a trained model.
-
-    Args:
-        path: a run directory, an exported model's folder (its newest version is used) or one version in it.
-
-    Attributes:
-        class_names: names of the labels, from 0; empty where they are unknown.
-        element: `aae_tf.data.element.Element` of the model.
-
-    Raises:
-        InputError: none of these.
-    """
+    """The signatures of a run, an exported model (its newest version) or one version of it; `names` lists them."""
 
     def __init__(self, path: str | Path):
         self.path, version = Path(path), newest_version(Path(path))
@@ -78,14 +67,7 @@ class Trained:
         return len(self.class_names) or None
 
     def function(self, name: str) -> "tf.types.experimental.ConcreteFunction":
-        """Return the `ConcreteFunction` of a signature, called with tensors by name.
-
-        Args:
-            name: name of the signature.
-
-        Raises:
-            InputError: the model has no such signature.
-        """
+        """Return the function of a signature, called with tensors by name."""
         if name not in self.names:
             raise InputError(f"'{self.path}' cannot {name}: it has {', '.join(sorted(self.names))}")
         function = self._functions[name]
@@ -112,35 +94,19 @@ def newest_version(path: Path) -> Path | None:
     return max(versions, key=lambda version: int(version.name))
 
 
-def refuse_for_export(path: str, *options: object) -> None:
-    """Refuse options of the detector, None for none, if the path is an export: its detector is fixed."""
-    if any(each is not None for each in options) and newest_version(Path(path)) is not None:
-        raise InputError(f"'{path}' is an export, whose detector is fixed; give the run directory")
-
-
 def set_detector(
-    path: str,
-    normal: "Callable[[Trained, dict], Rows] | None" = None,
-    false_alarm: float | None = None,
-    score: str | None = None,
+    trained: Trained, normal: "Callable[[Trained, dict], Rows] | None", false_alarm: float | None, score: str | None
 ) -> None:
     """Set the detector of a run from options, see `aae_tf.Run.detector`, if it has none or an option is given."""
     given = normal is not None or false_alarm is not None or score is not None
-    if newest_version(Path(path)) is not None or ((Path(path) / DETECTOR).exists() and not given):
+    if (trained.path / DETECTOR).exists() and not given:
         return
     from aae_tf.runs.load import load_run
 
-    run, labels = load_run(path), None
+    run, labels = load_run(trained.path), None
     if normal is not None:
-        trained = Trained(path)
         rows = normal(trained, trained.inputs("reconstruct"))
         found = rows.read(np.arange(len(rows)))
         labels = found.pop("labels", None)
         (normal,) = found.values()
     run.detector(normal, false_alarm=false_alarm, score=score, labels=labels)
-
-
-def calibration_of(path: str) -> dict | None:
-    """Return the calibration of a run's detector, see `aae_tf.evaluation.conformal_threshold`; None of an export."""
-    file = Path(path) / DETECTOR
-    return json.loads(file.read_text())["calibration"] if file.exists() else None

@@ -94,8 +94,7 @@ class RunEstimator(BaseEstimator):
 
     def _split(self, dataset: Dataset) -> Dataset:
         """Return the dataset with all its elements in training; validation uses some of them again."""
-        whole = joined(dataset.train, dataset.validation, dataset.test)
-        return dataclasses.replace(dataset, train=whole)
+        return dataclasses.replace(dataset, train=joined(dataset.train, dataset.validation, dataset.test))
 
     @property
     def _fitted_run(self) -> Run:

@@ -38,48 +38,24 @@ class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstim
     """
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
-        """Train on rows.
-
-        Args:
-            X: rows [N, D], or images [N, H, W(, C)]: uint8, or float in [0, 1].
-            y: ignored.
-
-        Returns:
-            The estimator.
-        """
+        """Train on rows [N, D], or images [N, H, W(, C)]: uint8, or float in [0, 1]."""
         return self._train(self._elements(X, reset=True))
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """Return codes z, float32 [N, latent_dim], of rows.
-
-        Args:
-            X: as for `fit`.
-        """
+        """Return codes z, float32 [N, latent_dim], of rows."""
         return self._model.encode(self._elements(X))
 
     def inverse_transform(self, X: ArrayLike) -> np.ndarray:
-        """Return decoded rows, float32 (images if it was fitted on images), of codes.
-
-        Args:
-            X: codes, float [N, latent_dim].
-        """
-        return self._as_given(self._model.decode(np.asarray(X, "float32")))
+        """Return decoded rows, float32 (images if it was fitted on images), of codes, float [N, latent_dim]."""
+        outputs = self._model.decode(np.asarray(X, "float32"))
+        return outputs.reshape(len(outputs), -1) if self._flat else outputs
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Return minus the mean squared reconstruction error of each row, float32 [N].
-
-        Args:
-            X: as for `fit`.
-        """
+        """Return minus the mean squared reconstruction error of each row, float32 [N]."""
         return -self._model.score(self._elements(X))["reconstruction_error"]
 
     def score(self, X: ArrayLike, y: None = None) -> float:
-        """Return the mean of `score_samples`, which a grid search maximises.
-
-        Args:
-            X: as for `fit`.
-            y: ignored.
-        """
+        """Return the mean of `score_samples`, which a grid search maximises."""
         return float(np.mean(self.score_samples(X)))
 
     def __sklearn_tags__(self) -> Tags:
@@ -87,18 +63,13 @@ class AAETransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, RunEstim
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
 
-    def _as_given(self, outputs: np.ndarray) -> np.ndarray:
-        return outputs.reshape(len(outputs), -1) if self._flat else outputs
-
     @property
     def _n_features_out(self) -> int:
         return self._model.prior.dim
 
 
 class AAEClassifier(ClassifierMixin, RunEstimator):
-    """Classify from few labels and many unlabelled rows (§5); -1 means unlabelled, as in `sklearn.semi_supervised`.
-
-    Further parameters are those of `RunEstimator`.
+    """Classify from few labels and many unlabelled rows (§5); further parameters are those of `RunEstimator`.
 
     Args:
         recipe: one whose model classifies: 'semi_supervised_vat' (None), 'semi_supervised', 'semi_supervised_views',
@@ -111,15 +82,7 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
     default_recipe = "semi_supervised_vat"
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Train on rows and the labels of some of them.
-
-        Args:
-            X: rows [N, D], or images [N, H, W(, C)]: uint8, or float in [0, 1].
-            y: [N], each row's class; -1 where it is not known.
-
-        Returns:
-            The estimator.
-        """
+        """Train on rows [N, D] or images [N, H, W(, C)], and labels [N], -1 where they are unknown."""
         elements = self._elements(X, reset=True)
         y = column_or_1d(y, warn=True)
         known = y != -1
@@ -130,21 +93,12 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
         return self._train(elements, classes, labels="all")
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return q(y|x), float32 [N, K], in the order of `classes_`.
-
-        Args:
-            X: as for `fit`.
-        """
+        """Return q(y|x), float32 [N, K], in the order of `classes_`."""
         return self._model.classify(self._elements(X))
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable class of each row, [N].
-
-        Args:
-            X: as for `fit`.
-        """
-        probabilities = self.predict_proba(X)
-        return self.classes_[probabilities.argmax(-1)]
+        """Return the most probable class of each row, [N]."""
+        return self.classes_[self.predict_proba(X).argmax(-1)]
 
 
 @dataclasses.dataclass(eq=False, repr=False)
@@ -165,26 +119,14 @@ class AAEClusterer(ClusterMixin, RunEstimator):
     recipe: str | Recipe | None = dataclasses.field(default=None, kw_only=True)  # after the arguments above
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
-        """Train on rows.
-
-        Args:
-            X: rows [N, D], or images [N, H, W(, C)]: uint8, or float in [0, 1].
-            y: ignored.
-
-        Returns:
-            The estimator.
-        """
+        """Train on rows [N, D], or images [N, H, W(, C)]: uint8, or float in [0, 1]."""
         elements = self._elements(X, reset=True)
         self._train(elements, clusters=self.n_clusters)
         self.labels_ = self._model.predict_labels(elements)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return the most probable cluster of each row, int [N].
-
-        Args:
-            X: as for `fit`.
-        """
+        """Return the most probable cluster of each row, int [N]."""
         return self._model.predict_labels(self._elements(X))
 
 
@@ -214,15 +156,7 @@ class AAEDetector(OutlierMixin, RunEstimator):
     recipe: str | Recipe | None = dataclasses.field(default=None, kw_only=True)  # after the arguments above
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
-        """Train on normal rows, and set the threshold on held-out ones.
-
-        Args:
-            X: rows [N, D], or images [N, H, W(, C)]: uint8, or float in [0, 1].
-            y: ignored.
-
-        Returns:
-            The estimator.
-        """
+        """Train on normal rows or images, as for `AAETransformer.fit`, and set the threshold on held-out ones."""
         callbacks = [*(self.options or {}).get("callbacks", ()), _CheckScore(self.anomaly_score)]
         self._train(self._elements(X, reset=True), callbacks=callbacks)
         self.run_.detector(false_alarm=self.false_alarm, score=self.anomaly_score)
@@ -235,27 +169,15 @@ class AAEDetector(OutlierMixin, RunEstimator):
         return self._fitted_run.detector()
 
     def score_samples(self, X: ArrayLike) -> np.ndarray:
-        """Return minus the anomaly score of each row, float64 [N]: low for outliers.
-
-        Args:
-            X: as for `fit`.
-        """
+        """Return minus the anomaly score of each row, float64 [N]: low for outliers."""
         return -self.detector_.detect(self._elements(X))["score"].astype("float64")  # required by scikit-learn
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """Return `score_samples` minus `offset_`, float64 [N]: negative for outliers.
-
-        Args:
-            X: as for `fit`.
-        """
+        """Return `score_samples` minus `offset_`, float64 [N]: negative for outliers."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return 1 for inliers and -1 for outliers, int [N].
-
-        Args:
-            X: as for `fit`.
-        """
+        """Return 1 for inliers and -1 for outliers, int [N]."""
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def _split(self, dataset: Dataset) -> Dataset:
