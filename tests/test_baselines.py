@@ -243,8 +243,8 @@ def test_compare_trains_reuses_and_tabulates(few, tmp_path):
         ([], {}, "none"),
         (["gan", "gan"], {}, "once"),
         (["gan", "gann"], {}, "gan"),
-        (["gan", "style"], {"order": "simultaneous"}, "takes each update once"),
-        (["gaussian", "wae_mmd"], {"batch_size": 1}, "needs 2 of them a replica"),
+        (["gan", "style"], {"order": "simultaneous"}, "applies each update once"),
+        (["gaussian", "wae_mmd"], {"batch_size": 1}, "needs 2 of them on each replica"),
     ],
 )
 def test_compare_refuses_before_it_trains_any(names, options, words, few, tmp_path):

@@ -74,12 +74,11 @@ def inputs_of(layers, run, monkeypatch):
 def test_batch_statistics_move_once_a_step_by_the_first_pass(recipe, order, batch, monkeypatch):
     """momentum * old + (1 - momentum) * the statistic of the mini-batch itself, at the weights before the step."""
     if recipe == "gan":
-        model = make(recipe, decoder_batch_norm=True)
+        model = make(recipe, decoder_batch_norm=True, widths=(32, 32))
         networks = [model.decoder]
     else:
-        model = make(
-            recipe, batch_norm=True, decoder_batch_norm=True, head_batch_norm="both", posterior="deterministic"
-        )
+        norms = {"batch_norm": True, "decoder_batch_norm": True, "head_batch_norm": "both"}
+        model = make(recipe, **norms, posterior="deterministic", widths=(32, 32))
         networks = [model.encoder.body, model.decoder]
     norms = [layer for layer in layers_of(*networks) if isinstance(layer, NORM)]
     norms += [] if recipe == "gan" else [head.norm for head in model.encoder.heads.values()]
