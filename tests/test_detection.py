@@ -91,7 +91,7 @@ def test_every_model_with_an_encoder_has_one(recipe, few):
     assert found["abnormal"][:100].sum() == 9
     assert all(np.isfinite(value).all() for value in found.values())
     if model.reads_labels:
-        with pytest.raises(aae_tf.InputError, match="reads labels; give one for each"):
+        with pytest.raises(aae_tf.InputError, match="decodes with labels; give one for each"):
             detector.detect(images)
 
 

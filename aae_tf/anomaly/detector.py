@@ -1,8 +1,5 @@
 """Anomaly detection: images that are unlike the training images.
 
-    detector = run.detector(normal, false_alarm=0.01)    # from held-out normal images alone
-    detector.detect(images)["abnormal"]
-
 An image is unusual if its reconstruction is poor (score *reconstruction*) or its code has a low density under the prior
 (score *prior*); *both* is their sum (Pidhorskyi et al., 2018, arXiv 1807.02588). Scores are standardised on normal
 images that were not trained on, and the threshold is the quantile of these images' scores that keeps the accepted
@@ -68,17 +65,14 @@ class Detector:
 
         Args:
             model: a trained `LatentModel` with an encoder.
-            images: uint8 or float [N, H, W(, C)]: normal images.
+            images: uint8 or float [N, H, W(, C)], at least as many as the rate needs.
             labels: int [N], for models that read labels.
             false_alarm: highest accepted false-positive rate, in (0, 1).
             score: 'reconstruction', 'prior', 'both', or another score of the model.
             confidence: of the intervals, in (0, 1).
-
-        Raises:
-            InputError: a model without an encoder, an unknown score, or too few images for this rate.
         """
         check_score(model, score)
-        raw = _over(model, "raw", lambda *batch: _raw(model, *batch)[0], images, labels)
+        raw = model.over_images("raw", lambda *batch: _raw(model, *batch)[0], images, labels)
         names = dict.fromkeys([*PARTS, score] if score != "both" else PARTS)
         scales = {name: [float(raw[name].mean()), float(raw[name].std()) or 1.0] for name in names}
         scores = _standardised(raw, scales)[score] + ROUNDING
@@ -89,30 +83,24 @@ class Detector:
 
         Args:
             images: uint8 or float [N, H, W(, C)].
-            labels: int [N], for models that read labels; ignored by others.
+            labels: int [N], for models that read labels.
             batch_size: images per pass.
 
         Returns:
             dict of 'abnormal', bool [N]; 'score', float32 [N], which is compared with the threshold; 'reconstruction',
             'prior' and 'both', float32 [N], in standard deviations from the mean of normal images; 'error_map', float32
             [N, H, W, C], the squared error of each pixel.
-
-        Raises:
-            InputError: images of another shape, or labels are missing.
         """
         key = f"detect {self.score} {self.scales} {self.threshold}"
-        return _over(self.model, key, self.graph, images, labels, batch_size)
+        return self.model.over_images(key, self.graph, images, labels, batch_size)
 
     def measure(self, images: ArrayLike, abnormal: ArrayLike, labels: Labels = None) -> dict[str, dict]:
-        """Return how well each score separates abnormal images, see `aae_tf.evaluation.detection_quality`.
+        """Return `aae_tf.evaluation.detection_quality` by score; only the detector's own has rates at the threshold.
 
         Args:
             images: uint8 or float [N, H, W(, C)].
             abnormal: bool [N], True for abnormal images.
             labels: int [N], for models that read labels.
-
-        Returns:
-            dict of score to a dict; only that of the detector's own score has rates at the threshold.
         """
         found = self.detect(images, labels)
         limits = {self.score: self.threshold}
@@ -159,7 +147,7 @@ class Detector:
         return {"abnormal": score > self.threshold, "score": score, **scores, "error_map": error_map}
 
     def signature(self) -> tuple[Callable, list[tf.TensorSpec]]:
-        """Return the serving signature of `detect`: `graph` and a list of its `tf.TensorSpec`."""
+        """Return the serving signature of `detect`: `graph` and the specs of its inputs."""
         return self.graph, self.model.signatures()["score"][1]
 
 
@@ -176,7 +164,7 @@ def check_score(model: "LatentModel", score: str) -> None:
 
 def _raw(model: "LatentModel", images: tf.Tensor, labels: tf.Tensor | None = None) -> tuple[Outputs, tf.Tensor]:
     """Return the scores of images, dict of name to float32 [N], and their error maps, float32 [N, H, W, C]."""
-    batch = {"images": images, **({} if labels is None else {"labels": labels})}
+    batch = {"images": images} | ({} if labels is None else {"labels": labels})
     codes = model.codes(batch)
     comparable = model.image_scale.comparable
     difference = comparable(images) - comparable(model.to_images(codes))
@@ -210,28 +198,10 @@ def _standardised(raw: dict, scales: dict[str, list[float]]) -> dict:
     return {**scores, "both": scores["reconstruction"] + scores["prior"]}
 
 
-def _over(
-    model: "LatentModel", key: str, graph: Callable, images: ArrayLike, labels: Labels, batch_size: int = 1000
-) -> dict[str, np.ndarray]:
-    """Return the outputs of a graph function for images, computed in batches."""
-    if model.reads_labels and labels is None:
-        raise InputError(f"{type(model).__name__} reads labels; give one for each image")
-    return model.over_images(key, graph, images, labels, batch_size)
-
-
 def unseen(
     normal: ArrayLike, trained: Iterable[np.ndarray], labels: Labels = None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the normal images and labels without training images, whose reconstructions are too good.
-
-    Args:
-        normal: uint8 or float [N, H, W(, C)].
-        trained: blocks of training images [M, H, W, C].
-        labels: int [N] or None.
-
-    Raises:
-        InputError: all of them are training images.
-    """
+    """Return normal images [N, ...] and labels without the images in blocks of trained ones, reconstructed too well."""
     given, known = None, set()
     for images in trained:
         if given is None:
@@ -240,7 +210,6 @@ def unseen(
         known |= {*given} & {image.tobytes() for image in images}
     kept = [number for number, image in enumerate(given) if image not in known]
     if not kept:
-        raise InputError(
-            f"all {len(normal)} normal images were trained on; give others, or none for the validation images"
-        )
+        advice = "give others, or none for the validation images"
+        raise InputError(f"all {len(normal)} normal images were trained on; {advice}")
     return np.asarray(normal)[kept], None if labels is None else np.asarray(labels)[kept]

@@ -26,10 +26,7 @@ class AdversarialLoss:
 
 
 def non_saturating_discriminator(real: "tf.Tensor", fake: "tf.Tensor") -> "tf.Tensor":
-    """-½ E[log D(real)] - ½ E[log(1 - D(fake))] on logits [N]; ln 2 = 0.693 at equilibrium.
-
-    Reference: Goodfellow et al., 2014, arXiv 1406.2661.
-    """
+    """-½ E[log D(real)] - ½ E[log(1 - D(fake))] on logits [N]. Reference: Goodfellow et al., 2014, arXiv 1406.2661."""
     return 0.5 * tf.reduce_mean(tf.nn.softplus(-real)) + 0.5 * tf.reduce_mean(tf.nn.softplus(fake))
 
 
@@ -48,7 +45,6 @@ def least_squares_generator(fake: "tf.Tensor") -> "tf.Tensor":
     return 0.5 * tf.reduce_mean(tf.square(fake - 1.0))
 
 
-ADVERSARIAL.register(
-    AdversarialLoss(non_saturating_discriminator, non_saturating_generator, math.log(2)), "non_saturating"
-)
+_NON_SATURATING = AdversarialLoss(non_saturating_discriminator, non_saturating_generator, math.log(2))
+ADVERSARIAL.register(_NON_SATURATING, "non_saturating")
 ADVERSARIAL.register(AdversarialLoss(least_squares_discriminator, least_squares_generator, 0.25), "least_squares")

@@ -4,12 +4,7 @@ from aae_tf.backend import tf
 
 
 def centroid_distance_loss(centroids: "tf.Tensor", threshold: float) -> "tf.Tensor":
-    """Return the sum over pairs of centroids of max(0, threshold - Euclidean distance), a scalar.
-
-    Args:
-        centroids: float32 [K, n].
-        threshold: distance from which on a pair costs nothing.
-    """
+    """Return the sum over pairs of centroids, float32 [K, n], of max(0, threshold - Euclidean distance), a scalar."""
     count = centroids.shape[0]
     first, second = zip(*((i, j) for i in range(count) for j in range(i)), strict=True)
     gap = tf.gather(centroids, first) - tf.gather(centroids, second)

@@ -13,27 +13,20 @@ GRADIENT_FLOOR = 2.5e-4  # nats for a step of length 1; below it the class hardl
 
 
 def divergence(logits: "tf.Tensor", others: "tf.Tensor") -> "tf.Tensor":
-    """Return KL(p || q) in nats, mean over rows, with no gradient through p: a scalar, at least 0.
-
-    Args:
-        logits: float32 [N, K], of p.
-        others: float32 [N, K], of q.
-    """
+    """Return KL(p || q) in nats of logits of p and q [N, K], mean over rows, without a gradient through p: a scalar."""
     logits = tf.stop_gradient(logits)
     gap = tf.nn.log_softmax(logits) - tf.nn.log_softmax(others)
     return tf.reduce_mean(tf.reduce_sum(tf.nn.softmax(logits) * gap, -1))
 
 
 def mutual_information_loss(y: "tf.Tensor", marginal_entropy_weight: float = 4.0) -> "tf.Tensor":
-    """Return H(y|x) - marginal_entropy_weight · H(y) in nats, of q(y|x); H(y) is of the batch's mean. A scalar.
+    """Return H(y|x) - marginal_entropy_weight · H(y) in nats, of q(y|x) [N, K]; H(y) is of the batch's mean. A scalar.
 
     Args:
-        y: float32 [N, K], rows that sum to 1.
         marginal_entropy_weight: factor on H(y), above 1 to use every class. The larger, the more equal the sizes of the
             classes, so that 16 clusters of ten classes mix some.
 
-    Reference:
-        Hu et al., 2017, arXiv 1702.08720, section 3.2.
+    Reference: Hu et al., 2017, arXiv 1702.08720, section 3.2.
     """
 
     def entropy(p):
@@ -56,18 +49,11 @@ def adversarial_perturbation(
     than `GRADIENT_FLOOR` the change is shorter, size · g / √(g² + GRADIENT_FLOOR²), whatever the number of images.
 
     Args:
-        logits_of: function from images to logits of q(y|x), float32 [N, K].
-        images: float32 [N, ...].
-        logits: float32 [N, K], of the images.
-        size: L2 norm of the change.
+        logits_of: function from images, float32 [N, ...], to `logits` of q(y|x), float32 [N, K].
         seed: int32 [2].
         probe: L2 norm of the step that finds the direction.
 
-    Returns:
-        float32 [N, ...].
-
-    Reference:
-        Miyato et al., 2018, arXiv 1704.03976, section 3.3.
+    Reference: Miyato et al., 2018, arXiv 1704.03976, section 3.3.
     """
     direction = _unit(tf.random.stateless_normal(tf.shape(images), seed))
     with tf.GradientTape(watch_accessed_variables=False) as tape:

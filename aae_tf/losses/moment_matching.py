@@ -9,20 +9,10 @@ from aae_tf.evaluation import unbiased_mmd
 def maximum_mean_discrepancy(
     codes: "tf.Tensor", real: "tf.Tensor", scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 ) -> "tf.Tensor":
-    """Squared maximum mean discrepancy, unbiased, summed over inverse multiquadratic kernels of several widths.
+    """Squared maximum mean discrepancy of codes and prior samples [N, D], unbiased: a scalar near 0 if they agree.
 
-    The kernels are C / (C + |a - b|^2) with C the mean squared distance of prior samples times each scale.
-
-    Args:
-        codes: float32 [N, D], N at least 2.
-        real: float32 [N, D], prior samples.
-        scales: factors on C.
-
-    Returns:
-        Scalar float32, about 0 (and at times below) for samples of one distribution.
-
-    Reference:
-        Tolstikhin et al., 2018, arXiv 1711.01558, section 4.
+    It is summed over the kernels C / (C + |a - b|^2), C the mean squared distance of prior samples times each scale.
+    Reference: Tolstikhin et al., 2018, arXiv 1711.01558, section 4.
     """
     count = tf.cast(tf.shape(codes)[0], tf.float32)
     within_codes, within_real = _square_distances(codes, codes), _square_distances(real, real)

@@ -14,30 +14,21 @@ RECONSTRUCTION = Registry("reconstruction loss")
 
 @RECONSTRUCTION.register
 def squared_error(images: "tf.Tensor", outputs: "tf.Tensor") -> "tf.Tensor":
-    """Half the squared error summed over pixels, mean over the batch: the paper's Euclidean cost (§3).
-
-    Args:
-        images: float32 [N, H, W, C], the target.
-        outputs: float32 [N, H, W, C].
-
-    Returns:
-        Scalar float32, at least 0.
-    """
+    """Half the squared error of [N, H, W, C] summed over pixels, batch mean: the paper's Euclidean cost (§3)."""
     return 0.5 * tf.reduce_mean(tf.reduce_sum(tf.square(images - outputs), _axes(images)))
 
 
 @RECONSTRUCTION.register
 def mean_squared_error(images: "tf.Tensor", outputs: "tf.Tensor") -> "tf.Tensor":
-    """Squared error averaged over pixels and batch; arguments and result as for `squared_error`."""
+    """Squared error of [N, H, W, C] averaged over pixels and batch."""
     return tf.reduce_mean(tf.square(images - outputs))
 
 
 @RECONSTRUCTION.register
 def binary_crossentropy(images: "tf.Tensor", outputs: "tf.Tensor") -> "tf.Tensor":
     """Bernoulli negative log-likelihood in nats, summed over pixels, mean over the batch; images in [0, 1]."""
-    return tf.reduce_mean(
-        tf.reduce_sum(keras.losses.binary_crossentropy(images[..., None], outputs[..., None]), _axes(images))
-    )
+    nats = keras.losses.binary_crossentropy(images[..., None], outputs[..., None])
+    return tf.reduce_mean(tf.reduce_sum(nats, _axes(images)))
 
 
 @dataclass(frozen=True)
@@ -55,13 +46,7 @@ class Likelihood:
     learned: bool = False
 
     def __call__(self, images: "tf.Tensor", outputs: "tf.Tensor", log_scale: "tf.Tensor | None" = None) -> "tf.Tensor":
-        """Return the loss, summed over the entries, mean over the batch: a scalar float32.
-
-        Args:
-            images: float32 [N, ...], the target.
-            outputs: float32 [N, ...], the parameters of the distribution.
-            log_scale: float32 [...] where it is learned.
-        """
+        """Return the loss of images [N, ...] under parameters `outputs` [N, ...]: sum over entries, batch mean."""
         nats = self.distribution(outputs, log_scale).log_prob(images)
         return -tf.reduce_mean(tf.reduce_sum(nats, _axes(nats)))
 
@@ -71,33 +56,20 @@ def _negative_binomial(logs, log_dispersion):
 
 
 # Real numbers: a Gaussian of learned standard deviation, where squared_error has standard deviation 1.
-RECONSTRUCTION.register(
-    Likelihood("real", lambda means, log_std: tfd.Normal(means, tf.exp(log_std)), learned=True), "gaussian"
-)
+_GAUSSIAN = Likelihood("real", lambda means, log_std: tfd.Normal(means, tf.exp(log_std)), learned=True)
+RECONSTRUCTION.register(_GAUSSIAN, "gaussian")
 # Counts; the outputs are logarithms of means. The variance is the mean, or mean + dispersion * mean^2.
 RECONSTRUCTION.register(Likelihood("count", lambda logs, _: tfd.Poisson(log_rate=logs)), "poisson")
 RECONSTRUCTION.register(Likelihood("count", _negative_binomial, learned=True), "negative_binomial")
 RECONSTRUCTION.register(Likelihood("binary", lambda logits, _: tfd.Bernoulli(logits=logits)), "bernoulli")
 RECONSTRUCTION.register(Likelihood("category", lambda logits, _: tfd.OneHotCategorical(logits=logits)), "categorical")
 
-DEFAULT_LOSSES = {
-    "real": "squared_error",
-    "count": "negative_binomial",
-    "binary": "bernoulli",
-    "category": "categorical",
-}
+DEFAULT_LOSSES = {"real": "squared_error", "count": "negative_binomial"}
+DEFAULT_LOSSES |= {"binary": "bernoulli", "category": "categorical"}
 
 
 def losses_of(kinds: Iterable[str], chosen: str) -> dict[str, str]:
-    """Return the reconstruction loss of each kind of number: dict of kind to a name in `RECONSTRUCTION`.
-
-    Args:
-        kinds: kinds of numbers, see `aae_tf.data.Column`; the pixels of images are real.
-        chosen: a name in `RECONSTRUCTION`, for its own kind; the others take their default.
-
-    Raises:
-        InputError: the chosen loss is for none of the kinds.
-    """
+    """Return the name of the loss of each kind of number: the chosen one for its own kind, the others their default."""
     of = getattr(RECONSTRUCTION[chosen], "of", "real")
     if of not in kinds and chosen != DEFAULT_LOSSES["real"]:
         raise InputError(
