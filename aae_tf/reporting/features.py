@@ -1,8 +1,8 @@
 """Features for sample quality: the last hidden layer of a small classifier of the dataset's training images.
 
-Inception's features, the usual ones, are a download and made for photographs of objects; these need no network and fit
-the data. The classifier is trained once for a dataset and kept in the cache folder under the dataset's fingerprint. Its
-accuracy is reported with every number that uses it. Numbers by different versions or features cannot be compared.
+Inception's features, the usual ones, are a download and made for photographs of objects. The classifier is trained once
+for a dataset and kept in the cache folder. Its accuracy is reported with every number that uses it; numbers by
+different versions or features cannot be compared.
 """
 
 import json
@@ -28,15 +28,7 @@ MOST = 60_000  # training images at most
 
 
 class FeatureClassifier(keras.Model):
-    """Two convolutions and a hidden layer, whose outputs are the features.
-
-    Args:
-        classes: number of classes.
-        image_shape: (H, W, C).
-
-    Call arguments:
-        images: float32 [N, H, W, C] in [0, 1]. Returns logits, float32 [N, classes].
-    """
+    """Two convolutions and a hidden layer, whose outputs are the features, and logits of the classes."""
 
     training_spec = TrainingSpec()
 
@@ -74,16 +66,7 @@ class FeatureClassifier(keras.Model):
 
 
 class Features:
-    """The features of a trained classifier.
-
-    Args:
-        classifier: a trained `FeatureClassifier`.
-        split: labelled validation images, a `Split`.
-
-    Attributes:
-        accuracy: share of the validation images that it classifies correctly.
-        name: description for reports.
-    """
+    """The features of a trained classifier, with its `accuracy` on labelled validation images, and a `name`."""
 
     def __init__(self, classifier: FeatureClassifier, split: Split):
         self._head = classifier.head

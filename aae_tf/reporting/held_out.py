@@ -56,10 +56,7 @@ class HeldOut:
 
     @property
     def choosing(self) -> Split:
-        """Elements to name clusters, choose a bandwidth or fit probes on; never those of `measuring`.
-
-        These are the validation elements, or one half of them if the split is 'validation'.
-        """
+        """Validation elements (half of them, if the split is 'validation') to choose on; never those of `measuring`."""
         return self._parts[0]
 
     @property

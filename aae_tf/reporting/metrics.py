@@ -16,23 +16,16 @@ from aae_tf.utils.images import max_pixel_value
 
 if TYPE_CHECKING:
     from aae_tf.models import LatentModel
-    from aae_tf.priors import Prior
 
 METRICS = Registry("metric")
 
 
 def compute_metrics(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
-    """Return all metrics that a model declares.
+    """Return all metrics that a model declares: dict of name to {'value', 'unit', 'n', 'baseline', 'baseline_is', ...}.
 
     Args:
         model: a trained `LatentModel`; its `report_spec.metrics` are names in `METRICS`, or functions.
         held_out: `HeldOut`.
-
-    Returns:
-        dict of metric name to {'value', 'unit', 'n', 'baseline' and 'baseline_is' where there is one, ...}.
-
-    Raises:
-        InputError: a metric that `METRICS` does not know.
     """
     found = {}
     for _, function in declared(model.report_spec.metrics, METRICS):
@@ -69,29 +62,21 @@ def reconstruction_error(model: "LatentModel", held_out: HeldOut) -> dict[str, d
 @METRICS.register
 def prior_match(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> dict[str, dict]:
     """Return how well codes match their priors; the metrics of a further code w are 'mmd_w' and so on."""
-    part = some(held_out.images, most, held_out.seed)
-    found = {}
-    for name in model.drawn if len(part) >= 10 else ():
-        codes = model.encode(part.images, seed=held_out.seed, code=name)
-        suffix = "" if name == "z" else f"_{name}"
-        matches = _match(codes, model.priors[name], held_out.seed)
-        found |= {f"{statistic}{suffix}": value for statistic, value in matches.items()}
-    return found
-
-
-def _match(codes: np.ndarray, prior: "Prior", seed: int) -> dict[str, dict]:
-    real, other = (prior.sample(len(codes), [17, seed + offset]).numpy() for offset in (0, 1_000_003))
     units = {
         "mmd": "squared, unbiased; 0 for equal distributions",
         "sliced_wasserstein": "units of the codes; 0 for equal distributions",
         "two_sample_accuracy": "accuracy; 0.5 for equal distributions",
         "prior_coverage_gap": "share of prior samples without a code nearer than their 5th nearest prior sample",
     }
-    found = {}
-    for name, unit in units.items():
-        options = {"seed": seed} if name == "two_sample_accuracy" else {}
-        value, baseline = (getattr(evaluation, name)(each, real, **options) for each in (codes, other))
-        found[name] = metric(value, unit, len(codes), (baseline, "prior against prior"))
+    part, seed, found = some(held_out.images, most, held_out.seed), held_out.seed, {}
+    for name in model.drawn if len(part) >= 10 else ():
+        codes = model.encode(part.images, seed=seed, code=name)
+        real, other = (model.priors[name].sample(len(codes), [17, seed + shift]).numpy() for shift in (0, 1_000_003))
+        for statistic, unit in units.items():
+            options = {"seed": seed} if statistic == "two_sample_accuracy" else {}
+            value, baseline = (getattr(evaluation, statistic)(each, real, **options) for each in (codes, other))
+            suffix = "" if name == "z" else f"_{name}"
+            found[statistic + suffix] = metric(value, unit, len(codes), (baseline, "prior against prior"))
     return found
 
 
@@ -161,28 +146,19 @@ def class_probe_z(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
     choosing, split = held_out.choosing.labelled(), held_out.measuring.labelled()
     if len(np.unique(choosing.labels)) < 2 or not len(split):
         return {}
-    found = _probes(model, choosing, split, "z", "z")
+    codes = {"z": ("z", (None, None))}
     if "z" in model.random_codes:
-        seeds = held_out.seed, held_out.seed + 1
-        found |= _probes(model, choosing, split, "sampled_z", "samples of q(z|x), as in training", seeds)
+        codes["sampled_z"] = "samples of q(z|x), as in training", (held_out.seed, held_out.seed + 1)
+    found = {}
+    for name, (code, seeds) in codes.items():
+        parts = zip((choosing, split), seeds, strict=True)
+        fitted, measured = (model.encode(part.images, seed=seed) for part, seed in parts)
+        accuracies = evaluation.probe_accuracy(fitted, choosing.labels, measured, split.labels)
+        for probe in ("linear", "nearest"):
+            unit = f"accuracy of a {probe} probe of the class on {code}; low if z holds style alone"
+            chance = accuracies["chance"], "chance"
+            found[f"class_probe_{name}_{probe}"] = metric(accuracies[probe], unit, len(split), chance)
     return found
-
-
-def _probes(
-    model: "LatentModel", choosing: Split, split: Split, name: str, code: str, seeds: tuple = (None, None)
-) -> dict[str, dict]:
-    parts = zip((choosing, split), seeds, strict=True)
-    fitted, measured = (model.encode(part.images, seed=seed) for part, seed in parts)
-    found = evaluation.probe_accuracy(fitted, choosing.labels, measured, split.labels)
-    return {
-        f"class_probe_{name}_{probe}": metric(
-            found[probe],
-            f"accuracy of a {probe} probe of the class on {code}; low if z holds style alone",
-            len(split),
-            (found["chance"], "chance"),
-        )
-        for probe in ("linear", "nearest")
-    }
 
 
 @METRICS.register("map")

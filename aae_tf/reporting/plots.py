@@ -1,6 +1,6 @@
 """Figures of a trained model: functions (model, `HeldOut`) to a figure, or None where there is nothing to draw.
 
-`FIGURES` has them by name. `ROW_FIGURES` has those that replace figures of the same name for rows of tables.
+`FIGURES` has them by name. `REPLACED` has those that replace figures of the same name for other elements.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from aae_tf.models import LatentModel
 
 FIGURES = Registry("figure")
-ROW_FIGURES: dict[str, Callable] = dict.fromkeys(("views", "axes", "style_grid"), lambda model, held_out: None)
-REPLACED = {"columns": ROW_FIGURES}  # by `Element.figures`
 PAIRS, PANELS, POINTS = 5, 12, 1000  # columns of a pair plot, panels, rows of a figure of rows
 
 
@@ -42,15 +40,11 @@ def draw(model: "LatentModel", held_out: HeldOut) -> dict[str, Figure]:
 
 
 def plane_panel(model: "LatentModel", held_out: HeldOut) -> dict:
-    """Return the panel of one model in `figures.side_by_side`: its codes, if it draws them, and samples.
+    """Return the panel of one model in `figures.side_by_side`, a dict of 'plane' and 'samples', each may be None.
 
     Args:
         model: a trained `LatentModel`.
         held_out: `HeldOut`.
-
-    Returns:
-        dict with 'plane' (arguments of `figures.latent_plane`, or None) and 'samples', float32 [40, H, W, C] (None of
-        rows).
     """
     plane = _plane(model, held_out) if "latent_plane" in model.report_spec.figures else None
     samples = model.sample(40, held_out.seed) if held_out.data.element.figures == "pictures" else None
@@ -187,11 +181,6 @@ def losses(model: "LatentModel", held_out: HeldOut) -> Figure | None:
     return figures.losses(held_out.history, equilibrium_loss=level) if held_out.history else None
 
 
-def _of_rows(name: str) -> Callable[[Callable], Callable]:
-    return lambda function: ROW_FIGURES.setdefault(name, function)
-
-
-@_of_rows("samples")
 def row_samples(model: "LatentModel", held_out: HeldOut) -> Figure:
     """Draw held-out rows and as many samples, column against column."""
     rows = some(held_out.images, POINTS, held_out.seed).images
@@ -201,7 +190,6 @@ def row_samples(model: "LatentModel", held_out: HeldOut) -> Figure:
     return figures.pair_plot(rows[:, : len(names)], drawn[:, : len(names)], names, title, held_out.what)
 
 
-@_of_rows("reconstructions")
 def row_reconstructions(model: "LatentModel", held_out: HeldOut) -> Figure:
     """Draw reconstructions against values, one column in a panel."""
     shown = some(held_out.images, POINTS, held_out.seed)
@@ -211,7 +199,6 @@ def row_reconstructions(model: "LatentModel", held_out: HeldOut) -> Figure:
     return figures.reconstruction_scatter(shown.images[:, : len(names)], outputs[:, : len(names)], names, title)
 
 
-@_of_rows("manifold")
 def row_manifold(model: "LatentModel", held_out: HeldOut, side: int = 40) -> Figure:
     """Draw each column of the rows decoded from a grid of codes."""
     codes, keep, title = model.prior.manifold_codes(side)
@@ -219,7 +206,6 @@ def row_manifold(model: "LatentModel", held_out: HeldOut, side: int = 40) -> Fig
     return figures.column_maps(model.decode(codes)[:, : len(names)], side, names, title + of, keep)
 
 
-@_of_rows("clusters")
 def row_clusters(model: "LatentModel", held_out: HeldOut) -> Figure:
     """Draw the centroid of each cluster (z = 0) as a row of scaled columns."""
     counts = np.bincount(model.predict_labels(held_out.images.images), minlength=model.classes)
@@ -233,3 +219,14 @@ def _first_columns(held_out: HeldOut, most: int) -> tuple[Sequence[str], str]:
     """Return the names of the first columns, and a note for the title if there are more."""
     entries = held_out.data.element.entries
     return entries[:most], f" (the first {most} of {len(entries)} columns)" if len(entries) > most else ""
+
+
+REPLACED: dict[str, dict[str, Callable]] = {  # by `Element.figures`
+    "columns": {
+        **dict.fromkeys(("views", "axes", "style_grid"), lambda model, held_out: None),
+        "samples": row_samples,
+        "reconstructions": row_reconstructions,
+        "manifold": row_manifold,
+        "clusters": row_clusters,
+    }
+}

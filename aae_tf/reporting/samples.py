@@ -34,7 +34,8 @@ def log_likelihood(model: "LatentModel", held_out: HeldOut, most: int = 1_000) -
         return {}
 
     def chunks() -> Iterator[np.ndarray]:
-        return (held_out.comparable(model, chunk) for chunk in sample_chunks(model, count, seed))
+        for number, start in enumerate(range(0, count, CHUNK)):
+            yield held_out.comparable(model, model.sample(min(CHUNK, count - start), [seed, number]))
 
     found = evaluation.parzen_log_likelihood(images, chunks, choosing, held_out.progress)
     true = evaluation.parzen_log_likelihood(images, train, choosing)
@@ -43,12 +44,6 @@ def log_likelihood(model: "LatentModel", held_out: HeldOut, most: int = 1_000) -
     unit = f"nats; Parzen window on {found['samples']:,} samples, bandwidth chosen on {chosen}"
     baseline = true["mean"], f"{true['samples']:,} training images for samples"
     return {"log_likelihood": metric(found["mean"], unit, len(images), baseline, **about, seed=seed)}
-
-
-def sample_chunks(model: "LatentModel", count: int, seed: int) -> Iterator[np.ndarray]:
-    """Yield `count` samples of a model in chunks, float32 [c, ...], always the same ones for a seed."""
-    for number, start in enumerate(range(0, count, CHUNK)):
-        yield model.sample(min(CHUNK, count - start), [seed, number])
 
 
 @METRICS.register
