@@ -1,6 +1,5 @@
 """`load`: a `Dataset` of whatever a user has."""
 
-import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from aae_tf.data.dataset import Dataset, Split, joined
 from aae_tf.data.element import TableElement
 from aae_tf.data.images import arrays, embedded, folders, tfds
 from aae_tf.data.large import packed
-from aae_tf.data.reading import refuse_no_path
+from aae_tf.data.reading import read_npy, refuse_no_path
 from aae_tf.data.tables import files, frames
 from aae_tf.errors import InputError
 
@@ -44,28 +43,25 @@ def load(dataset: Any = "mnist_5k", image_size: int = 0, columns: Mapping[str, A
         refuse_no_path(dataset)
     pair = isinstance(dataset, tuple | list) and len(dataset) == 2 and np.ndim(dataset[0]) >= 2
     rows, labels = dataset if pair else (dataset, None)
-    if frames.is_table(rows):
-        return _of_size(frames.from_table(rows, labels, columns), image_size)
-    if text and dataset not in DATASETS and files.is_table_path(dataset):
-        return _of_size(frames.from_path(Path(dataset).expanduser(), columns), image_size)
+    if getattr(rows, "ndim", None) == 2 or hasattr(rows, "to_pandas"):
+        dataset = frames.from_table(rows, labels, columns)
+    elif text and dataset not in DATASETS and files.is_table_path(dataset):
+        dataset = frames.from_path(Path(dataset).expanduser(), columns)
     if isinstance(dataset, Dataset):
         return _of_size(dataset, image_size)
     if columns:
-        named = isinstance(dataset, str) and dataset in DATASETS
-        why = f"'{dataset}' is read as it is" if named else "the data is no table"
+        why = f"'{dataset}' is read as it is" if text and dataset in DATASETS else "the data is no table"
         raise InputError(f"columns.{next(iter(columns))} was set, but {why}")
     if isinstance(dataset, dict):
         return from_parts(dataset, image_size)
     if text:
         return _load_text(dataset, image_size)
-    if pair or isinstance(dataset, np.ndarray):
-        return arrays.from_arrays(rows, labels, image_size)
     if hasattr(dataset, "element_spec"):
         from aae_tf.data.large.streams import from_tf_data
 
         return from_tf_data(dataset, image_size)
-    if hasattr(dataset, "__array__"):
-        return arrays.from_arrays(np.asarray(dataset), image_size=image_size)
+    if pair or hasattr(dataset, "__array__"):
+        return arrays.from_arrays(rows, labels, image_size)
     raise InputError(
         f"a {type(dataset).__name__} is not a dataset; accepted: a name, a folder, an array [N, H, W(, C)] or [N, D], "
         "a DataFrame, a CSV or Parquet file, (images or rows, labels), a tf.data.Dataset, or a dict of 'train', "
@@ -89,29 +85,24 @@ def _of_size(dataset, image_size):
 def _load_text(dataset, image_size):
     """Return the `Dataset` of a name or of a path."""
     path = Path(dataset).expanduser()
-    if isinstance(dataset, str) and dataset in DATASETS:
+    if dataset in DATASETS:
         return DATASETS[dataset](image_size)
     if packed.is_pack(path):
         return packed.from_pack(path, image_size)
     if path.suffix == ".npy":
-        return arrays.from_npy(path, image_size)
+        images = read_npy(path, f"pack it once, and train on that: aae-tf data pack {path} DEST")
+        return arrays.from_arrays(images, image_size=image_size)
     if path.is_dir():
         return folders.from_folder(path, image_size)
     if path.suffix == ".npz":
-        if not path.exists():
-            raise InputError(f"there is no file '{path}'")
         return arrays.from_npz(path, image_size)
     if isinstance(dataset, Path) or dataset.startswith((".", "/", "~")):
         raise InputError(f"there is no folder '{path}'")
     return tfds.load_named(dataset, image_size)
 
 
-def _load_scikit_learn(name, image_size):
-    return _of_size(frames.load_scikit_learn(name), image_size)
-
-
 for _name in ("wine", "breast_cancer", "diabetes"):
-    DATASETS.register(functools.partial(_load_scikit_learn, _name), _name)
+    DATASETS.register(lambda image_size, name=_name: _of_size(frames.load_scikit_learn(name), image_size), _name)
 
 
 def from_parts(parts: Mapping[str, Any], image_size: int = 0) -> Dataset:

@@ -27,6 +27,11 @@ def refuse_no_path(name: str | Path) -> None:
         raise InputError(f"'{str(name)[:100]}' cannot be the name of a dataset or a path: {reason}") from None
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or its type where it has none."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 @contextlib.contextmanager
 def reading(path: str | Path, what: str) -> Iterator[None]:
     """Turn any error in reading a file, which should be `what` ('a table'), into an `InputError` that names it."""
@@ -37,8 +42,7 @@ def reading(path: str | Path, what: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # readers of damaged files raise nearly anything, MemoryError included
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"'{path}' cannot be read as {what}: {reason}") from None
+        raise InputError(f"'{path}' cannot be read as {what}: {first_line(error)}") from None
 
 
 def open_npy(path: str | Path) -> np.ndarray:

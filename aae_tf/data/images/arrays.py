@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from aae_tf.data.dataset import Dataset, Split, split_custom
 from aae_tf.data.images.checks import check_images, check_labels, fit_images
-from aae_tf.data.reading import open_npy, read_npy, read_npz
+from aae_tf.data.reading import open_npy, read_npz
 from aae_tf.data.tables.columns import listed
 from aae_tf.errors import InputError, printable
 
@@ -40,34 +40,23 @@ def read_rows(file: Path, rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def from_npy(path: Path, image_size: int = 0) -> Dataset:
-    """Return a `Dataset` of an .npy file of images, [N, H, W(, C)]."""
-    images = read_npy(path, f"pack it once, and train on that: aae-tf data pack {path} DEST")
-    return from_arrays(images, image_size=image_size)
-
-
 def from_npz(path: Path, image_size: int = 0) -> Dataset:
     """Return a `Dataset` of 'images' and 'labels' in an .npz file, or of the 'x_train', ... of Keras's datasets."""
     names, arrays = read_npz(path, NAMES)
-
-    def get(*names):
-        return next((arrays[name] for name in names if name in arrays), None)
-
     if "x_train" in arrays and "x_test" in arrays:
-        given = get("x_train"), get("y_train"), get("x_test"), get("y_test")
-        return _with_test(*given, Path(path).name, image_size)
-    if get("images", "x") is None:
+        return _with_test(arrays, path.name, image_size)
+    images, labels = arrays.get("images", arrays.get("x")), arrays.get("labels", arrays.get("y"))
+    if images is None:
         raise InputError(f"'{path}' holds {listed(names)}; needed: 'images' and, if any, 'labels'")
-    labels = get("labels", "y")
     unread = [name for name in names if name.lower() not in NAMES] if labels is None else ()
     source = f"custom arrays without 'labels' ({printable(listed(unread))}: not read)" if unread else "custom arrays"
-    return from_arrays(get("images", "x"), labels, image_size, source)
+    return from_arrays(images, labels, image_size, source)
 
 
-def _with_test(images, labels, test_images, test_labels, name, image_size):
+def _with_test(arrays, name, image_size):
     """Return a `Dataset` that keeps a given test split."""
-    images = fit_images(check_images(images, "x_train"), image_size)
-    test_images = fit_images(check_images(test_images, "x_test"), image_size)
+    images, test_images = (fit_images(check_images(arrays[key], key), image_size) for key in ("x_train", "x_test"))
+    labels, test_labels = arrays.get("y_train"), arrays.get("y_test")
     if images.shape[1:] != test_images.shape[1:]:
         raise InputError(f"x_train has images of shape {images.shape[1:]}, x_test of {test_images.shape[1:]}")
     count, names = len(images), ()

