@@ -11,14 +11,7 @@ if TYPE_CHECKING:
 
 
 class WeightAverage:
-    """Averages of a model's float weights, updated after every step.
-
-    The decay starts small, min(decay, (1 + step) / (10 + step)), so that early weights are soon forgotten.
-
-    Args:
-        model: a built Keras model.
-        decay: in (0, 1), for example 0.999.
-    """
+    """Averages of a model's float weights, updated after every step; `decay` is in (0, 1), for example 0.999."""
 
     def __init__(self, model: "keras.Model", decay: float):
         self.decay = decay
@@ -29,6 +22,7 @@ class WeightAverage:
     def update(self, step: "tf.Tensor") -> None:
         """Move the averages towards the weights; `step`, a scalar int tensor, counts all steps from 0."""
         step = tf.cast(step, tf.float32)
+        # The decay starts small, so that early weights are soon forgotten.
         rate = 1.0 - tf.minimum(self.decay, (1.0 + step) / (10.0 + step))
         for average, weight in zip(self.averages, self.weights, strict=True):
             average.assign_add(tf.cast(rate, average.dtype) * (weight - average))

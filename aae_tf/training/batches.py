@@ -9,20 +9,8 @@ from aae_tf.utils.random import fold
 
 
 def make_batch(chunk: Chunk, rows: "tf.Tensor", seed: Any, epoch: "tf.Tensor", views: Any, labelled: bool) -> dict:
-    """Return a mini-batch, gathered and scaled (a gather, not a slice: XLA would fuse a slice into the matrix product).
-
-    Args:
-        chunk: holds the elements, as tensors.
-        rows: int32 [batch], the chunk's rows in this batch.
-        seed: int32 [2], the seed of the step.
-        epoch: float32 scalar, the epochs done so far.
-        views: `aae_tf.Views`, or None; with views, the labelled elements are seen through them.
-        labelled: whether to draw a mini-batch of labelled elements too.
-
-    Returns:
-        dict of 'images' float32 [batch, ...], 'labels' int32 [batch], 'epoch' and, where asked for, 'views',
-        'labelled_images' and 'labelled_labels'.
-    """
+    """Return the mini-batch of a chunk's `rows` [batch], scaled, with views and labelled elements where needed."""
+    # A gather, not a slice: XLA would fuse a slice into the matrix product.
     batch = {"images": _scaled(tf.gather(chunk.images, rows)), "labels": tf.gather(chunk.labels, rows), "epoch": epoch}
     if views is not None:
         batch["views"] = views(batch["images"], fold(seed, 102))

@@ -17,15 +17,7 @@ REFUSED = {
 
 
 def check_callbacks(callbacks: "Iterable[keras.callbacks.Callback]", names: Callable[[], Collection[str]]) -> None:
-    """Refuse callbacks that cannot work, before training; mode 'auto' becomes 'min' for callbacks that monitor.
-
-    Args:
-        callbacks: `keras.callbacks.Callback` objects.
-        names: function to the names of the numbers that an epoch ends with.
-
-    Raises:
-        InputError: a callback that cannot work, or one that monitors an unknown number.
-    """
+    """Refuse callbacks that cannot work, or monitor none of `names()`; mode 'auto' becomes 'min' for those that do."""
     for callback in callbacks:
         kind = type(callback).__name__
         if not isinstance(callback, keras.callbacks.Callback):
@@ -75,14 +67,8 @@ def restore_states(callbacks: "Iterable[keras.callbacks.Callback]", states: list
 class Rates:
     """`model.optimizer` for callbacks: the learning rates of all updates, each to be read and set.
 
-    A rate that a callback sets persists: later epochs follow the schedule in proportion.
-
-    Args:
-        optimizers: Keras optimizers by optimizer key.
-        schedules: functions from an epoch to a learning rate, by optimizer key; a key without one keeps its rate.
-
-    Attributes:
-        scales: the factor that callbacks have put on each schedule, by optimizer key.
+    A rate that a callback sets persists: later epochs follow the schedule in proportion. A key without a schedule keeps
+    its rate; `scales` holds the factor that callbacks have put on each schedule. All are by optimizer key.
     """
 
     def __init__(self, optimizers: dict, schedules: dict[str, Callable[[int], float]]):
@@ -107,13 +93,11 @@ class Rates:
 
     def get_config(self) -> dict[str, Any]:
         """Return the kind and settings of each update's optimizer for trackers, without the learning rates."""
-        settings = {key: _inner(optimizer).get_config() for key, optimizer in self._optimizers.items()}
-        return {
-            f"{key}_{name}": value
-            for key, config in settings.items()
-            for name, value in config.items()
-            if name != "learning_rate"
-        }
+        found = {}
+        for key, optimizer in self._optimizers.items():
+            found |= {f"{key}_{name}": value for name, value in _inner(optimizer).get_config().items()}
+            found.pop(f"{key}_learning_rate")
+        return found
 
     @property
     def iterations(self) -> "keras.Variable":

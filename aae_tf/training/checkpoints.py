@@ -26,17 +26,10 @@ DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplem
 
 
 def as_arrays(variables: Sequence, history: list[dict], state: dict | None = None) -> dict[str, np.ndarray]:
-    """Return the content of a checkpoint: copies of variables, the history, and other state.
-
-    Args:
-        variables: list of variables; their order is their name.
-        history: list of dicts, one an epoch.
-        state: numbers, texts, None, arrays, and lists and dicts of them.
-    """
+    """Return the content of a checkpoint: copies of variables, the history, and state as plain values and arrays."""
     arrays = {f"v{number:05d}": variable.numpy() for number, variable in enumerate(variables)}
-    plain = _to_json(state or {}, arrays)
+    arrays["state"] = _text(_to_json(state or {}, arrays))
     arrays["history"] = _text(history)
-    arrays["state"] = _text(plain)
     return {"names": _text(sorted(arrays)), **arrays}  # first in the file: it survives a lost end
 
 
@@ -74,14 +67,7 @@ class Writer:
 
 
 def restore(folder: str | Path, variables: Sequence) -> tuple[int, list[dict], dict]:
-    """Read the newest undamaged checkpoint into variables.
-
-    Args:
-        folder: the checkpoint folder.
-        variables: list of variables, in the order they were saved.
-
-    Returns:
-        (finished epochs, history, state), or (0, [], {}) without a checkpoint.
+    """Read the newest undamaged checkpoint into variables; returns (finished epochs, history, state), 0 without one.
 
     Raises:
         InputError: the checkpoint belongs to another model, or every one is damaged.

@@ -28,14 +28,7 @@ def check_batch_size(model: "LatentModel", batch_size: int, replicas: int) -> No
 
 
 def check_losses(bad: np.ndarray, updates: Sequence[Update], optimizers: dict, epoch: int) -> None:
-    """Raise `NonFiniteLossError` for a loss that is not finite.
-
-    Args:
-        bad: int32 [P], each phase's first step with such a loss, -1 for none.
-        updates: from `configured`.
-        optimizers: Keras optimizers by optimizer key, for the learning rate that the message proposes.
-        epoch: counted from 1.
-    """
+    """Raise `NonFiniteLossError` where `bad`, int32 [P], holds a phase's first step with such a loss, -1 for none."""
     phases = sorted(((phase, update) for update in updates for phase in update.phases), key=lambda each: each[0].number)
     for (phase, update), step in zip(phases, bad, strict=True):
         if step >= 0:

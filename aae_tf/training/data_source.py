@@ -19,41 +19,24 @@ BLOCK_BYTES = 64 * 2**20  # size of a block; up to three exist at a time
 
 
 class Pool(NamedTuple):
-    """Labelled elements, of which each step draws a mini-batch.
+    """Labelled elements, of which each step draws a mini-batch."""
 
-    Attributes:
-        images: uint8 [P, H, W, C].
-        labels: int32 [P].
-        rows: int32 [R], the rows that have labels, padded to a fixed length.
-        count: int32 [], number of these rows without the padding.
-    """
-
-    images: Any
-    labels: Any
-    rows: Any
-    count: Any
+    images: Any  # uint8 [P, H, W, C]
+    labels: Any  # int32 [P]
+    rows: Any  # int32 [R], the rows that have labels, padded to a fixed length
+    count: Any  # int32 [], number of these rows without the padding
 
 
 class Chunk(NamedTuple):
-    """Some steps of an epoch, ready for one compiled call.
+    """Some steps of an epoch, ready for one compiled call."""
 
-    Attributes:
-        images: uint8 [M, H, W, C], the elements of a block.
-        labels: int32 [M], -1 for unlabelled.
-        pool: `Pool`.
-        rows: int32 [S, batch], rows of the block for each of its steps.
-        offset: step of the epoch that rows[0] belongs to.
-        first: first step of the epoch to take.
-        count: number of steps to take.
-    """
-
-    images: Any
-    labels: Any
+    images: Any  # uint8 [M, H, W, C], the elements of a block
+    labels: Any  # int32 [M], -1 for unlabelled
     pool: Pool
-    rows: Any
-    offset: int
-    first: int
-    count: int
+    rows: Any  # int32 [S, batch], rows of the block for each of its steps
+    offset: int  # step of the epoch that rows[0] belongs to
+    first: int  # first step of the epoch to take
+    count: int  # number of steps to take
 
     def as_tensors(self) -> "Chunk":
         """Return this chunk with its numbers as int32 tensors, so that one trace serves all chunks."""
@@ -62,16 +45,7 @@ class Chunk(NamedTuple):
 
 
 class InMemory:
-    """A `Split` on the device, as uint8.
-
-    Args:
-        split: `aae_tf.data.Split`.
-        batch_size: elements a step.
-        seed: seed of the shuffles.
-
-    Raises:
-        InputError: fewer elements than a batch.
-    """
+    """A `Split` on the device, as uint8."""
 
     def __init__(self, split: Split, batch_size: int, seed: int):
         self.steps = _steps(len(split), batch_size)
@@ -82,8 +56,7 @@ class InMemory:
     def chunks(self, epoch: int, length: Callable[[], int], first: int = 0) -> Iterator[Chunk]:
         """Yield the chunks of an epoch (from 0) from step `first` on; `length()` is the size of the next one."""
         order = np.random.default_rng([self.seed, epoch]).permutation(self.count)
-        rows = order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size)
-        rows = tf.constant(rows, tf.int32)
+        rows = tf.constant(order[: self.steps * self.batch_size].reshape(self.steps, self.batch_size), tf.int32)
         while first < self.steps:
             count = min(length(), self.steps - first)
             yield Chunk(self.images, self.labels, self.pool, rows, 0, first, count)
@@ -91,17 +64,7 @@ class InMemory:
 
 
 class _InBlocks:
-    """Data that does not fit in memory: blocks of some steps; the next one is read while the device trains.
-
-    Args:
-        train: `aae_tf.data.Packed` or `Stream`.
-        batch_size: elements a step.
-        seed: seed of the shuffles.
-        steps_per_chunk: steps of a block; fewer for large images.
-
-    Raises:
-        InputError: fewer elements than a batch.
-    """
+    """Data that does not fit in memory: blocks of some steps; the next one is read while the device trains."""
 
     def __init__(self, train: Packed | Stream, batch_size: int, seed: int, steps_per_chunk: int = 20):
         self.steps = _steps(len(train), batch_size)
@@ -135,22 +98,12 @@ class _InBlocks:
 class Indexed(_InBlocks):
     """A `Packed`, shuffled as a whole by (seed, epoch); its batches equal those of the same data in memory.
 
-    Args:
-        train: `aae_tf.data.Packed`.
-        batch_size: elements a step.
-        seed: seed of the shuffles.
-        steps_per_chunk: steps of a block; fewer for large images.
-        share: (index of this worker, number of workers). A worker reads its own part of each batch; the rest of its
-            block is black and without labels.
+    A worker, `share` = (its index, number of workers), reads its own part of each batch; the rest of its block is black
+    and without labels.
     """
 
     def __init__(
-        self,
-        train: Packed,
-        batch_size: int,
-        seed: int,
-        steps_per_chunk: int = 20,
-        share: tuple[int, int] = (0, 1),
+        self, train: Packed, batch_size: int, seed: int, steps_per_chunk: int = 20, share: tuple[int, int] = (0, 1)
     ):
         super().__init__(train, batch_size, seed, steps_per_chunk)
         number, self.readers = share
@@ -191,17 +144,7 @@ class Streamed(_InBlocks):
 def source_of(
     train: Split | Packed | Stream, batch_size: int, seed: int, share: tuple[int, int] = (0, 1)
 ) -> InMemory | Indexed | Streamed:
-    """Return the data source of a training set.
-
-    Args:
-        train: training data.
-        batch_size: elements a step.
-        seed: seed of the shuffles.
-        share: (index of this worker, number of workers); of a `Packed` each worker reads its own elements only.
-
-    Raises:
-        InputError: fewer elements than a batch.
-    """
+    """Return the data source of a training set; of a `Packed` each worker reads its own elements only."""
     if isinstance(train, Packed):
         return Indexed(train, batch_size, seed, share=share)
     return {Split: InMemory, Stream: Streamed}[type(train)](train, batch_size, seed)

@@ -22,15 +22,7 @@ STRATEGIES = ("mirrored", "multi_worker")
 
 
 def as_strategy(strategy: "str | tf.distribute.Strategy | None") -> "tf.distribute.Strategy":
-    """Return a `tf.distribute.Strategy`.
-
-    Args:
-        strategy: a strategy; 'mirrored' (all GPUs of this machine), 'multi_worker' (all workers in the environment
-            variable TF_CONFIG, this process among them), or None for the strategy of the scope.
-
-    Raises:
-        InputError: another name, 'multi_worker' without TF_CONFIG, or after TensorFlow has computed something.
-    """
+    """Return a strategy by name ('multi_worker': the workers in TF_CONFIG); None for the strategy of the scope."""
     if not isinstance(strategy, str):
         return strategy or tf.distribute.get_strategy()
     check_choice("strategy", strategy, STRATEGIES)
@@ -92,11 +84,7 @@ def raising_worker_lost(strategy: "tf.distribute.Strategy") -> Iterator[None]:
 
 
 def broadcast(strategy: "tf.distribute.Strategy", value_of: Callable[[], Any]) -> Any:
-    """Return the chief's value on every worker; all workers must call this at the same point.
-
-    Args:
-        strategy: `tf.distribute.Strategy`.
-        value_of: function without arguments to JSON values or bytes, called on the chief only.
+    """Return the chief's value, JSON or bytes, on every worker; all workers must call this at the same point.
 
     Raises:
         InputError: the chief's, raised on every worker.
@@ -131,13 +119,7 @@ def broadcast(strategy: "tf.distribute.Strategy", value_of: Callable[[], Any]) -
 def read_by_chief(
     strategy: "tf.distribute.Strategy", variables: Sequence, read: Callable[[], tuple[int, list, dict]]
 ) -> tuple[int, list, dict]:
-    """Set variables on every worker to what the chief reads into its own; returns the value of `read`.
-
-    Args:
-        strategy: `tf.distribute.Strategy`.
-        variables: list of variables.
-        read: function that sets them, and returns what `checkpoints.restore` returns; called on the chief only.
-    """
+    """Set variables on every worker to what the chief reads into its own; returns the value of `read`, as `restore`."""
     if not are_several(strategy):
         return read()
 

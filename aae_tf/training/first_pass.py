@@ -10,18 +10,13 @@ class FirstPass(keras.StatelessScope):
 
     The first pass is over the mini-batch itself, as in inference. Further passes (recomputed codes, labelled images,
     views) normalise by their own statistics. Weights that a layer assigns (spectral normalisation) change in each pass.
-
-    Args:
-        moved: ids of the statistics that have moved in this step; those that move here are added.
-
-    Attributes:
-        assigned: dict of the id of a variable, as text, to the value to assign after the passes.
-        added: the losses that layers add in their passes (`add_loss`, activity regularizers).
+    `moved` holds the ids of the statistics that have moved in this step; those that move here are added.
     """
 
     def __init__(self, moved: set):
         super().__init__(collect_losses=True)
-        self.moved, self.assigned, self.added = moved, {}, []
+        self.moved, self.added = moved, []
+        self.assigned = {}  # the value to assign after the passes, by the variable's id as text
 
     def add_update(self, update: tuple) -> None:
         """Record the first value that a statistic receives in the step, and the last that a weight receives here."""

@@ -36,10 +36,10 @@ def build_optimizers(updates: Sequence[Update], optimizers: "dict[str, keras.opt
 
 
 def dtype_policy(precision: str = "auto") -> str:
-    """Return the Keras dtype policy of the networks; 'auto' is float32. Losses, codes, logits and images stay float32.
+    """Return the Keras dtype policy of the networks; losses, codes, logits and images stay float32.
 
     Args:
-        precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
+        precision: 'auto' (float32), 'float32', 'mixed_bfloat16' or 'mixed_float16'.
 
     Raises:
         InputError: an unknown precision.

@@ -28,13 +28,7 @@ def sample_progress(total: int, console: Console | None = None) -> Iterator[Call
 
 
 class ProgressDisplay(keras.callbacks.Callback):
-    """Shows the epoch, each phase's loss by name, elements a second and the remaining time.
-
-    Args:
-        batch_size: elements a step.
-        console: a `rich.console.Console`; by default one on stderr.
-        elements: name of the elements, 'images' or 'rows'.
-    """
+    """Shows the epoch, each phase's loss by name, elements ('images' or 'rows') a second and the remaining time."""
 
     def __init__(self, batch_size: int, console: Console | None = None, elements: str = "images"):
         super().__init__()

@@ -9,12 +9,7 @@ from aae_tf.utils.files import atomic_write
 
 
 class HistoryFile(keras.callbacks.Callback):
-    """Rewrites history.csv after each epoch, atomically.
-
-    Args:
-        path: the file.
-        history: the trainer's list of rows (dicts), which grows in training.
-    """
+    """Rewrites history.csv after each epoch, atomically; `history` is the trainer's list of rows, which grows."""
 
     def __init__(self, path: Path, history: list[dict]):
         super().__init__()

@@ -20,20 +20,7 @@ if TYPE_CHECKING:
 
 
 class StepLoop:
-    """The step loop of an epoch inside the graph. Each random number is a function of (seed, epoch, step).
-
-    Args:
-        model: a built `LatentModel`.
-        updates: from `configured`.
-        optimizers: built Keras optimizers by optimizer key.
-        settings: `TrainingSettings`.
-        strategy: `tf.distribute.Strategy`.
-        average: moving average of the weights to update after each step, or None.
-        steps: steps of an epoch.
-
-    Raises:
-        InputError: the model needs views and the settings have none.
-    """
+    """The step loop of an epoch inside the graph. Each random number is a function of (seed, epoch, step)."""
 
     def __init__(
         self,
@@ -58,17 +45,7 @@ class StepLoop:
         self.compiled = tf.function(self._run, jit_compile=compiled, autograph=False)
 
     def __call__(self, chunk: Chunk, epoch: int, totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Run the steps of a chunk.
-
-        Args:
-            chunk: from a data source.
-            epoch: counted from 0.
-            totals: float32 [P], each phase's summed losses so far in the epoch.
-
-        Returns:
-            (float32 [P], int32 [P]): the sums with these steps included, and each phase's first step with a loss that
-            is not finite (-1: none).
-        """
+        """Take the steps of a chunk; returns the summed losses, and each phase's first step that is not finite or -1."""
         totals, bad = self.compiled(chunk.as_tensors(), tf.constant(epoch, tf.int32), tf.constant(totals))
         return totals.numpy(), bad.numpy()
 
@@ -94,9 +71,8 @@ class StepLoop:
         """Take one step; returns the losses of the phases, float32 [P]."""
 
         def take(chunk, rows, seed, done, **options):
-            batch = make_batch(
-                chunk, rows, seed, done, self.views, "labelled" in self.model.training_spec.required_inputs
-            )
+            labelled = "labelled" in self.model.training_spec.required_inputs
+            batch = make_batch(chunk, rows, seed, done, self.views, labelled)
             losses = self.take_step(self.model, self.updates, self.optimizers, batch, seed, **options)
             return tf.stack([losses[name] for name in self.names])
 
