@@ -1,11 +1,4 @@
-"""Registries: the lists of names that recipes and options accept, which users extend.
-
-    @PRIORS.register("ring")
-    class Ring(Prior): ...
-
-makes 'ring' a prior that recipes and the command line know. The arguments of its constructor become options. Nothing
-here imports TensorFlow.
-"""
+"""Registries: the names that recipes and options accept, which users extend. Nothing here imports TensorFlow."""
 
 import importlib
 import importlib.util
@@ -41,19 +34,15 @@ class Registry(Mapping):
         self._known = dict.fromkeys(self._modules)
 
     def register(self, thing: Any = None, name: str | None = None, override: bool = False) -> Any:
-        """Add a thing; also as a decorator, with or without a name.
+        """Add a thing, whose constructor's arguments become options; also as a decorator, with or without a name.
 
         Args:
             thing: class, function or object; or the name alone (`@REGISTRY.register("ring")`).
             name: its name; by default the thing's own.
             override: whether it may replace another thing of this name.
 
-        Returns:
-            The thing, or a decorator if only a name was given.
-
         Raises:
-            InputError: another thing has this name. The same one may be registered again, as by a notebook cell that
-                is run again.
+            InputError: another thing has this name; the same one may be registered again, as when a cell is run again.
         """
         if thing is None or isinstance(thing, str):
             return lambda found: self.register(found, thing or name, override)
@@ -99,11 +88,7 @@ def _definition(thing):
 
 
 def load_plugin(plugin: str) -> None:
-    """Import a .py file, by its path, or a module, by its name, so that what it registers is known.
-
-    Raises:
-        InputError: it cannot be imported.
-    """
+    """Import a .py file, by its path, or a module, by its name, so that what it registers is known."""
     try:
         if plugin.endswith(".py"):
             spec = importlib.util.spec_from_file_location(f"aae_tf_plugin_{Path(plugin).stem}", plugin)

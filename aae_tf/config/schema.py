@@ -55,19 +55,12 @@ class Choices:
 
 @dataclass(frozen=True)
 class Option:
-    """One option.
-
-    Attributes:
-        name: its name.
-        default: its default value.
-        kind: its type.
-        checks: `Range`, `Choices` or `Registry` objects that its value must pass.
-    """
+    """One option."""
 
     name: str
     default: Any
-    kind: Any
-    checks: tuple = ()
+    kind: Any  # its type
+    checks: tuple = ()  # `Range`, `Choices` or `Registry` objects that its value must pass
 
     def read(self, value: Any) -> Any:
         """Return a value, or text from the command line, as the option's type; `InputError` if that fails."""
@@ -111,17 +104,16 @@ def arguments_of(thing: Any) -> dict[str, inspect.Parameter]:
 def options_of(thing: Any, given: Collection[str] = ()) -> dict[str, Option]:
     """Return the options of a class or a function: its arguments with defaults, without those named in `given`."""
     return {
-        name: _option(each)
+        name: _option(name, each.default, type(each.default) if each.annotation is each.empty else each.annotation)
         for name, each in arguments_of(thing).items()
         if each.default is not each.empty and name not in given
     }
 
 
-def _option(argument):
-    kind, checks = argument.annotation, ()
-    if typing.get_origin(kind) is typing.Annotated:
-        kind, *checks = typing.get_args(kind)
-    return Option(argument.name, argument.default, type(argument.default) if kind is argument.empty else kind, checks)
+def _option(name, default, kind):
+    """Return an `Option` of an annotation."""
+    kind, *checks = typing.get_args(kind) if typing.get_origin(kind) is typing.Annotated else (kind,)
+    return Option(name, default, kind, tuple(checks))
 
 
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -129,13 +121,7 @@ _WANTED = {int: "an integer", float: "a number", bool: "true or false", str: "a 
 
 
 def read(name: str, kind: Any, value: Any) -> Any:
-    """Return a Python value, or text from the command line, as a type; `InputError` if that fails.
-
-    Args:
-        name: name of the option, for the message.
-        kind: int, float, bool, str, dict, `tuple[...]` or a union of these.
-        value: the value or the text.
-    """
+    """Return a value, or text from the command line, as a type, of the option `name`; `InputError` if that fails."""
     try:
         return _read(name, kind, value)
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
@@ -154,15 +140,11 @@ def _read(name, kind, value):
         return tuple(_read(name, item, part.strip() if isinstance(part, str) else part) for part in parts if part != "")
     if kind is bool:
         return _TRUTH[value.lower()] if isinstance(value, str) else {True: True, False: False}[value]
-    if kind is int:
+    if kind in (int, float):
         number = float(value)
-        if isinstance(value, bool) or number != int(number):
+        if isinstance(value, bool) or (kind is int and number != int(number)):
             raise ValueError
-        return int(number)
-    if kind is float:
-        if isinstance(value, bool):
-            raise ValueError
-        return float(value)
+        return kind(number)
     if kind is dict:
         return dict(value)
     if kind is str and isinstance(value, os.PathLike):
@@ -195,9 +177,5 @@ class Checked:
 
 def fields_of(kind: type) -> dict[str, Option]:
     """Return the fields of a dataclass as `Option`s by name."""
-    found = {}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-        annotated = typing.get_origin(hint) is typing.Annotated
-        plain, *checks = typing.get_args(hint) if annotated else (hint,)
-        found[name] = Option(name, None, plain, tuple(checks))
-    return found
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {name: _option(name, None, hint) for name, hint in hints.items()}

@@ -45,7 +45,7 @@ class StepLoop:
         self.compiled = tf.function(self._run, jit_compile=compiled, autograph=False)
 
     def __call__(self, chunk: Chunk, epoch: int, totals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Take the steps of a chunk; returns the summed losses, and each phase's first step that is not finite or -1."""
+        """Take the steps of a chunk; returns the summed losses, and each phase's first step not finite, or -1."""
         totals, bad = self.compiled(chunk.as_tensors(), tf.constant(epoch, tf.int32), tf.constant(totals))
         return totals.numpy(), bad.numpy()
 
