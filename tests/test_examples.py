@@ -152,7 +152,8 @@ def test_a_fresh_process_without_the_plugin_says_what_is_missing(runs, few, tmp_
 def test_a_fresh_process_loads_them_with_its_plugins(runs, tmp_path):
     plugins = "".join(f"cli.load_plugin({str(path)!r})\n" for path in EXAMPLES)
     folders = {name: str(run.out_dir) for name, run in runs.items()}
-    script = f"import numpy as np, aae_tf\nfrom aae_tf import cli\nfrom aae_tf.backend import keras\n{plugins}"
+    script = "import numpy as np, aae_tf\nfrom aae_tf.cli import main as cli\nfrom aae_tf.backend import keras\n"
+    script += plugins
     script += f"for name, folder in {folders!r}.items():\n"
     script += "    samples = keras.models.load_model(folder + '/model.keras').sample(5, seed=1)\n"
     script += "    np.save(name + '.npy', samples)\n"
