@@ -108,7 +108,7 @@ def test_files_are_resized_and_become_colours_on_the_way(few, tmp_path, monkeypa
     assert sorted(itertools.chain(*parts_of(found))) == sorted(itertools.chain(*parts_of(in_memory)))
     with pytest.raises(InputError, match=r"image_size=16 was asked of .* 12x12"):
         data.load(tmp_path / "packed", image_size=16)
-    with pytest.raises(InputError, match="grey images, then some in colours"):
+    with pytest.raises(InputError, match="grey images, then colour images"):
         data.pack(write_folder(tmp_path / "turned", mixed[::-1]), tmp_path / "other")
     Image.new("L", (40, 30)).save(tmp_path / "turned" / "0030.png")
     with pytest.raises(InputError, match=r"2 sizes \(28x28, 30x40, ...\); resize them"):

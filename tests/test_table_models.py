@@ -422,5 +422,5 @@ def test_figures_of_rows_are_drawn_for_any_number_of_columns():
 
 
 def test_a_gan_of_categories_is_refused(wine):
-    with pytest.raises(InputError, match="a GAN is of images or of real columns; the table has real, count, category"):
+    with pytest.raises(InputError, match="a GAN is for images or real columns; the table has real, count, category"):
         aae_tf.train("gan", wine, label="target", columns={"counts": "cases"}, **QUICK)

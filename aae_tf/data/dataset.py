@@ -147,8 +147,7 @@ class Dataset:
             return self
         if isinstance(self.train, Stream):
             raise InputError(
-                f"labels={labels!r} needs data that fits in memory or is packed (aae_tf.data.pack); streamed data "
-                "takes 'all'"
+                f"labels={labels!r} needs data in memory or packed (aae_tf.data.pack); a stream takes 'all'"
             )
         if self.train.labels is None:
             if labels == 0:

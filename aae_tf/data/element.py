@@ -145,10 +145,8 @@ class TableElement(Element):
     def about(self) -> dict[str, str]:
         """See `Element.about`."""
         size = len(self.columns)
-        return {
-            "inputs": f"Rows: {size} numbers, float32, in the units of the columns below.",
-            "shape": f"the {size} numbers of the columns above",
-        }
+        inputs = f"Rows: {size} numbers, float32, in the units of the columns below."
+        return {"inputs": inputs, "shape": f"the {size} numbers of the columns above"}
 
 
 def element_of(shape: tuple[int, ...], columns: Columns | None = None) -> Element:

@@ -46,7 +46,9 @@ def load(dataset: Any = "mnist_5k", image_size: int = 0, columns: Mapping[str, A
     if getattr(rows, "ndim", None) == 2 or hasattr(rows, "to_pandas"):
         dataset = frames.from_table(rows, labels, columns)
     elif text and dataset not in DATASETS and files.is_table_path(dataset):
-        dataset = frames.from_path(Path(dataset).expanduser(), columns)
+        path = Path(dataset).expanduser()
+        what = f"{'folder' if path.is_dir() else 'file'} '{path.name}'"
+        dataset = frames.from_table(files.read_path(path), None, columns, what)
     if isinstance(dataset, Dataset):
         return _of_size(dataset, image_size)
     if columns:

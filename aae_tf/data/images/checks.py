@@ -132,10 +132,8 @@ def check_labels(labels: ArrayLike, count: int) -> tuple[np.ndarray, tuple[str, 
         raise InputError(f"labels have shape {labels.shape} for {count} images; accepted: one label an image")
     if labels.dtype.kind in "USO":
         known = np.array([each is not None and each == each for each in labels], bool)  # None and NaN are no names
-        texts = [
-            str(each, errors="backslashreplace") if isinstance(each, bytes) else str(each) for each in labels[known]
-        ]
-        return _codes(np.array(texts, str), known)
+        texts = (each.decode(errors="backslashreplace") if isinstance(each, bytes) else each for each in labels[known])
+        return _codes(np.array([*map(str, texts)], str), known)
     integers = labels.dtype.kind in "biu" or (labels.dtype.kind == "f" and bool(np.all(labels == np.rint(labels))))
     if not integers or np.any(labels < -1) or np.any(labels >= 2.0**63):
         raise InputError("labels are not integers from 0 (or -1 for unlabelled); accepted: class numbers or names")

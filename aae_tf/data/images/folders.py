@@ -130,10 +130,8 @@ def _read_to_array(files, image_size, advice):
 def _refuse_several(sizes):
     if len(sizes) > 1:
         some = ", ".join(f"{height}x{width}" for height, width in sorted(sizes)[:3])
-        raise InputError(
-            f"the images have {len(sizes)} sizes ({some}, ...); resize them: --set image_size=64, or --image-size 64 "
-            "of data pack"
-        )
+        advice = "resize them: --set image_size=64, or --image-size 64 of data pack"
+        raise InputError(f"the images have {len(sizes)} sizes ({some}, ...); {advice}")
 
 
 def _stacked(images, channels=1):

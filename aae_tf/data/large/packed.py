@@ -87,7 +87,7 @@ def is_pack(path: Path) -> bool:
 
 
 def _is_partial(path):
-    """Return whether packing to a path is under way or was interrupted."""
+    """Return whether packing to a path is in progress or was interrupted."""
     return path.match(_partial(Path("*")).name) or (not path.exists() and _partial(path).exists())
 
 
@@ -159,9 +159,7 @@ def pack(source: Any, dest: str | Path, image_size: int = 0, progress: Callable[
     opened, partial, made = _opened(source, image_size), _partial(dest), False
     try:
         if partial.exists():
-            raise InputError(
-                f"'{partial}' exists: '{dest}' is being packed, or packing was killed; if so, remove it and pack again"
-            )
+            raise InputError(f"'{partial}' exists: '{dest}' is being packed, or packing was killed; if so, remove it")
         dest.parent.mkdir(parents=True, exist_ok=True)
         partial.mkdir()
         made = True
@@ -231,8 +229,7 @@ def _write_images(path, blocks, digest, progress):
 
 def _write_header(file, shape):
     """Write the header of an .npy file, of the same length for any number of images."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)}
-    np.lib.format.write_array_header_1_0(file, header)
+    np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)})
 
 
 def _opened(source, image_size):

@@ -128,10 +128,8 @@ def _marked(element):
 def _class_names(labels):
     codes, names = check_labels(labels, len(labels))
     if labels.dtype.kind not in "iuf" or not np.array_equal(codes, labels):
-        raise InputError(
-            f"a streamed dataset's labels go from 0 to {len(names) - 1} for {len(names)} classes (-1: unlabelled); "
-            f"map these first, for example {labels[0]!r}"
-        )
+        accepted = f"from 0 to {len(names) - 1} for {len(names)} classes (-1: unlabelled)"
+        raise InputError(f"a stream's labels go {accepted}; map these first, for example {labels[0]!r}")
     return names
 
 
@@ -172,9 +170,8 @@ def _picker(spec):
         return lambda element: element
     if isinstance(spec, tf.TensorSpec):
         return lambda element: (element, None)
-    raise InputError(
-        f"the tf.data.Dataset has elements {spec}; accepted: images, (image, label), or dicts with 'image', 'label'"
-    )
+    accepted = "images, (image, label), or dicts with 'image', 'label'"
+    raise InputError(f"the tf.data.Dataset has elements {spec}; accepted: {accepted}")
 
 
 def _is_batch(image, label):
@@ -184,9 +181,7 @@ def _is_batch(image, label):
     if image.ndim != 3 or image.shape[-1] in (1, 2, 3, 4):
         return image.ndim == 4
     if image.shape[0] in (1, 2, 3, 4):
-        raise InputError(
-            f"{WHAT} have shape {image.shape}; accepted: channels last, [H, W, C], or batches of [N, H, W, C]"
-        )
+        raise InputError(f"{WHAT} have shape {image.shape}; accepted: channels last, [H, W, C] or [N, H, W, C]")
     return True
 
 

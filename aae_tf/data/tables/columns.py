@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Columns:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns, a tuple."""
+        """Names of the columns."""
         return tuple(each.name for each in self.columns)
 
     @property
@@ -107,10 +107,8 @@ class Columns:
     def _array(self, table):
         rows = np.asarray(table.toarray() if hasattr(table, "toarray") else table)
         if rows.ndim != 2 or rows.shape[1] != len(self) or not len(rows):
-            raise InputError(
-                f"rows of shape {rows.shape} were given; accepted: [N, {len(self)}] with N > 0, in the order "
-                f"{listed(self.entries)}"
-            )
+            accepted = f"[N, {len(self)}] with N > 0, in the order {listed(self.entries)}"
+            raise InputError(f"rows of shape {rows.shape} were given; accepted: {accepted}")
         if rows.dtype.kind not in "biuf":
             raise InputError(f"rows of dtype {rows.dtype} were given; accepted: numbers, or a DataFrame")
         return rows.astype("float32")
@@ -120,13 +118,11 @@ class Columns:
         missing = [name for name in self.names if name not in given]
         extra = [name for name in given if name not in self.names]
         if missing or extra:
-            parts = [f"without {listed(missing)}" if missing else "", f"with extra {listed(extra)}" if extra else ""]
-            text = " and ".join(filter(None, parts))
+            parts = {"without": missing, "with extra": extra}
+            text = " and ".join(f"{word} {listed(names)}" for word, names in parts.items() if names)
             raise InputError(f"a table {text} was given; accepted: the columns {listed(self.names)}")
         if given != list(self.names):
-            raise InputError(
-                f"the table's columns are in another order, {listed(given)}; accepted: {listed(self.names)}"
-            )
+            raise InputError(f"the columns are in another order, {listed(given)}; accepted: {listed(self.names)}")
         if not len(frame):
             raise InputError("a table without rows was given; accepted: one row or more")
         raw = raw_columns(frame)
@@ -142,10 +138,7 @@ class Columns:
 
     def get_config(self) -> dict[str, Any]:
         """Return these columns as plain JSON values."""
-        return {
-            "columns": [{"name": each.name, "kind": each.kind, "categories": each.categories} for each in self.columns],
-            "fill": self.fill,
-        }
+        return asdict(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Columns":
@@ -180,7 +173,7 @@ class RawColumn:
 
 
 def number_name(value: float) -> str:
-    """Return the name of a number as a category; integers have no decimal point."""
+    """Return the name of a number as a category; integers are without decimal point."""
     return f"{value:.0f}" if value == np.rint(value) else f"{value:.15g}"
 
 
@@ -252,6 +245,5 @@ def listed(names: Sequence, most: int = 6) -> str:
 
 def counted(names: Sequence[str], where: np.ndarray) -> str:
     """Return the names of columns with any True value in bool [N, D], with their numbers, as a text."""
-    counts = where.sum(0)
-    found = [f"{names[number]} ({counts[number]} of {len(where)})" for number in np.flatnonzero(counts)]
-    return listed(found)
+    found = zip(names, where.sum(0), strict=True)
+    return listed([f"{name} ({count} of {len(where)})" for name, count in found if count])

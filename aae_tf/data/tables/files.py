@@ -120,9 +120,7 @@ def _read(file, columns=None, texts=None):
     if twice:
         raise InputError(f"'{file}': several columns have one name: {listed(twice)}")
     if not isinstance(frame.index, pandas.RangeIndex):
-        raise InputError(
-            f"'{file}': lines have more fields than the header has names ({len(names)}); name every column"
-        )
+        raise InputError(f"'{file}': lines have more fields than the header has names, {len(names)}; name every column")
     return frame
 
 
@@ -143,7 +141,5 @@ def _same_columns(files, names):
     """Return the column names of all files; refuse different ones."""
     for file, found in zip(files, names, strict=True):
         if found != names[0]:
-            raise InputError(
-                f"'{file.name}' has other columns than '{files[0].name}', or another order; make them equal"
-            )
+            raise InputError(f"'{file.name}' has other columns than '{files[0].name}', or another order; use the same")
     return names[0]

@@ -6,7 +6,6 @@ be real numbers, counts or codes of categories, so the user sets their kind.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from aae_tf.data.tables.columns import (
     raw_columns,
     valid_for,
 )
-from aae_tf.data.tables.files import ParquetFiles, need_pandas, read_path
+from aae_tf.data.tables.files import ParquetFiles, need_pandas
 from aae_tf.data.tables.options import TableOptions, read_options
 from aae_tf.errors import InputError
 
@@ -92,10 +91,8 @@ def _columns_of(table: Any, label: str) -> tuple[list[str], Callable[[list[str]]
     rows, kind = _rows_of_array(table)
     if label:
         raise InputError(f"label='{label}' names a column, and an array has no names; pass (rows, labels)")
-    names = [f"x{number}" for number in range(rows.shape[1])]
-    return names, lambda wanted: (
-        RawColumn(name, kind, rows[:, names.index(name)].astype("float64")) for name in wanted
-    )
+    columns = {f"x{number}": rows[:, number] for number in range(rows.shape[1])}
+    return list(columns), lambda wanted: (RawColumn(name, kind, columns[name].astype("float64")) for name in wanted)
 
 
 def _rows_of_array(table):
@@ -139,17 +136,15 @@ class _Faults:
 
     def check(self):
         """Refuse columns without a value, constant columns, and columns of integers without a kind."""
-        if self.empty:
-            names = ",".join(self.empty[:6])
-            raise InputError(f"no row has a value in {listed(self.empty)}; leave them out (columns.drop={names})")
         if self.count and self.constant == self.count:
             raise InputError(
                 f"every one of the {self.count} columns is the same in all rows, so there is nothing to learn (of "
                 "images, reshape flat rows to height and width)"
             )
-        if self.same:
-            names = ",".join(self.same[:6])
-            raise InputError(f"the same in all rows of {listed(self.same)}; leave them out (columns.drop={names})")
+        for what, names in (("no row has a value in", self.empty), ("the same in all rows of", self.same)):
+            if names:
+                drop = ",".join(names[:6])
+                raise InputError(f"{what} {listed(names)}; leave them out (columns.drop={drop})")
         if self.ambiguous:
             first = self.ambiguous[0]
             raise InputError(
@@ -222,9 +217,8 @@ def _filled(data, how):
         known = train[:, where]
         empty = np.isnan(known).all(0)
         if empty.any():
-            raise InputError(
-                f"no training row has a value in {listed(np.array(columns.entries)[where[empty]])}; leave it out"
-            )
+            names = listed(np.array(columns.entries)[where[empty]])
+            raise InputError(f"no training row has a value in {names}; leave it out")
         found = (np.nanmedian if how == "median" else np.nanmean)(known.astype("float64"), 0)
         if kind == "category":
             found = np.eye(len(where))[np.nanmean(known, 0).argmax()]
@@ -236,12 +230,6 @@ def _filled(data, how):
     parts = {name: filled(getattr(data, name)) for name in ("train", "validation", "test")}
     source = f"{data.source}; missing values are the training rows' {how}"
     return replace(data, **parts, columns=columns.with_fill(fill), source=source)
-
-
-def from_path(path: Path, options: Mapping[str, Any] | None = None) -> Dataset:
-    """Return a `Dataset` of a CSV or Parquet file, or of a folder of them or of .npy files of rows [D] or [n, D]."""
-    what = f"folder '{path.name}'" if path.is_dir() else f"file '{path.name}'"
-    return from_table(read_path(path), None, options, what)
 
 
 def load_scikit_learn(name: str) -> Dataset:
