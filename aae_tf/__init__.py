@@ -20,8 +20,7 @@ from aae_tf.recipes import OptimizerSettings as OptimizerSettings
 from aae_tf.recipes import Recipe as Recipe
 from aae_tf.recipes import recipes as recipes
 from aae_tf.recipes import register_recipe as register_recipe
-from aae_tf.utils.keras_objects import register_on_import
-from aae_tf.utils.lazy import lazy_names
+from aae_tf.utils.lazy import lazy_names, register_on_import
 
 _MODULES = ("data", "evaluation", "figures", "models", "networks", "priors", "reporting", "serving", "training")
 _LAZY = {

@@ -38,11 +38,10 @@ def majority_error(assigned: ArrayLike, labels: ArrayLike) -> float:
 
     Args:
         assigned: int [N], cluster of each image.
-        labels: int [N], at least 0.
+        labels: int [N].
     """
-    assigned, labels = np.asarray(assigned), np.asarray(labels)
-    right = sum(np.bincount(labels[assigned == cluster]).max() for cluster in np.unique(assigned))
-    return float(1 - right / len(labels))
+    counts = contingency_matrix(labels, assigned)
+    return float(1 - counts.max(0).sum() / counts.sum())
 
 
 def assignment_error(assigned: ArrayLike, labels: ArrayLike) -> float:

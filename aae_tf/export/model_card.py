@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from aae_tf.data.element import Element
     from aae_tf.models import LatentModel
 
+Facts = Mapping[str, Any]
 _USE = """## Intended use
 
 Research, teaching and prototypes on {what} like the training data: {shape}. `score` says how well {one} is
@@ -22,7 +23,7 @@ about people.
 """
 
 
-def signature_table(found: Mapping[str, Any], element: "Element") -> dict[str, Any]:
+def signature_table(found: Facts, element: "Element") -> dict[str, Any]:
     """Return the content of signatures.json for `ConcreteFunction`s by name: dtypes, shapes, and columns of rows."""
     entries = {"columns": list(element.entries)} if element.entries else {}
 
@@ -41,20 +42,12 @@ def signature_table(found: Mapping[str, Any], element: "Element") -> dict[str, A
 
 
 def model_card(
-    model: "LatentModel",
-    signatures: Mapping[str, Any],
-    precision: str,
-    changes: Mapping[str, float],
-    about: Mapping[str, Any] | None = None,
+    model: "LatentModel", signatures: Facts, precision: str, changes: Mapping[str, float], about: Facts | None = None
 ) -> str:
-    """Return the text of model_card.md.
+    """Return the text of model_card.md, by default of a model without a run.
 
-    Args:
-        model: the exported `LatentModel`.
-        signatures: see `signature_table`.
-        precision: dtype of the stored weights.
-        changes: largest change of each output by this precision, by 'signature.output'.
-        about: 'recipe', 'data', 'epochs', 'metrics' and 'class_names' of the run; None for a model without one.
+    `changes` are the largest change of each output by this precision; `about` has 'recipe', 'data', 'epochs', 'metrics'
+    and 'class_names' of the run.
     """
     element, about = model.element, about or {}
     text = [f"# {type(model).__name__}"]

@@ -76,7 +76,7 @@ def losses(history: Sequence[dict], title: str = "losses", equilibrium_loss: flo
     adversarial = [name for name in names if name.startswith(("discriminator", "generator"))]
     panels = [[name] for name in names if name not in adversarial]
     panels[1:1] = [adversarial] if adversarial else []
-    figure, grid = panel_grid(len(panels), 3, (4.2, 3))
+    figure, grid = panel_grid(len(panels), 3, (4.2, 3), title)
     for axes, panel in zip(grid, panels, strict=True):
         for number, name in enumerate(panel):
             points = [(row["epoch"], row[name]) for row in history if name in row]
@@ -87,7 +87,6 @@ def losses(history: Sequence[dict], title: str = "losses", equilibrium_loss: flo
             axes.axhline(equilibrium_loss, color=EQUILIBRIUM, linewidth=0.8, linestyle="--", label=label)
         plain = panel[0].removeprefix("val_")
         _finish(axes, _UNITS.get(panel[0], "loss" if plain == panel[0] else plain.replace("_", " ")))
-    figure.suptitle(title, fontsize=11)
     return figure
 
 
@@ -98,7 +97,7 @@ def _finish(axes: Axes, ylabel: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def panel_grid(count: int, columns: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+def panel_grid(count: int, columns: int, size: tuple[float, float], title: str) -> tuple[Figure, list[Axes]]:
     """Return a figure of `count` panels of a size (width, height) in inches, in rows of at most `columns`."""
     columns = min(columns, count)
     rows = -(-count // columns)
@@ -106,4 +105,5 @@ def panel_grid(count: int, columns: int, size: tuple[float, float]) -> tuple[Fig
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in panels[count:]:
         axes.set_visible(False)
+    figure.suptitle(title, fontsize=11)
     return figure, list(panels[:count])

@@ -110,10 +110,9 @@ def profiles(rows: np.ndarray, names: Sequence[str], row_names: Sequence[str], t
 
 
 def _panels(count: int, title: str, xlabel: str, ylabel: str) -> tuple[Figure, list[Axes]]:
-    figure, panels = panel_grid(count, 4, (2.4, 2.3))
+    figure, panels = panel_grid(count, 4, (2.4, 2.3), title)
     for axes in panels:
         axes.tick_params(labelsize=6)
-    figure.suptitle(title, fontsize=11)
     figure.supxlabel(xlabel, fontsize=9)
     figure.supylabel(ylabel, fontsize=9)
     return figure, panels

@@ -102,15 +102,8 @@ def map_with_centroids(
 
 
 def _draw_plane(
-    axes: Axes,
-    codes: np.ndarray,
-    labels: np.ndarray | None = None,
-    class_names: Sequence[str] = (),
-    prior_samples: np.ndarray | None = None,
-    log_prob: Callable | None = None,
-    legend: bool = True,
-    names_at: tuple[int, int] = (0, 0),
-) -> None:
+    axes, codes, labels=None, class_names=(), prior_samples=None, log_prob=None, legend=True, names_at=(0, 0)
+):
     """Draw the codes of one model; `names_at` moves class names from the class centres, in points."""
     planar = codes.shape[1] == 2
     points = np.abs(codes[:, :2] if prior_samples is None else prior_samples[:, :2])
@@ -159,8 +152,7 @@ def _name(label: int, class_names: Sequence[str]) -> str:
 
 
 def _class_legend(figure: Figure, labels: np.ndarray, class_names: Sequence[str]) -> None:
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=colour(label), label=_name(label, class_names))
-        for label in np.unique(labels[labels >= 0])
-    ]
+    style = {"marker": "o", "linestyle": ""}
+    known = np.unique(labels[labels >= 0])
+    handles = [Line2D([], [], color=colour(label), label=_name(label, class_names), **style) for label in known]
     figure.legend(handles=handles, loc="outside right center", frameon=False, title="class")

@@ -14,9 +14,9 @@ PRIORS = Registry("prior", given=("dim", "weights", "means", "covariances"))
 Labels = ArrayLike | tf.Tensor | None  # int [N], -1 for unlabelled rows
 
 
-def heavy_tailed(squares: tf.Tensor, dim: int, freedom: float = 3.0) -> tf.Tensor:
-    """Return Student's t log-density, up to a constant, of squared distances [...] in standard deviations."""
-    return -0.5 * (freedom + dim) * tf.math.log1p(squares / freedom)
+def heavy_tailed(squares: tf.Tensor, dim: int) -> tf.Tensor:
+    """Return Student's t log-density (3 degrees of freedom), up to a constant, of squared distances in deviations."""
+    return -0.5 * (3.0 + dim) * tf.math.log1p(squares / 3.0)
 
 
 def code_grid(first: ArrayLike, second: ArrayLike, others: ArrayLike) -> np.ndarray:

@@ -9,6 +9,7 @@ from aae_tf.priors.base import PRIORS, Labels, Prior
 from aae_tf.utils.random import Seed, split_seed
 
 tfd = tfp.distributions
+Array = ArrayLike | None
 
 
 @PRIORS.register("fitted_mixture")
@@ -27,12 +28,7 @@ class FittedMixture(Prior):
     fitted_after = True
 
     def __init__(
-        self,
-        dim: int = 2,
-        components: int = 10,
-        weights: ArrayLike | None = None,
-        means: ArrayLike | None = None,
-        covariances: ArrayLike | None = None,
+        self, dim: int = 2, components: int = 10, weights: Array = None, means: Array = None, covariances: Array = None
     ):
         self.dim, self.components = dim, components
         if weights is None:
