@@ -13,8 +13,7 @@ Split = Annotated[
     str, typer.Option(metavar="validation|test", help="Held-out images to evaluate and draw; test only to report.")
 ]
 Options = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Change any option of the recipe; repeat as needed."),
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="Change any option of the recipe; repeatable.")
 ]
 RecipesData = Annotated[str | None, typer.Option(help="As for train; by default the recipes' own.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training images.")]
@@ -29,9 +28,7 @@ def train(
         typer.Option(help="TFDS name, folder, or .npz, .npy, .csv, .parquet file; by default the recipe's."),
     ] = None,
     epochs: Epochs = None,
-    labels: Annotated[
-        str | None, typer.Option(help="Labelled training images, where the model uses labels: 100, 20% or all.")
-    ] = None,
+    labels: Annotated[str | None, typer.Option(help="Labelled training images to use: 100, 20% or all.")] = None,
     label: Annotated[str | None, typer.Option(help="The column of a table that holds the labels.")] = None,
     seed: Seed = None,
     out: Annotated[str | None, typer.Option(help="Run directory; the same command resumes it.")] = None,

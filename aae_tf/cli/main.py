@@ -135,8 +135,7 @@ def explore(
 @app.callback()
 def plugins(
     plugin: Annotated[
-        list[str] | None,
-        typer.Option(envvar="AAE_TF_PLUGINS", help="A Python file or module with custom priors, models, ..."),
+        list[str] | None, typer.Option(envvar="AAE_TF_PLUGINS", help="A file or module with own priors, models, ...")
     ] = None,
 ) -> None:
     """Import plugins."""

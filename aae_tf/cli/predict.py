@@ -18,14 +18,11 @@ BATCH = 256  # rows at a time
 
 Model = Annotated[str, typer.Argument(metavar="RUN", help="A run directory, or the folder of an exported model.")]
 Data = Annotated[
-    list[str],
-    typer.Argument(metavar="DATA...", help="Images and folders of them; or one .npy, .npz, .csv or .parquet file."),
+    list[str], typer.Argument(metavar="DATA...", help="Images and folders; or one .npy, .npz, .csv or .parquet file.")
 ]
 Labels = Annotated[str | None, typer.Option(help="Labels for models that take them, repeated over the rows: 3 or 0,1.")]
 Numbers = Annotated[str | None, typer.Option(help="File to write, .csv or .npz; by default CSV on standard output.")]
-Pictures = Annotated[
-    str | None, typer.Option(help="File to write: .png (a grid), .gif, .npz, or a folder of PNG files.")
-]
+Pictures = Annotated[str | None, typer.Option(help="File to write: .png (a grid), .gif, .npz; or folder of PNGs.")]
 
 
 def encode(run: Model, data: Data, out: Numbers = None) -> None:
@@ -90,9 +87,7 @@ def detect(
     run: Model,
     data: Data,
     out: Numbers = None,
-    normal: Annotated[
-        str | None, typer.Option(help="Normal images that set the threshold; by default the run's validation images.")
-    ] = None,
+    normal: Annotated[str | None, typer.Option(help="Normal images for the threshold; by default the run's.")] = None,
     false_alarm: Annotated[float | None, typer.Option(help="Highest false-positive rate; by default 0.01.")] = None,
     score: Annotated[str | None, typer.Option(help="reconstruction (the default), prior or both.")] = None,
     labels: Labels = None,

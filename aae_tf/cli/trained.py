@@ -98,8 +98,7 @@ def set_detector(
     trained: Trained, normal: "Callable[[Trained, dict], Rows] | None", false_alarm: float | None, score: str | None
 ) -> None:
     """Set the detector of a run from options, see `aae_tf.Run.detector`, if it has none or an option is given."""
-    given = normal is not None or false_alarm is not None or score is not None
-    if (trained.path / DETECTOR).exists() and not given:
+    if (trained.path / DETECTOR).exists() and (normal, false_alarm, score) == (None, None, None):
         return
     from aae_tf.runs.load import load_run
 
