@@ -74,15 +74,14 @@ def detection_quality(
 ) -> dict:
     """Return how well a score separates abnormal images from normal ones.
 
+    It is a dict of 'auroc' and 'average_precision' where both kinds occur; with a threshold also 'false_positive_rate'
+    and 'detection_rate' and, with the suffix '_interval', their exact intervals (Clopper and Pearson, 1934).
+
     Args:
         scores: float [N], high for abnormal images.
         abnormal: bool [N].
         threshold: score above which an image is classified as abnormal; None to evaluate the ranking alone.
         confidence: of the intervals, in (0, 1).
-
-    Returns:
-        dict with 'auroc' and 'average_precision' where both kinds occur; with a threshold also 'false_positive_rate'
-        and 'detection_rate' and, with the suffix '_interval', their exact intervals (Clopper and Pearson, 1934).
     """
     scores, abnormal = np.asarray(scores), np.asarray(abnormal, bool)
     found = {}

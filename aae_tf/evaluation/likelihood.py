@@ -1,7 +1,4 @@
-"""Parzen-window log-likelihood (§3, table 1): how probable held-out images are under a kernel density of samples.
-
-The estimate is a lower bound and poor in high dimension (Theis et al., 2016, arXiv 1511.01844); papers compare by it.
-"""
+"""Parzen-window log-likelihood (§3, table 1): how probable images are under a kernel density of samples."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator
@@ -27,17 +24,15 @@ def parzen_log_likelihood(
 ) -> dict[str, float]:
     """Return the log-likelihood of images under a Gaussian Parzen window on samples (Breuleux et al., 2011).
 
-    The bandwidth is chosen on the validation images: on a coarse grid with the first chunk of samples, then on all
-    samples in steps of 2 % around the best (and below, if the lowest is the best).
+    It is a lower bound and poor in high dimension (Theis et al., 2016, arXiv 1511.01844). The bandwidth is chosen on
+    the validation images: on a coarse grid with the first chunk of samples, then on all samples in steps of 2 % around
+    the best. The dict has 'mean' and 'standard_error' in nats, 'bandwidth', and 'samples', their number.
 
     Args:
         images: float or uint8 [M, ...]; uint8 is scaled to [0, 1].
         chunks: samples [N, ...], or a function that returns an iterator over chunks [c, ...], the same in each call.
         validation: float or uint8 [V, ...], other images; a thousand are enough.
         progress: function (purpose of the pass, samples so far), called after each chunk.
-
-    Returns:
-        dict with 'mean' and 'standard_error' in nats, 'bandwidth', and 'samples', their number.
 
     Raises:
         InputError: no samples, no images, or samples of another dimension.

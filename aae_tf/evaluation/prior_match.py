@@ -1,7 +1,4 @@
-"""How well the aggregated posterior q(z) matches the prior p(z): two-sample statistics on codes.
-
-The baseline of each is the same statistic between two independent samples of the prior.
-"""
+"""How well the aggregated posterior q(z) matches the prior p(z): two-sample statistics on codes."""
 
 import numpy as np
 from sklearn.metrics import pairwise_distances

@@ -1,7 +1,4 @@
-"""How good samples are: distances and coverage between features of samples and of real images.
-
-The baseline of each is the same statistic between two sets of real images. All depend on the number of images.
-"""
+"""How good samples are: distances and coverage between features of samples and of real images."""
 
 import numpy as np
 from sklearn.metrics import pairwise_distances_argmin_min, pairwise_distances_chunked
@@ -56,17 +53,14 @@ def _cubic_mmd(x: np.ndarray, y: np.ndarray) -> float:
 def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) -> dict[str, float]:
     """Return precision, recall, density and coverage of samples, from nearest-neighbour balls around features.
 
-    See Kynkäänniemi et al., 2019 (arXiv 1904.06991) and Naeem et al., 2020 (arXiv 2002.09797).
+    They are the shares of samples in a ball of a real image and of real images in a ball of a sample (Kynkäänniemi et
+    al., 2019, arXiv 1904.06991), the mean number of real balls around a sample, divided by k, and the share of real
+    balls that contain a sample (Naeem et al., 2020, arXiv 2002.09797; about 1 and 1 - 2^-k for equal distributions).
 
     Args:
         real: float [N, F], N above `neighbours`.
         fake: float [M, F], M above `neighbours`.
         neighbours: k; the radius of a ball is the distance to the k-th nearest other row of its set.
-
-    Returns:
-        dict with 'precision' (share of samples in a ball of a real image), 'recall' (share of real images in a ball of
-        a sample), 'density' (mean number of real balls around a sample, divided by k; about 1 for equal distributions)
-        and 'coverage' (share of real balls that contain a sample; about 1 - 2^-k for equal distributions).
     """
     real, fake = np.asarray(real, "float32"), np.asarray(fake, "float32")
     real_radius, fake_radius = (neighbour_radius(features, neighbours) for features in (real, fake))

@@ -17,24 +17,7 @@ from aae_tf.figures.grids import (
 )
 from aae_tf.figures.planes import latent_plane, map_with_centroids, side_by_side
 
-__all__ = [
-    "COLOURS",
-    "centroids_and_members",
-    "colour",
-    "column_maps",
-    "confusion_matrix",
-    "curves",
-    "error_maps",
-    "grid",
-    "latent_plane",
-    "losses",
-    "manifold",
-    "map_with_centroids",
-    "pair_plot",
-    "profiles",
-    "reconstruction_scatter",
-    "reconstructions",
-    "samples_with_neighbours",
-    "side_by_side",
-    "tile",
-]
+__all__ = ["COLOURS", "colour", "confusion_matrix", "curves", "losses"]
+__all__ += ["column_maps", "pair_plot", "profiles", "reconstruction_scatter"]
+__all__ += ["centroids_and_members", "error_maps", "grid", "manifold", "reconstructions", "samples_with_neighbours"]
+__all__ += ["latent_plane", "map_with_centroids", "side_by_side", "tile"]

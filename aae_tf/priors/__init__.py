@@ -12,21 +12,6 @@ from aae_tf.priors.fitted import FittedMixture, fitted_gaussian
 from aae_tf.priors.named import Categorical, Gaussian, PetalMixture, SwissRoll, Uniform
 from aae_tf.utils.random import as_seed, fold, split_seed
 
-__all__ = [
-    "PRIORS",
-    "Categorical",
-    "DistributionPrior",
-    "FittedMixture",
-    "Gaussian",
-    "PetalMixture",
-    "Prior",
-    "SamplerPrior",
-    "SwissRoll",
-    "Uniform",
-    "as_prior",
-    "as_seed",
-    "fitted_gaussian",
-    "fold",
-    "prior_options",
-    "split_seed",
-]
+__all__ = ["PRIORS", "DistributionPrior", "Prior", "SamplerPrior", "as_prior", "prior_options"]
+__all__ += ["Categorical", "FittedMixture", "Gaussian", "PetalMixture", "SwissRoll", "Uniform", "fitted_gaussian"]
+__all__ += ["as_seed", "fold", "split_seed"]

@@ -67,10 +67,8 @@ class SamplerPrior(Prior):
         """Draw codes; see `Prior.sample`."""
         self._refuse_labels(labels)
         if self.sampler is None:
-            raise InputError(
-                "the sampling function of this prior is not registered with Keras, so it was not saved; pass it "
-                "again: load_run(out_dir, prior=...)"
-            )
+            unsaved = "the sampling function of this prior is not registered with Keras, so it was not saved"
+            raise InputError(f"{unsaved}; pass it again: load_run(out_dir, prior=...)")
         return tf.ensure_shape(tf.cast(self.sampler(n, as_seed(seed)), tf.float32), [None, self.dim])
 
     def get_config(self) -> dict:
@@ -104,10 +102,8 @@ def as_prior(prior: str | dict | Prior | tfd.Distribution | Callable, dim: int) 
     elif callable(prior) and not isinstance(prior, Prior):
         prior = SamplerPrior(prior, dim)
     if not isinstance(prior, Prior):
-        raise InputError(
-            f"a prior is a name, an aae_tf.priors.Prior, a tfp distribution or a function (n, seed), not "
-            f"{type(prior).__name__}"
-        )
+        accepted = "a name, an aae_tf.priors.Prior, a tfp distribution or a function (n, seed)"
+        raise InputError(f"a prior is {accepted}, not {type(prior).__name__}")
     if prior.dim != dim:
         raise InputError(
             f"the prior has dimension {prior.dim} but the code has {dim}; set latent_dim={prior.dim}, or use a prior "

@@ -9,14 +9,5 @@ from aae_tf.reporting.metrics import METRICS, compute_metrics
 from aae_tf.reporting.plots import FIGURES, draw, plane_panel
 from aae_tf.reporting.samples import log_likelihood, sample_class_accuracy, sample_quality
 
-__all__ = [
-    "FIGURES",
-    "METRICS",
-    "HeldOut",
-    "compute_metrics",
-    "draw",
-    "log_likelihood",
-    "plane_panel",
-    "sample_class_accuracy",
-    "sample_quality",
-]
+__all__ = ["FIGURES", "METRICS", "HeldOut", "compute_metrics", "draw", "plane_panel"]
+__all__ += ["log_likelihood", "sample_class_accuracy", "sample_quality"]

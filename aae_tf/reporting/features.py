@@ -124,11 +124,10 @@ def features_of(data: Dataset) -> Features | ColumnFeatures | None:
 
 def _train(classifier: FeatureClassifier, train: Split) -> None:
     size = min(100, len(train))
-    steps = len(train) // size
     adam = {"classification": OptimizerSettings("adam", 1e-3)}
     # not compiled: on a CPU, XLA's convolutions take three times as long as TensorFlow's
     settings = TrainingSettings(batch_size=size, optimizers=adam, jit_compile=False)
-    Trainer(classifier, train, settings).fit(max(2, min(30, -(-STEPS // steps))))
+    Trainer(classifier, train, settings).fit(max(2, min(30, -(-STEPS // (len(train) // size)))))
 
 
 def _restore(path: Path, classifier: FeatureClassifier) -> bool:

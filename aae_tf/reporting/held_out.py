@@ -28,9 +28,6 @@ class HeldOut:
         progress: function (purpose, samples so far) that the likelihood calls, or None.
         history: list of dicts, one for each epoch.
         views: `aae_tf.Views` of the training, or None.
-
-    Raises:
-        InputError: an unknown split.
     """
 
     data: Dataset

@@ -29,9 +29,6 @@ def draw(model: "LatentModel", held_out: HeldOut) -> dict[str, Figure]:
     Args:
         model: a trained `LatentModel`; its `report_spec.figures` are names in `FIGURES`, or functions.
         held_out: `HeldOut`; the losses are drawn from its `history`.
-
-    Raises:
-        InputError: a figure that `FIGURES` does not know.
     """
     replaced = REPLACED.get(held_out.data.element.figures, {})
     functions = declared(model.report_spec.figures, FIGURES)
@@ -111,8 +108,7 @@ def manifold(model: "LatentModel", held_out: HeldOut, side: int = 20) -> Figure:
 @FIGURES.register
 def axes(model: "LatentModel", held_out: HeldOut, steps: int = 16) -> Figure | None:
     """Draw images along an axis of each class of the prior, one class in a row (figures 4b and 4d)."""
-    found = model.prior.class_axes(steps)
-    if found is None:
+    if (found := model.prior.class_axes(steps)) is None:
         return None
     codes, title = found
     return figures.grid(model.decode(codes), steps, title, rows=held_out.data.class_names[: len(codes) // steps])
