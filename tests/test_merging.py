@@ -114,7 +114,7 @@ def test_validation_merges_by_its_own_images_and_leaves_the_model_as_it_is(run, 
 def test_groups_that_are_no_clusters_are_refused(run):
     config = run.model.get_config()
     for groups in ([[0, 1], [2, 3]], [[*range(8)], [8], [1], [2]], [[*range(6)], [6], [7], [55]]):
-        with pytest.raises(aae_tf.InputError, match="do not put each of 9 entries into one of 4 clusters"):
+        with pytest.raises(aae_tf.InputError, match="do not put each of 9 entries in one of 4 clusters"):
             aae_tf.models.ClusteringAAE.from_config({**config, "groups": groups})
 
 

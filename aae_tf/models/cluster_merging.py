@@ -10,15 +10,11 @@ from numpy.typing import ArrayLike
 
 
 def merge_entries(y: ArrayLike, clusters: int) -> list[list[int]]:
-    """Return the entries of y of each cluster: a list of `clusters` lists of ints, the most used entry first.
+    """Return the entries of each cluster, the most used one first, of y, float [N, K], q(y|x) of images.
 
     Repeatedly merges the two groups i, j with the highest lift of their joint use over chance:
     sum_n p_i(x_n) p_j(x_n) / (sum_n p_i(x_n) · sum_n p_j(x_n)). An entry without images is merged with any other;
     where no image is in two groups, the two least used groups are merged.
-
-    Args:
-        y: float [N, K], q(y|x) of images, rows that sum to 1.
-        clusters: number of clusters, at most K.
     """
     y = np.asarray(y, "float64")
     use = y.sum(0)
@@ -39,11 +35,7 @@ def merge_entries(y: ArrayLike, clusters: int) -> list[list[int]]:
 
 
 def merging_matrix(groups: list[list[int]]) -> np.ndarray:
-    """Return the matrix, float32 [K, clusters], that maps y to the probabilities of clusters.
-
-    Args:
-        groups: as `merge_entries` returns them.
-    """
+    """Return the matrix, float32 [K, clusters], that maps y to the probabilities of clusters, of `merge_entries`."""
     matrix = np.zeros((sum(map(len, groups)), len(groups)), "float32")
     for cluster, group in enumerate(groups):
         matrix[group, cluster] = 1

@@ -1,12 +1,11 @@
 """Clustering (§6): the model of §5 without labels; y is then one of K clusters."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aae_tf.backend import keras
-from aae_tf.config.schema import Range
-from aae_tf.models.semi_supervised_aae import CategoricalAAE
+from aae_tf.models.semi_supervised_aae import CategoricalAAE, ClusterCount, HeadSize
 from aae_tf.models.specs import ReportSpec
 from aae_tf.priors import Prior
 
@@ -27,19 +26,11 @@ class ClusteringAAE(CategoricalAAE):
 
     @classmethod
     def from_data(
-        cls,
-        recipe: Any,
-        classes: int,
-        prior: Prior,
-        clusters: Annotated[int, Range(2)] = 16,
-        overclustering: Annotated[int, Range(0)] = 0,
+        cls, recipe: Any, classes: int, prior: Prior, clusters: ClusterCount = 16, overclustering: HeadSize = 0
     ) -> dict[str, Any]:
         """Return the sizes of y and of its clusters, from the recipe.
 
         Args:
-            recipe: `aae_tf.Recipe`.
-            classes: number of classes of the data, ignored.
-            prior: the prior of z.
             clusters: number of clusters.
             overclustering: size of y, whose entries are merged into clusters after training; 0 for no merging.
         """

@@ -17,7 +17,6 @@ class Consistent:
     """A model whose codes have `y_logits`, of classes or clusters; named first among the bases.
 
     Args:
-        *args: as for the model.
         consistency: whether augmentations of an image are to have its class (a phase 'consistency').
         perturbation: L2 norm, in pixels of [0, 1], of a virtual adversarial perturbation that is to leave the class
             unchanged (a phase 'perturbation'), see `adversarial_perturbation`; 0 for none.
@@ -25,7 +24,7 @@ class Consistent:
             confident and balanced predictions (a phase 'mutual_information').
         marginal_entropy_weight: factor on the marginal entropy, see `mutual_information_loss`; lower where clusters may
             differ in size.
-        **kwargs: as for the model.
+        **kwargs: further arguments of the model.
     """
 
     def __init__(
@@ -51,12 +50,7 @@ class Consistent:
     def consistency_updates(
         self, variables: "Sequence[keras.Variable]", optimizer: str = "classification"
     ) -> list[Update]:
-        """Return the updates that the options enable.
-
-        Args:
-            variables: the variables that they move.
-            optimizer: the kind of their optimizer settings.
-        """
+        """Return the updates of `variables` that the options enable, by the settings of a kind of optimizer."""
 
         def logits_of(images, seed):
             return self.codes({"images": images}, seed=seed, training=True)["y_logits"]

@@ -15,7 +15,7 @@ from aae_tf.config.schema import Range
 from aae_tf.errors import InputError
 from aae_tf.losses import centroid_distance_loss
 from aae_tf.models.sampling import Codes, Signature
-from aae_tf.models.semi_supervised_aae import CategoricalAAE
+from aae_tf.models.semi_supervised_aae import CategoricalAAE, ClusterCount, HeadSize
 from aae_tf.models.specs import BuildSpec, ReportSpec, TrainingSpec
 from aae_tf.networks import NetworkSpec
 from aae_tf.priors import Prior
@@ -59,8 +59,8 @@ class ClusterCentroids(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        names = ("classes", "dim", "std", "seed")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+        own = {"classes": self.classes, "dim": self.dim, "std": self.std, "seed": self.seed}
+        return {**super().get_config(), **own}
 
 
 def make_centroids(spec: NetworkSpec) -> ClusterCentroids:
@@ -97,22 +97,13 @@ class DimensionalityReductionAAE(CategoricalAAE):
 
     @classmethod
     def from_data(
-        cls,
-        recipe: Any,
-        classes: int,
-        prior: Prior,
-        clusters: Annotated[int, Range(2)] = 20,
-        overclustering: Annotated[int, Range(0)] = 0,
+        cls, recipe: Any, classes: int, prior: Prior, clusters: ClusterCount = 20, overclustering: HeadSize = 0
     ) -> dict[str, Any]:
         """Return the number of classes with labels, of clusters without.
 
         Args:
-            recipe: `aae_tf.Recipe`.
-            classes: number of classes of the data, 0 without labels.
-            prior: the prior of z.
             clusters: number of clusters without labels.
-            overclustering: size of y, without labels, whose entries are merged into clusters after training; 0 for no
-                merging.
+            overclustering: size of y without labels, see `ClusteringAAE`; 0 for no merging.
 
         Raises:
             InputError: labels are requested and the data has none.
@@ -131,11 +122,10 @@ class DimensionalityReductionAAE(CategoricalAAE):
     @property
     def report_spec(self) -> ReportSpec:
         """What is reported, with the map and the error of classes or clusters."""
-        kind, figures = ("classification", ("confusion",)) if self.uses_labels else ("clustering", ())
-        metric = "classification_error" if self.uses_labels else "clustering"
-        return super().report_spec.extended(
-            metrics=(metric, "map"), figures=(*figures, "map"), monitor=f"val_{kind}_error"
-        )
+        metrics, figures, kind = ("clustering", "map"), ("map",), "clustering"
+        if self.uses_labels:
+            metrics, figures, kind = ("classification_error", "map"), ("confusion", "map"), "classification"
+        return super().report_spec.extended(metrics=metrics, figures=figures, monitor=f"val_{kind}_error")
 
     def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
         """Return the reconstruction error, and the error of classes or of clusters."""

@@ -56,9 +56,8 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
         if recipe.prior["name"] != "custom" and prior.classes and prior.classes != classes:
-            raise InputError(
-                f"the prior has {prior.classes} parts but the data {classes} classes; set components={classes}"
-            )
+            given = f"the prior has {prior.classes} parts but the data {classes} classes"
+            raise InputError(f"{given}; set components={classes}")
         return {}
 
     @property
@@ -85,9 +84,7 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         return [LabelConditionedObjective(self.prior, self.discriminator, **options)]
 
     def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
-        """Return z and, in training, 'labelled_z' of the batch's labelled images, and 'y_logits', the logits of the
-        class by the prior's parts, where consistency is enabled.
-        """
+        """Return z and, in training, 'labelled_z' of labelled images and, for consistency, the class's 'y_logits'."""
         codes = super().codes(batch, seed=seed, training=training)
         if training and any(getattr(self, phase) for phase in PHASES):
             codes["y_logits"] = self.prior.class_logits(codes["z"])

@@ -8,13 +8,14 @@ separate mini-batch of labelled images.
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from aae_tf import evaluation
 from aae_tf.backend import keras, tf
+from aae_tf.config.schema import Range
 from aae_tf.data.dataset import labelled_rows
 from aae_tf.errors import InputError
 from aae_tf.losses import cross_entropy
@@ -30,6 +31,10 @@ from aae_tf.training.updates import Phase, Update
 
 if TYPE_CHECKING:
     from aae_tf.data import Split
+
+
+ClusterCount = Annotated[int, Range(2)]
+HeadSize = Annotated[int, Range(0)]  # of y, 0 for the number of clusters
 
 
 class CategoricalAAE(Consistent, AdversarialAutoencoder):
@@ -75,9 +80,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         self.discriminator_y, self.head_size, self.clusters = discriminator_y, classes, clusters or classes
         self.groups = groups or [[*range(first, classes, self.clusters)] for first in range(self.clusters)]
         if len(self.groups) != self.clusters or sorted(itertools.chain(*self.groups)) != [*range(classes)]:
-            raise InputError(
-                f"groups={groups} do not put each of {classes} entries into one of {self.clusters} clusters"
-            )
+            raise InputError(f"groups={groups} do not put each of {classes} entries in one of {self.clusters} clusters")
 
     @property
     def report_spec(self) -> ReportSpec:
@@ -196,8 +199,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         found = y @ merging_matrix(merge_entries(y, self.clusters)) if self.needs_finalizing else y
         found, labels = found[known], split.labels[known]
         names = evaluation.label_clusters(found[::2], labels[::2])
-        error = evaluation.clustering_error(found[1::2].argmax(-1), labels[1::2], names)
-        return {"val_clustering_error": error}
+        return {"val_clustering_error": evaluation.clustering_error(found[1::2].argmax(-1), labels[1::2], names)}
 
     def signatures(self) -> dict[str, Signature]:
         """Return the signatures of `AdversarialAutoencoder`, `encode` with q(y|x) added, and `classify`."""

@@ -21,13 +21,7 @@ from aae_tf.priors import Categorical, Prior
 
 
 class ReadsLabels:
-    """A `LatentModel` whose code y is the label of the image; named first among the bases.
-
-    Args:
-        *args: as for the model.
-        classes: K.
-        **kwargs: as for the model.
-    """
+    """A `LatentModel` whose code y is the label of the image, one of `classes`; named first among the bases."""
 
     def __init__(self, *args: Any, classes: int, **kwargs: Any):
         super().__init__(*args, **kwargs)
@@ -39,9 +33,7 @@ class ReadsLabels:
         if not classes:
             raise InputError(f"recipe '{recipe.name}' needs labels; pass (images, labels) or folders by class")
         if recipe.labels != "all":
-            raise InputError(
-                f"recipe '{recipe.name}' decodes with every image's label; labels='all', not {recipe.labels!r}"
-            )
+            raise InputError(f"recipe '{recipe.name}' decodes with all labels; labels='all', not {recipe.labels!r}")
         return {"classes": classes}
 
     @property

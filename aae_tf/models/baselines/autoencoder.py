@@ -37,9 +37,7 @@ class Autoencoder(LatentModel):
 class DenoisingAutoencoder(Autoencoder):
     """An autoencoder that restores the clean image from a corrupted one (Vincent et al., 2008).
 
-    Args:
-        *args: as for `Autoencoder`; the encoder corrupts its input (`input_noise` or `input_dropout`).
-        **kwargs: as for `Autoencoder`.
+    Arguments are those of `Autoencoder`; the encoder corrupts its input (`input_noise` or `input_dropout`).
 
     Raises:
         InputError: an encoder without input noise or dropout.
@@ -59,13 +57,12 @@ class ContractiveAutoencoder(Autoencoder):
     """An autoencoder whose codes change little with the image: the squared Frobenius norm of dz/dx is a penalty.
 
     Args:
-        *args: as for `Autoencoder`.
         contraction: 'jacobian' (exact: one backward pass for each dimension of z; Rifai et al., 2011, ICML) or
             'stochastic' (the mean of |f(x + e) - f(x)|^2 / s^2 over small Gaussian e of standard deviation s, which
             tends to it as s falls; Alain and Bengio, 2014, arXiv 1211.4246).
         contraction_std: s, in the networks' scale of images.
         penalty_weight: factor on the penalty.
-        **kwargs: as for `Autoencoder`.
+        **kwargs: further arguments of `Autoencoder`.
 
     Raises:
         InputError: an unknown contraction.

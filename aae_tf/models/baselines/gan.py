@@ -63,10 +63,8 @@ class GAN(AdversarialModel, GenerativeModel):
     def __init__(self, decoder: keras.Model, discriminator: keras.Model, prior: Prior, **kwargs: Any):
         super().__init__(decoder, prior, discriminator=discriminator, **kwargs)
         if self.image_scale.kinds != ("real",):
-            raise InputError(
-                f"a GAN is for images or real columns; the table has {', '.join(self.image_scale.kinds)} columns, "
-                "so use an autoencoder"
-            )
+            kinds = ", ".join(self.image_scale.kinds)
+            raise InputError(f"a GAN is for images or real columns; the table has {kinds} columns: use an autoencoder")
 
     def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
         """Return prior samples z, as many as the batch has images, and the flat 'images' decoded from them."""

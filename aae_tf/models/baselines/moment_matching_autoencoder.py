@@ -20,9 +20,8 @@ class MomentMatchingAutoencoder(LatentModel):
     """An autoencoder with the MMD between codes and prior samples as penalty (WAE-MMD, arXiv 1711.01558).
 
     Args:
-        *args: as for `LatentModel`.
         penalty_weight: factor on the MMD, the lambda of arXiv 1711.01558.
-        **kwargs: as for `LatentModel`.
+        **kwargs: further arguments of `LatentModel`.
     """
 
     def __init__(self, *args: Any, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs: Any):

@@ -41,10 +41,8 @@ class VariationalAutoencoder(LatentModel):
         if not isinstance((self.encoder.heads or {}).get("z"), GaussianPosterior):
             raise InputError(f"{type(self).__name__} needs a Gaussian posterior; set posterior='gaussian'")
         if self.prior.distribution is None:
-            raise InputError(
-                f"{type(self).__name__} needs the prior's density and {type(self.prior).__name__} has none; use "
-                "another prior, or an adversarial autoencoder, which needs only samples"
-            )
+            given = f"{type(self).__name__} needs the prior's density and {type(self.prior).__name__} has none"
+            raise InputError(f"{given}; use another prior, or an adversarial autoencoder, which needs only samples")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build every network for images of shape (N, H, W, C); see `GenerativeModel.build`."""
