@@ -1,10 +1,11 @@
 """From a recipe's numbers to networks: what can be set of a network are the arguments of the function that makes it."""
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from aae_tf.config.registry import Registry
-from aae_tf.config.schema import Choices, Range, options_of
+from aae_tf.config.schema import Choices, Option, Range, options_of
 from aae_tf.data.element import Element
 from aae_tf.networks.decoders import ConvolutionalDecoder, MLPDecoder
 from aae_tf.networks.discriminators import MLPDiscriminator
@@ -12,6 +13,9 @@ from aae_tf.networks.encoders import ConvolutionalBackbone, Encoder, MLPBackbone
 from aae_tf.networks.posteriors import POSTERIORS, DeterministicPosterior
 from aae_tf.networks.scales import SCALES, ColumnScale, ImageScale
 from aae_tf.utils.random import seeds
+
+if TYPE_CHECKING:
+    from aae_tf.backend import keras
 
 ARCHITECTURES = Registry("architecture")
 HEAD_NORMS = Choices(("none", "y", "both", "balanced"))
@@ -46,7 +50,7 @@ class NetworkSpec:
     seed: int = 0
     dtype: str = "float32"
 
-    def seed_of(self, role):
+    def seed_of(self, role: int) -> int:
         """Return the seed of one of the networks, an int.
 
         Args:
@@ -54,7 +58,7 @@ class NetworkSpec:
         """
         return seeds([self.seed, role], 1)[0]
 
-    def scale(self, kind):
+    def scale(self, kind: str) -> ImageScale | ColumnScale:
         """Return the scale layer of the elements, of a kind: an `ImageScale` or a `ColumnScale`."""
         return SCALE_LAYERS[self.element.scale](self.element, kind)
 
@@ -63,11 +67,11 @@ class NetworkSpec:
 class Dense:
     """Dense layers alone, the paper's."""
 
-    def backbone(self, **arguments):
+    def backbone(self, **arguments: Any) -> MLPBackbone:
         """Return the encoder's backbone."""
         return MLPBackbone(**arguments)
 
-    def decoder(self, **arguments):
+    def decoder(self, **arguments: Any) -> MLPDecoder:
         """Return the decoder."""
         return MLPDecoder(**arguments)
 
@@ -83,16 +87,16 @@ class Convolutional:
     def __init__(self, filters: Widths = (32, 64, 128)):
         self.filters = filters
 
-    def backbone(self, **arguments):
+    def backbone(self, **arguments: Any) -> ConvolutionalBackbone:
         """Return the encoder's backbone."""
         return ConvolutionalBackbone(filters=self.filters, **arguments)
 
-    def decoder(self, **arguments):
+    def decoder(self, **arguments: Any) -> ConvolutionalDecoder:
         """Return the decoder."""
         return ConvolutionalDecoder(filters=self.filters[::-1], **arguments)
 
 
-def encoder_builder(labels=False, heads=None):
+def encoder_builder(labels: bool = False, heads: dict[str, Callable] | None = None) -> Callable:
     """Return a function (NetworkSpec, options) that makes an `Encoder`, with its posterior as the head 'z'.
 
     Args:
@@ -152,15 +156,15 @@ def encoder_builder(labels=False, heads=None):
 
 
 def make_decoder(
-    spec,
+    spec: NetworkSpec,
     architecture: Annotated[str, ARCHITECTURES] = "mlp",
     widths: Widths = (1000, 1000),
     activation: str = "relu",
     initializer: str = "glorot_uniform",
     decoder_batch_norm: bool | tuple[int, ...] = False,
     image_scale: Annotated[str, SCALES] = "unit",
-    **more,
-):
+    **more: Any,
+) -> "keras.Model":
     """Return a decoder, its output in the image scale.
 
     Args:
@@ -184,7 +188,7 @@ def make_decoder(
     )
 
 
-def discriminator_builder(name="discriminator", role=4):
+def discriminator_builder(name: str = "discriminator", role: int = 4) -> Callable:
     """Return a function (NetworkSpec, options) that makes a discriminator.
 
     Args:
@@ -201,7 +205,7 @@ def discriminator_builder(name="discriminator", role=4):
     return make_discriminator
 
 
-def make(maker, given, *arguments, **named):
+def make(maker: Callable, given: dict[str, Any], *arguments: Any, **named: Any) -> Any:
     """Return what a maker makes, called with those of the given options that it takes.
 
     Args:
@@ -214,7 +218,7 @@ def make(maker, given, *arguments, **named):
     return maker(*arguments, **{**{name: given[name] for name in given if name in accepted}, **named})
 
 
-def accepted_by(takers, given, every=False):
+def accepted_by(takers: Collection, given: dict[str, Any], every: bool = False) -> dict[str, Option]:
     """Return what several takers of options take together: their own, and those of the things that they name.
 
     Args:

@@ -76,7 +76,7 @@ class Encoder(keras.Model):
         self.body, self.heads = body, heads
         self.input_noise, self.input_dropout = input_noise, input_dropout
 
-    def features(self, images, training=False, seed=None):
+    def features(self, images: "tf.Tensor", training: bool = False, seed: Any = None) -> "tf.Tensor":
         """Return the body's features [N, F] of (with a seed: corrupted) images.
 
         Args:
@@ -92,7 +92,7 @@ class Encoder(keras.Model):
             images = images + tf.cast(self.input_noise, images.dtype) * noise
         return self.body(images, training=training)
 
-    def call(self, images, training=False, seed=None):
+    def call(self, images: "tf.Tensor", training: bool = False, seed: Any = None) -> "dict[str, tf.Tensor]":
         """Return the codes by name."""
         features = self.features(images, training, seed)
         if self.heads is None:
@@ -103,12 +103,12 @@ class Encoder(keras.Model):
             codes[name] = head(features, seed=draw, training=training)
         return codes
 
-    def variables_of(self, *codes):
+    def variables_of(self, *codes: str) -> "list[keras.Variable]":
         """Return the trainable variables that the named codes depend on: the body's and those heads'."""
         heads = [variable for code in codes for variable in self.heads[code].trainable_variables]
         return self.body.trainable_variables + heads
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
         """Build the body, then each head on its features."""
         features = self.body(tf.zeros((1, *input_shape[1:]))).shape
         for head in (self.heads or {}).values():
@@ -116,14 +116,14 @@ class Encoder(keras.Model):
                 head.build(features)
         self.built = True
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> dict[str, tuple]:
         """Return the shape of each code by name."""
         features = self.body.compute_output_shape(input_shape)
         if self.heads is None:
             return {"z": features}
         return {name: head.compute_output_shape(features) for name, head in self.heads.items()}
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this encoder again, body and heads included."""
         serialize = keras.saving.serialize_keras_object
         heads = None if self.heads is None else {name: serialize(head) for name, head in self.heads.items()}
@@ -131,7 +131,7 @@ class Encoder(keras.Model):
         return {**super().get_config(), "body": serialize(self.body), "heads": heads, **noise}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "Encoder":
         """Return the encoder that `get_config` describes."""
         restore = keras.saving.deserialize_keras_object
         config = dict(config, body=restore(config["body"]))
@@ -140,7 +140,7 @@ class Encoder(keras.Model):
         return cls(**config)
 
 
-def as_encoder(network):
+def as_encoder(network: "keras.Model") -> Encoder:
     """Return `network` if it is an `Encoder`, else an `Encoder` around a Keras model from images to codes.
 
     Args:

@@ -1,5 +1,7 @@
 """What several networks share: initializers with explicit seeds, hidden layers."""
 
+from typing import Any
+
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
 from aae_tf.networks.normalization import BatchNormalization
@@ -7,7 +9,7 @@ from aae_tf.networks.normalization import BatchNormalization
 CHANNELS_LAST = "channels_last"  # images are [N, H, W, C], whatever the default of Keras
 
 
-def initializer(name, seed):
+def initializer(name: str, seed: int) -> "keras.initializers.Initializer":
     """Return a Keras initializer with its own seed.
 
     Args:
@@ -27,7 +29,7 @@ def initializer(name, seed):
     return type(found).from_config({**config, "seed": seed} if "seed" in config else config)
 
 
-def hidden(layer, activation, batch_norm, dtype):
+def hidden(layer: "keras.layers.Layer", activation: str, batch_norm: bool, dtype: Any) -> "list[keras.layers.Layer]":
     """Return the layers [layer, batch normalisation if asked, activation] of one hidden stage.
 
     Raises:

@@ -67,7 +67,7 @@ class ParquetFiles:
             yield from raw_columns(_concatenated([_read(file, wanted[first:][:most]) for file in self._files]))
 
     @staticmethod
-    def _about(file):
+    def _about(file: Path) -> tuple[list[str], int]:
         """Return the names of a file's columns, and its number of rows."""
         from pyarrow import parquet
 
