@@ -34,7 +34,7 @@ class Registry(Mapping):
         self._known = dict.fromkeys(self._modules)
 
     def register(self, thing: Any = None, name: str | None = None, override: bool = False) -> Any:
-        """Add a thing, whose constructor's arguments become options; also as a decorator, with or without a name.
+        """Return a thing after adding it; also a decorator, with or without a name. Its arguments become options.
 
         Args:
             thing: class, function or object; or the name alone (`@REGISTRY.register("ring")`).

@@ -26,6 +26,7 @@ def explore(
         split: held-out images that are shown, 'validation' or 'test'.
         host: address to listen on, by default reachable from this machine only. Everybody who reaches it sees the
             images; at '0.0.0.0' so does any web page that they have open.
+        port: port of the page.
         show: whether to open a browser.
     """
     server = make_server(run, split, host, port)

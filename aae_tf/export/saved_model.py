@@ -48,7 +48,7 @@ def export(
     about: Mapping[str, Any] | None = None,
     detector: "Detector | None" = None,
 ) -> Path:
-    """Write a model to `dest/<version>/`, the next integer, and return this path. A failed export leaves nothing.
+    """Write a model to `dest/<version>/`, the next integer. A failed export leaves nothing.
 
     The version holds the graph, model_card.md, signatures.json, class_names.json if labels have names, columns.json of
     a model of rows, and warm-up requests for each signature if tensorflow-serving-api is installed. `dest` holds
@@ -62,6 +62,9 @@ def export(
         images: [N, H, W, C] or rows [N, D], N > 1, to measure this change on; noise by default. They are not stored.
         about: facts for the model card, see `model_card`.
         detector: `aae_tf.Detector` of the model, served as `detect`.
+
+    Returns:
+        The version's folder.
 
     Raises:
         InputError: an unknown precision, images that PNG files cannot hold, a `dest` that is a file or cannot be

@@ -23,6 +23,7 @@ def mutual_information_loss(y: "tf.Tensor", marginal_entropy_weight: float = 4.0
     """Return H(y|x) - marginal_entropy_weight · H(y) in nats, of q(y|x) [N, K]; H(y) is of the batch's mean. A scalar.
 
     Args:
+        y: q(y|x), float32 [N, K].
         marginal_entropy_weight: factor on H(y), above 1 to use every class. The larger, the more equal the sizes of the
             classes, so that 16 clusters of ten classes mix some.
 
@@ -50,6 +51,9 @@ def adversarial_perturbation(
 
     Args:
         logits_of: function from images, float32 [N, ...], to `logits` of q(y|x), float32 [N, K].
+        images: float32 [N, ...].
+        logits: those of the images.
+        size: L2 norm of the change.
         seed: int32 [2].
         probe: L2 norm of the step that finds the direction.
 

@@ -9,7 +9,7 @@ from aae_tf.evaluation import unbiased_mmd
 def maximum_mean_discrepancy(
     codes: "tf.Tensor", real: "tf.Tensor", scales: Sequence[float] = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 ) -> "tf.Tensor":
-    """Squared maximum mean discrepancy of codes and prior samples [N, D], unbiased: a scalar near 0 if they agree.
+    """Return the unbiased squared maximum mean discrepancy, a scalar, of codes [N, D] and prior samples [N, D].
 
     It is summed over the kernels C / (C + |a - b|^2), C the mean squared distance of prior samples times each scale.
     Reference: Tolstikhin et al., 2018, arXiv 1711.01558, section 4.

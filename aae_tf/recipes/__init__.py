@@ -30,7 +30,7 @@ def recipes() -> dict[str, Recipe]:
 
 
 def register_recipe(recipe: Recipe) -> Recipe:
-    """Add a recipe under its name, for `aae_tf.train`, `compare` and the command line; returns it.
+    """Return a recipe after adding it under its name, for `aae_tf.train`, `compare` and the command line.
 
     Raises:
         InputError: a recipe of the library has that name.

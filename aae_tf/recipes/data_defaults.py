@@ -67,10 +67,9 @@ def for_data(recipe: Recipe, dataset: Dataset, given: dict[str, Any]) -> Recipe:
 
 
 def _table(recipe, dataset, kept):
-    """Rows take scaled columns, Adam (outputs are linear, see `_scale`), networks by the number of columns and batches
-    by the number of rows.
+    """Return the options for rows: scaled columns, Adam, networks by the number of columns, batches by that of rows.
 
-    Wider networks and longer training overfit; chosen on validation rows (docs/tables.md).
+    Outputs are linear, see `_scale`. Wider networks and longer training overfit on validation rows (docs/tables.md).
     """
     rows, columns = len(dataset.train), len(dataset.columns)
     batch = recipe.batch_size if "batch_size" in kept else min(rows, recipe.batch_size, max(16, rows // 10))
@@ -99,10 +98,7 @@ def _names(given):
 
 
 def _length(recipe, images):
-    """Fewer images take up to ten times the epochs, for as many updates; a few hundred updates are too few to train.
-
-    A mini-batch is at most all images.
-    """
+    """Return up to ten times the epochs for few images, for as many updates, and a mini-batch of at most all images."""
     usual, steps = (max(1, count // recipe.batch_size) for count in (USUAL_IMAGES, images))
     longer = {"epochs": math.ceil(recipe.epochs * min(10, usual / steps))} if steps < usual else {}
     return longer | ({"batch_size": images} if 0 < images < recipe.batch_size else {})
@@ -121,7 +117,7 @@ def _rates(recipe, image_shape):
 
 
 def _scale(recipe, dataset):
-    """Where the mean image has most of the energy (faces, photographs), it is subtracted; otherwise hidden units die.
+    """Return options that subtract the mean image if it has most of the energy (faces); hidden units die otherwise.
 
     The decoder's output is then linear. No single rate of SGD suits its gradients, so Adam is used.
     """

@@ -61,12 +61,14 @@ class RunDirectory:
     def claim(self, identity: Identity, other_rates: bool = False) -> Iterator[bool]:
         """A context in which this process alone trains a run into this directory, with the run's record written.
 
-        Its value is whether the run had other learning rates so far. The operating system frees the lock of a process
-        that dies.
+        The operating system frees the lock of a process that dies.
 
         Args:
             identity: of the run.
             other_rates: whether other learning rates are accepted; those so far are noted in the record.
+
+        Yields:
+            Whether the run had other learning rates so far.
 
         Raises:
             InputError: another process trains into it, it holds another run, or cannot be written to.

@@ -116,7 +116,7 @@ class Client:
         return _generated(self.predict("sample", seeds=seeds, **_labels(labels)))
 
     def predict(self, signature: str = "serving_default", **inputs: ArrayLike) -> dict[str, np.ndarray]:
-        """Call any signature and return its outputs, arrays by name.
+        """Return the outputs of any signature, arrays by name.
 
         Args:
             signature: its name.

@@ -67,7 +67,7 @@ class Writer:
 
 
 def restore(folder: str | Path, variables: Sequence) -> tuple[int, list[dict], dict]:
-    """Read the newest undamaged checkpoint into variables; returns (finished epochs, history, state), 0 without one.
+    """Return (finished epochs, history, state) of the newest undamaged checkpoint, read into variables; or 0 epochs.
 
     Raises:
         InputError: the checkpoint belongs to another model, or every one is damaged.

@@ -26,10 +26,7 @@ class Interruption:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Interruption]:
-    """Record Ctrl-C and SIGTERM in an `Interruption`; the same signal again ends the process at once.
-
-    Signals belong to the main thread: in another thread, and where a program has its own handlers, none is recorded.
-    """
+    """Record Ctrl-C and SIGTERM in an `Interruption`; the same signal again ends the process at once."""
     noted, before = Interruption(), {}
 
     def note(number, frame):
@@ -37,6 +34,7 @@ def interruptible() -> Iterator[Interruption]:
         signal.signal(number, before[number])
         print("finishing the current steps; interrupt again to end without saving them", file=sys.stderr)
 
+    # Signals belong to the main thread; where a program has its own handlers, none is recorded.
     default = (signal.SIG_DFL, signal.default_int_handler)
     if threading.current_thread() is threading.main_thread():
         before |= {number: found for number in SIGNALS if (found := signal.getsignal(number)) in default}

@@ -42,9 +42,12 @@ def alternating(
 def simultaneous(
     model: Any, updates: Sequence[Update], optimizers: dict, batch: dict, seed: Any, **options: Any
 ) -> dict:
-    """Apply all updates with gradients at the current weights; one encoder pass serves all, a third fewer operations.
+    """Return the losses of all updates, applied with gradients at the current weights.
 
-    Arguments and result as for `alternating`; an update that is to be repeated raises `InputError`.
+    One encoder pass serves all, a third fewer operations. Arguments and result are those of `alternating`.
+
+    Raises:
+        InputError: an update that is to be repeated.
     """
     check_order("simultaneous", updates)
     return Step(model, optimizers, batch, seed, **options).apply(updates)

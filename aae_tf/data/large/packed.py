@@ -57,7 +57,7 @@ class Packed:
         return f"Packed({len(self):,} of shape {shape}, {self.known:,} with labels, in '{self.file}')"
 
     def take(self, indices: np.ndarray | slice) -> Split:
-        """Read some images as a `Split`, which is returned.
+        """Return some images as a `Split`, read from the file.
 
         Args:
             indices: int array [n], or a slice.
@@ -133,7 +133,7 @@ class Opened(NamedTuple):
 
 
 def pack(source: Any, dest: str | Path, image_size: int = 0, progress: Callable[[int], object] | None = None) -> Path:
-    """Write a dataset into a folder, from which later runs read it by index, and return the folder.
+    """Write a dataset into a folder, from which later runs read it by index.
 
     A folder of image files, an .npy file, arrays and a `tf.data.Dataset` may be larger than memory: they are read once,
     256 images at a time. A twentieth of them validates and a twentieth tests, 5,000 at most each, drawn by a hash of
@@ -144,6 +144,9 @@ def pack(source: Any, dest: str | Path, image_size: int = 0, progress: Callable[
         dest: the folder to make.
         image_size: side to which images are cropped (centre square) and resized; 0: they must all have one size.
         progress: function (number of images written so far), called from time to time.
+
+    Returns:
+        The folder.
 
     Raises:
         InputError: a source that cannot be used, a folder that exists, or no space for it.
