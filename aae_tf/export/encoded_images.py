@@ -5,6 +5,7 @@ from collections.abc import Callable
 from aae_tf.backend import tf
 from aae_tf.data.images.folders import MOST_PIXELS
 
+Signatures = dict[str, tuple[Callable, list]]
 LUMA = (0.299, 0.587, 0.114)  # weights of the colours in grey, ITU-R 601, as in Pillow
 
 
@@ -22,13 +23,9 @@ def decode_files(files: "tf.Tensor", image_shape: tuple[int, int, int]) -> "tf.T
             image = tf.io.decode_image(file, channels=3, expand_animations=False)
         shape = tf.cast(tf.shape(image)[:2], tf.float32)
         scale = tf.reduce_max([height, width] / shape)
+        moved = {"scale": tf.stack([scale, scale]), "translation": ([height, width] - scale * shape) / 2.0}
         image = tf.raw_ops.ScaleAndTranslate(
-            images=image[None],
-            size=[height, width],
-            scale=tf.stack([scale, scale]),
-            translation=([height, width] - scale * shape) / 2.0,
-            kernel_type="lanczos3",
-            antialias=True,
+            images=image[None], size=[height, width], kernel_type="lanczos3", antialias=True, **moved
         )[0]
         image = tf.round(tf.clip_by_value(image, 0.0, 255.0))
         if channels == 1:
@@ -60,9 +57,7 @@ def _pixels(file):
     return tf.case(cases, lambda: tf.constant(0, tf.int64))
 
 
-def file_signatures(
-    found: dict[str, tuple[Callable, list]], image_shape: tuple[int, int, int]
-) -> dict[str, tuple[Callable, list]]:
+def file_signatures(found: Signatures, image_shape: tuple[int, int, int]) -> Signatures:
     """Return 'encode_png', 'classify_png' and 'detect_png' of `image_bytes`, string [N], for those in `found`."""
     specs = [tf.TensorSpec((None,), tf.string, "image_bytes")]
 

@@ -126,11 +126,10 @@ def _stored_weights(model, precision):
     check_choice("precision", precision, PRECISIONS)
     if precision == "float32":
         return [variable.value for variable in model.variables], lambda function: function
-    halved = [len(each.shape) >= 2 and each.dtype == "float32" for each in model.variables]
-    stored = [
-        tf.Variable(tf.cast(each.value, tf.float16 if half else each.dtype), trainable=False)
-        for each, half in zip(model.variables, halved, strict=True)
-    ]
+    stored = []
+    for each in model.variables:
+        dtype = tf.float16 if len(each.shape) >= 2 and each.dtype == "float32" else each.dtype
+        stored.append(tf.Variable(tf.cast(each.value, dtype), trainable=False))
 
     def wrap(function):
         def on_stored(*arguments, **named):

@@ -57,11 +57,8 @@ services:
 def write_configuration(dest: Path) -> None:
     """Write models.config, batching.config and compose.yaml into the folder of a served model, if they are missing."""
     name = dest.resolve().name
-    texts = {
-        "models.config": _MODELS.format(name=name),
-        "batching.config": _BATCHING,
-        "compose.yaml": _COMPOSE.format(name=name, image=IMAGE),
-    }
+    texts = {"models.config": _MODELS.format(name=name), "batching.config": _BATCHING}
+    texts["compose.yaml"] = _COMPOSE.format(name=name, image=IMAGE)
     for file_name, text in texts.items():
         if not (dest / file_name).exists():
             atomic_write(dest / file_name, lambda file, text=text: file.write(text.encode()))

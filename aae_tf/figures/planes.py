@@ -124,9 +124,8 @@ def _draw_plane(
             axes.annotate(_name(label, class_names), centre, names_at, textcoords="offset points", **style)
         if legend:
             _class_legend(axes.figure, labels, class_names)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    axes.set_xlabel("$z_1$" if planar else f"$z_1$ (of {codes.shape[1]})")
-    axes.set_ylabel("$z_2$")
+    first = "$z_1$" if planar else f"$z_1$ (of {codes.shape[1]})"
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel=first, ylabel="$z_2$")
 
 
 def _prior_contours(axes: Axes, samples: np.ndarray, log_prob: Callable, reach: float, legend: bool) -> None:
@@ -142,8 +141,7 @@ def _prior_contours(axes: Axes, samples: np.ndarray, log_prob: Callable, reach: 
 
 
 def _colours(codes: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-    if labels is None:
-        return np.full(len(codes), colour(0))
+    labels = np.zeros(len(codes), int) if labels is None else labels
     return np.array([colour(label) if label >= 0 else UNLABELLED for label in labels])
 
 

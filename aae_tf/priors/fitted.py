@@ -57,9 +57,8 @@ class FittedMixture(Prior):
         from sklearn.mixture import GaussianMixture
 
         if len(codes) < self.components or not np.isfinite(codes).all():
-            raise InputError(
-                f"{len(codes)} codes cannot fit {self.components} Gaussians; accepted: finite codes, at least as many"
-            )
+            given = f"{len(codes)} codes cannot fit {self.components} Gaussians"
+            raise InputError(f"{given}; accepted: finite codes, at least as many")
         fitted = GaussianMixture(self.components, reg_covar=1e-5, random_state=seed).fit(np.asarray(codes, "float64"))
         self._set(fitted.weights_, fitted.means_, fitted.covariances_)
 

@@ -35,9 +35,8 @@ class Gaussian(Prior):
     def interpolate(self, start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
         """Return codes between two codes on an arc around the origin; see `Prior.interpolate`.
 
-        Spherical interpolation (White, 2016, arXiv 1609.04468) keeps the distance from the origin; a straight line in
-        many dimensions passes closer to it than samples do. Directions are interpolated spherically and distances
-        linearly; equal and opposite directions on a straight line.
+        Directions are interpolated spherically (White, 2016, arXiv 1609.04468) and distances from the origin linearly,
+        because a straight line passes closer to it than samples do; equal and opposite directions on a straight line.
         """
         share = share[:, None]
         lengths = [tf.norm(code, axis=-1, keepdims=True) for code in (start, end)]

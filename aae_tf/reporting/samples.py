@@ -89,15 +89,11 @@ def sample_class_accuracy(model: "LatentModel", held_out: HeldOut, most: int = 1
     ]
     real = predict(split.images) == split.labels
     usual = float(np.mean([real[split.labels == label].mean() for label in classes]))
-    found = metric(
-        float(np.mean(right)),
-        "share of samples that a classifier of this dataset assigns to the label they were decoded with",
-        each * len(classes),
-        (usual, "held-out images, mean over classes"),
-        by_class=dict(zip(map(str, classes), np.round(right, 4).tolist(), strict=True)),
-        features=held_out.features.name,
-    )
-    return {"sample_class_accuracy": found}
+    unit = "share of samples that a classifier of this dataset assigns to the label they were decoded with"
+    baseline = usual, "held-out images, mean over classes"
+    by_class = dict(zip(map(str, classes), np.round(right, 4).tolist(), strict=True))
+    about = {"by_class": by_class, "features": held_out.features.name}
+    return {"sample_class_accuracy": metric(float(np.mean(right)), unit, each * len(classes), baseline, **about)}
 
 
 def _memorising(samples: np.ndarray, train: Split, images: np.ndarray, seed: int) -> dict[str, dict]:
@@ -117,11 +113,9 @@ def _quality(features: Callable, samples: np.ndarray, train: Split, part: Split,
     real, fake, seen = features(part.images), features(samples), features(seen)
     (kernel, error), (usual_kernel, _) = (evaluation.kernel_distance(real, each) for each in (fake, seen))
     balls, usual_balls = (evaluation.precision_recall(real, each) for each in (fake, seen))
+    frechet = (evaluation.frechet_distance(real, each) for each in (fake, seen))
     found = {
-        "frechet_distance": (
-            *(evaluation.frechet_distance(real, each) for each in (fake, seen)),
-            "squared distance of Gaussians fitted to features; low is good",
-        ),
+        "frechet_distance": (*frechet, "squared distance of Gaussians fitted to features; low is good"),
         "kernel_distance": (kernel, usual_kernel, "squared MMD of features, cubic kernel; low is good"),
     }
     units = {
