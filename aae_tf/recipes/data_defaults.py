@@ -69,7 +69,7 @@ def for_data(recipe: Recipe, dataset: Dataset, given: dict[str, Any]) -> Recipe:
 def _table(recipe, dataset, kept):
     """Return the options for rows: scaled columns, Adam, networks by the number of columns, batches by that of rows.
 
-    Outputs are linear, see `_scale`. Wider networks and longer training overfit on validation rows (docs/tables.md).
+    Outputs are linear, see `_scale`. Wider networks and longer training overfit, by validation rows (docs/tables.md).
     """
     rows, columns = len(dataset.train), len(dataset.columns)
     batch = recipe.batch_size if "batch_size" in kept else min(rows, recipe.batch_size, max(16, rows // 10))
