@@ -214,7 +214,7 @@ def test_tables_of_scikit_learn_have_names(name, classes):
         (lambda f: f[:9], {}, "at least 10"),
         (lambda f: f[:0], {}, "have no rows"),
         (lambda f: f.assign(same="a", true=True), {}, r"the same in all rows of same, true; .*columns.drop=same,true"),
-        (lambda f: f.assign(cases=10**9), {"counts": "cases"}, "counts up to 1e.09, whose probabilities float32"),
+        (lambda f: f.assign(cases=10**9), {"counts": "cases"}, "counts up to 1e.09, too large for float32"),
         (lambda f: f.assign(t=1.7e9 + f.hue), {}, r"'t' lies too far from 0 for float32 \(about 1.7e.09"),
         (lambda f: f, {"real": "hue", "drop": "hue"}, r"'hue' is named in several .* \(real, drop\)"),
         (lambda f: f, {"drop": "target"}, r"'target' is named in several .* \(drop, label\)"),

@@ -77,10 +77,8 @@ def _of_size(dataset, image_size):
         raise InputError(f"image_size={image_size} was set, but the data is a table; leave it out")
     if image_size and dataset.image_shape[:2] != (image_size, image_size):
         height, width = dataset.image_shape[:2]
-        raise InputError(
-            f"image_size={image_size} was asked of a Dataset that is loaded, with images of {height}x{width}; give "
-            "image_size to data.load instead"
-        )
+        given = f"image_size={image_size} was set for a Dataset that is loaded, with images of {height}x{width}"
+        raise InputError(f"{given}; give image_size to data.load instead")
     return dataset
 
 

@@ -45,10 +45,8 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if not self.prior.classes:
-            raise InputError(
-                f"{type(self.prior).__name__} has no classes; accepted: a prior that can be sampled by label, such as "
-                "PetalMixture or SwissRoll"
-            )
+            accepted = "a prior that can be sampled by label, such as PetalMixture or SwissRoll"
+            raise InputError(f"{type(self.prior).__name__} has no classes; accepted: {accepted}")
 
     @classmethod
     def from_data(cls, recipe: Any, classes: int, prior: Prior) -> dict[str, Any]:

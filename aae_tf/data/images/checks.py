@@ -27,19 +27,15 @@ def as_uint8(images: ArrayLike, what: str = "images") -> np.ndarray:
     """Return images as `check_images` does, but accept integers that are all 0 or 1."""
     images = as_array(images, what)
     if images.ndim not in (3, 4):
-        raise InputError(
-            f"{what} have shape {images.shape}; accepted: [N, H, W] or [N, H, W, C]"
-            + (" (reshape flat rows to height and width)" if images.ndim == 2 else "")
-        )
+        hint = " (reshape flat rows to height and width)" if images.ndim == 2 else ""
+        raise InputError(f"{what} have shape {images.shape}; accepted: [N, H, W] or [N, H, W, C]{hint}")
     if 0 in images.strides:  # a broadcast view may have any size
         refuse_beyond_memory(images.nbytes, f"{what} of shape {images.shape}, in full,")
     if images.ndim == 3:
         images = images[..., None]
     if images.size and images.shape[-1] not in (1, 2, 3, 4):
-        raise InputError(
-            f"{what} have shape {images.shape}; accepted: 1 to 4 channels, last ([N, H, W, C])"
-            + (" (move the channels from axis 1 to the end)" if images.shape[1] in (1, 3) else "")
-        )
+        hint = " (move the channels from axis 1 to the end)" if images.shape[1] in (1, 3) else ""
+        raise InputError(f"{what} have shape {images.shape}; accepted: 1 to 4 channels, last ([N, H, W, C]){hint}")
     images = _check_range(images, what)
     return images if images.dtype == np.uint8 else np.rint(images * 255.0).astype(np.uint8)
 
@@ -80,21 +76,17 @@ def _check_range(images, what):
     floats = images.dtype.kind == "f"
     top, slack, accepted = (1, 1e-3, "float in [0, 1]") if floats else (255, 0, "integers in 0..255")
     if low < -slack or high > top + slack:
-        raise InputError(
-            f"{what} hold values from {low:g} to {high:g}; accepted: {accepted}"
-            + (" (divide by 255, or pass uint8)" if floats and low >= 0 and high <= 255 else "")
-            + (" (of 16 bits: divide by 65535)" if not floats and low >= 0 and high <= 65535 else "")
-        )
+        most, hint = (255, "divide by 255, or pass uint8") if floats else (65535, "of 16 bits: divide by 65535")
+        hint = f" ({hint})" if low >= 0 and high <= most else ""
+        raise InputError(f"{what} hold values from {low:g} to {high:g}; accepted: {accepted}{hint}")
     return np.clip(images, 0.0, 1.0) if floats else images.astype(np.uint8)
 
 
 def refuse_binary(images: np.ndarray, what: str = "images") -> None:
     """Refuse uint8 images whose pixels are all 0 or 1, which is black in 0..255; the dtype decides, not the values."""
     if images.max() == 1:
-        raise InputError(
-            f"{what} hold the integers 0 and 1 alone, black as 0..255; for black and white pass booleans or "
-            "floats (images > 0), to encode() as well"
-        )
+        advice = "for black and white pass booleans or floats (images > 0), to encode() as well"
+        raise InputError(f"{what} hold the integers 0 and 1 alone, black as 0..255; {advice}")
 
 
 def fit_image(image: np.ndarray, side: int, width: int = 0) -> np.ndarray:

@@ -108,10 +108,8 @@ def blocks(stream: Stream, first: int, last: int, size: int) -> Iterator[Split]:
         first += len(expected)
         yield Split(block["image"], None if stream.pool is None else block["label"])
     if first < last:
-        raise InputError(
-            f"the tf.data.Dataset has ended after about {first:,} training images; the first pass had "
-            f"{len(stream):,}; repair it, and start again to resume from here"
-        )
+        given = f"the tf.data.Dataset has ended after about {first:,} training images; the first pass had"
+        raise InputError(f"{given} {len(stream):,}; repair it, and start again to resume from here")
 
 
 def _trained_on(element, trains):

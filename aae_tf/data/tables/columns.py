@@ -70,11 +70,9 @@ class Columns:
     def parts(self) -> list[tuple[str, np.ndarray]]:
         """Return the groups of entries of one distribution, (kind, positions) each; every category is a group."""
         alike = [(kind, self.of_kind(kind)) for kind in KINDS if kind != "category"]
-        ends = np.cumsum(self._sizes)
+        parts = np.split(np.arange(len(self)), np.cumsum(self._sizes)[:-1])
         one_hot = [
-            (each.kind, np.arange(end - len(each.entries), end))
-            for each, end in zip(self.columns, ends, strict=True)
-            if each.kind == "category"
+            (each.kind, part) for each, part in zip(self.columns, parts, strict=False) if each.kind == "category"
         ]
         return [(kind, where) for kind, where in (*alike, *one_hot) if len(where)]
 
@@ -165,6 +163,13 @@ class RawColumn:
         """The values that are not missing."""
         return self.values[~self.unknown]
 
+    def invalid_for(self, kind: str) -> np.ndarray:
+        """Return the known numbers that are not valid in a column of a kind (no category)."""
+        known = self.known
+        if kind == "binary":
+            return known[(known != 0) & (known != 1)]
+        return known[(known < 0) | (known != np.rint(known))] if kind == "count" else known[:0]
+
     def as_text(self) -> np.ndarray:
         """Return the values as names, object array [N] of str, None where missing."""
         if self.type == "text":
@@ -215,7 +220,7 @@ def encoded(column: Column, raw: RawColumn) -> np.ndarray:
         if raw.type == "text":
             text = next((each for each in raw.values if each is not None), "")
             raise InputError(f"column '{column.name}' holds text ({text!r}) where numbers were; accepted: numbers")
-        invalid = raw.known[~valid_for(column.kind, raw.known)]
+        invalid = raw.invalid_for(column.kind)
         if len(invalid):
             accepted = {"count": "integers from 0", "binary": "0 or 1"}[column.kind]
             raise InputError(f"column '{column.name}' holds {invalid[0]:g}, a {column.kind}; accepted: {accepted}")
@@ -228,13 +233,6 @@ def encoded(column: Column, raw: RawColumn) -> np.ndarray:
     entries = np.eye(len(numbers), dtype="float32")[codes]
     entries[raw.unknown] = np.nan
     return entries
-
-
-def valid_for(kind: str, values: np.ndarray) -> np.ndarray:
-    """Return the numbers that are valid in a column of a kind (no category), bool [N]."""
-    if kind == "binary":
-        return (values == 0) | (values == 1)
-    return (values >= 0) & (values == np.rint(values)) if kind == "count" else np.ones(len(values), bool)
 
 
 def listed(names: Sequence, most: int = 6) -> str:

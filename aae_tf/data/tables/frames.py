@@ -13,17 +13,7 @@ import numpy as np
 from aae_tf.data.dataset import Dataset, Split, split_custom
 from aae_tf.data.images.checks import check_labels
 from aae_tf.data.reading import refuse_beyond_memory
-from aae_tf.data.tables.columns import (
-    Column,
-    Columns,
-    RawColumn,
-    as_frame,
-    counted,
-    encoded,
-    listed,
-    raw_columns,
-    valid_for,
-)
+from aae_tf.data.tables.columns import Column, Columns, RawColumn, as_frame, counted, encoded, listed, raw_columns
 from aae_tf.data.tables.files import ParquetFiles, need_pandas
 from aae_tf.data.tables.options import TableOptions, read_options
 from aae_tf.errors import InputError
@@ -61,10 +51,8 @@ def from_table(
     del parts
     unknown = np.isnan(rows)[:, firsts]
     if unknown.any() and options.missing == "refuse":
-        raise InputError(
-            f"missing values in {counted(columns.names, unknown)}; fill them in (columns.missing=median), leave the "
-            "columns out (columns.drop=NAME), or the rows"
-        )
+        advice = "fill them in (columns.missing=median), leave the columns out (columns.drop=NAME), or the rows"
+        raise InputError(f"missing values in {counted(columns.names, unknown)}; {advice}")
     if np.isinf(rows).any():
         raise InputError(f"infinite values in {counted(columns.entries, np.isinf(rows))}; clean them first")
     source = f"{what}, {len(rows):,} rows of {_described(columns)}"
@@ -137,10 +125,8 @@ class _Faults:
     def check(self):
         """Refuse columns without a value, constant columns, and columns of integers without a kind."""
         if self.count and self.constant == self.count:
-            raise InputError(
-                f"every one of the {self.count} columns is the same in all rows, so there is nothing to learn (of "
-                "images, reshape flat rows to height and width)"
-            )
+            advice = "so there is nothing to learn (of images, reshape flat rows to height and width)"
+            raise InputError(f"every one of the {self.count} columns is the same in all rows, {advice}")
         for what, names in (("no row has a value in", self.empty), ("the same in all rows of", self.same)):
             if names:
                 drop = ",".join(names[:6])
@@ -160,13 +146,11 @@ def _column(raw, options):
     if raw.type == "text" and given in ("real", "count"):
         raise InputError(f"column '{name}' holds text ({raw.values[0]!r}), so it cannot hold numbers; clean it")
     kind = given or {"real": "real", "boolean": "binary", "text": "category"}[raw.type]
-    if kind == "count" and not valid_for(kind, known).all():
+    if kind == "count" and len(raw.invalid_for(kind)):
         raise InputError(f"column '{name}' was given as counts, but not all of its values are integers from 0")
     if kind == "count" and known.max() > MOST_COUNTED:
-        raise InputError(
-            f"column '{name}' holds counts up to {known.max():g}, too large for probabilities in float32; "
-            f"accepted: at most {MOST_COUNTED:,}, or as real numbers (columns.real={name})"
-        )
+        accepted = f"at most {MOST_COUNTED:,}, or as real numbers (columns.real={name})"
+        raise InputError(f"'{name}' holds counts up to {known.max():g}, too large for float32; accepted: {accepted}")
     return Column(name, kind, _categories(raw, given is not None) if kind == "category" else ())
 
 
@@ -174,10 +158,8 @@ def _categories(raw, given):
     """Return the names of a column's categories, sorted; refuse many of them unless they are given as categories."""
     texts = {text for text in raw.as_text() if text is not None}
     if len(texts) > MOST_CATEGORIES and not given:
-        raise InputError(
-            f"column '{raw.name}' holds {len(texts)} different texts; leave it out (columns.drop={raw.name}), or "
-            f"set it as categorical (columns.categorical={raw.name})"
-        )
+        advice = f"leave it out (columns.drop={raw.name}), or set columns.categorical={raw.name}"
+        raise InputError(f"column '{raw.name}' holds {len(texts)} different texts; {advice}")
     return tuple(sorted(texts, key=None if raw.type == "text" else float))
 
 
@@ -187,11 +169,9 @@ def _refuse_rounded(column, raw):
     with np.errstate(over="ignore", invalid="ignore"):  # infinite values are refused elsewhere
         lost, std = np.abs(known - known.astype("float32")).max(), known.std()
     if lost > 0.001 * std > 0:
-        raise InputError(
-            f"column '{column.name}' lies too far from 0 for float32 (about {known.mean():.6g}, std "
-            f"{std:.3g}): up to {lost:.2g} would be lost; subtract a constant first, or leave it out "
-            f"(columns.drop={column.name})"
-        )
+        given = f"column '{column.name}' lies too far from 0 for float32 (about {known.mean():.6g}, std {std:.3g})"
+        advice = f"subtract a constant first, or leave it out (columns.drop={column.name})"
+        raise InputError(f"{given}: up to {lost:.2g} would be lost; {advice}")
 
 
 def _labels(raw):
