@@ -1,7 +1,7 @@
 """Anomaly detection from normal images alone: a threshold with a guaranteed false-positive rate, and its quality.
 
-The guarantee holds for every distribution of scores: those of n held-out normal images and of a new one are
-exchangeable (conformal anomaly detection: Laxhammar and Falkman, 2010; Bates et al., 2023, arXiv 2104.08279).
+The guarantee of conformal anomaly detection (Bates et al., 2023, arXiv 2104.08279) holds for every distribution of
+scores, because those of n held-out normal images and of a new one are exchangeable.
 """
 
 import numpy as np
@@ -56,12 +56,10 @@ def conformal_threshold(scores: ArrayLike, false_alarm: float = 0.01, confidence
     above = check_false_alarm(count, false_alarm)
     tail = (1 - confidence) / 2
     low, high = (int(binom.ppf(share, count, 1 - false_alarm)) for share in (tail, 1 - tail))
+    ends = [float(scores[low - 1]) if low > 0 else None, float(scores[high]) if high < count else None]
     return {
         "threshold": float(scores[count - 1 - above]),
-        "threshold_interval": [
-            float(scores[low - 1]) if low > 0 else None,
-            float(scores[high]) if high < count else None,
-        ],
+        "threshold_interval": ends,
         "expected": (above + 1) / (count + 1),
         "guaranteed_interval": beta.ppf([tail, 1 - tail], above + 1, count - above).tolist(),
         "confidence": confidence,

@@ -1,7 +1,6 @@
 """Reports of a trained model: metrics (`metrics`, `samples`) and figures (`plots`).
 
-A model declares the names of its metrics and figures. `METRICS` and `FIGURES` have the functions, all of
-(model, `HeldOut`), and accept further ones.
+A model declares their names; `METRICS` and `FIGURES` have the functions of (model, `HeldOut`), and accept further ones.
 """
 
 from aae_tf.reporting.held_out import HeldOut

@@ -1,8 +1,7 @@
 """Features for sample quality: the last hidden layer of a small classifier of the dataset's training images.
 
-Inception's features, the usual ones, are a download and made for photographs of objects. The classifier is trained once
-for a dataset and kept in the cache folder. Its accuracy is reported with every number that uses it; numbers by
-different versions or features cannot be compared.
+The classifier is trained once for a dataset and kept in the cache folder. Its accuracy is reported with every number
+that uses it; numbers by different versions or features cannot be compared.
 """
 
 import json

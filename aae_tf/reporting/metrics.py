@@ -1,7 +1,7 @@
 """Metrics of a trained model on held-out data: functions (model, `HeldOut`) to {name: `metric(...)`}.
 
-A metric is left out where the data lacks what it needs. Choices are made on `held_out.choosing` and measured on
-`held_out.measuring`; metrics without a choice use all of `held_out.images`, or a part drawn by the seed.
+Choices are made on `held_out.choosing` and measured on `held_out.measuring`; other metrics use `held_out.images`, or a
+part drawn by the seed. A metric is left out where the data lacks what it needs.
 """
 
 from typing import TYPE_CHECKING

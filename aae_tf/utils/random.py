@@ -1,5 +1,6 @@
 """Stateless randomness: every draw is a function of a seed."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -43,21 +44,16 @@ def fold(seed: Seed, number: int | tf.Tensor) -> tf.Tensor:
     return _once(lambda: tf.random.experimental.stateless_fold_in(seed, number), seed, number)
 
 
-def normal(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
-    """Return standard normal numbers of a shape; within one graph the draws of one seed share a tensor."""
-    return _drawn(tf.random.stateless_normal, shape, seed, dtype)
-
-
-def uniform(shape: Sequence[int] | tf.Tensor, seed: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
-    """Return uniform numbers in [0, 1) of a shape; within one graph the draws of one seed share a tensor."""
-    return _drawn(tf.random.stateless_uniform, shape, seed, dtype)
-
-
-def _drawn(draw: Callable, shape: Sequence[int] | tf.Tensor, seed: tf.Tensor, dtype: str) -> tf.Tensor:
+def _drawn(draw: Callable, shape: Sequence[int] | tf.Tensor, seed: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
+    """Return random numbers of a shape; within one graph the draws of one seed share a tensor."""
     known = tf.get_static_value(tf.convert_to_tensor(shape))
     if known is None:
         return draw(shape, seed, dtype=dtype)
     return _once(lambda: draw(known, seed, dtype=dtype), seed, draw, tuple(known), dtype)
+
+
+normal = functools.partial(_drawn, tf.random.stateless_normal)
+uniform = functools.partial(_drawn, tf.random.stateless_uniform)  # in [0, 1)
 
 
 def _once(draw: Callable, seed: tf.Tensor, *key: object) -> tf.Tensor:
