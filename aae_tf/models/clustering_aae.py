@@ -1,16 +1,11 @@
 """Clustering (§6): the model of §5 without labels; y is then one of K clusters."""
 
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from aae_tf.backend import keras
 from aae_tf.models.semi_supervised_aae import CategoricalAAE, ClusterCount, HeadSize
 from aae_tf.models.specs import ReportSpec
 from aae_tf.priors import Prior
-
-if TYPE_CHECKING:
-    from aae_tf.data import Split
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -35,7 +30,3 @@ class ClusteringAAE(CategoricalAAE):
             overclustering: size of y, whose entries are merged into clusters after training; 0 for no merging.
         """
         return {"classes": max(clusters, overclustering), "clusters": clusters}
-
-    def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return the reconstruction error and the clusters' error, see `CategoricalAAE.cluster_error`."""
-        return {**super().validation_metrics(split, outputs), **self.cluster_error(split, outputs["y"])}

@@ -5,7 +5,7 @@ centroids share one n-dimensional map. A cost pushes apart centroids that are ne
 the class (classification phase of §5), without labels a cluster (§6).
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,9 +20,6 @@ from aae_tf.models.specs import BuildSpec, ReportSpec, TrainingSpec
 from aae_tf.networks import NetworkSpec
 from aae_tf.priors import Prior
 from aae_tf.training.updates import Phase, Update
-
-if TYPE_CHECKING:
-    from aae_tf.data import Split
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -126,11 +123,6 @@ class DimensionalityReductionAAE(CategoricalAAE):
         if self.uses_labels:
             metrics, figures, kind = ("classification_error", "map"), ("confusion", "map"), "classification"
         return super().report_spec.extended(metrics=metrics, figures=figures, monitor=f"val_{kind}_error")
-
-    def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return the reconstruction error, and the error of classes or of clusters."""
-        error = self.label_error if self.uses_labels else self.cluster_error
-        return {**super().validation_metrics(split, outputs), **error(split, outputs["y"])}
 
     def decoder_input(self, codes: Codes) -> "tf.Tensor":
         """Return the representation W_C y + z, float32 [N, D]."""

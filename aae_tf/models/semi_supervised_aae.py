@@ -201,6 +201,11 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         names = evaluation.label_clusters(found[::2], labels[::2])
         return {"val_clustering_error": evaluation.clustering_error(found[1::2].argmax(-1), labels[1::2], names)}
 
+    def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
+        """Return the reconstruction error, and the error of classes or, in a model without labels, of clusters."""
+        error = self.label_error if "labelled" in self.training_spec.required_inputs else self.cluster_error
+        return {**super().validation_metrics(split, outputs), **error(split, outputs["y"])}
+
     def signatures(self) -> dict[str, Signature]:
         """Return the signatures of `AdversarialAutoencoder`, `encode` with q(y|x) added, and `classify`."""
         found = super().signatures()
@@ -245,7 +250,3 @@ class SemiSupervisedAAE(CategoricalAAE):
     def updates(self) -> list[Update]:
         """Return the updates of `CategoricalAAE`, and classification."""
         return [*super().updates(), self.classification_update()]
-
-    def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return the reconstruction error and, of labelled images, the classification error."""
-        return {**super().validation_metrics(split, outputs), **self.label_error(split, outputs["y"])}

@@ -20,12 +20,10 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp"}
 
 def from_folder(folder: Path, image_size: int = 0) -> Dataset:
     """Return a `Dataset` of the image files in a folder: `folder/class/*.png|jpg`, or flat."""
-    folder = Path(folder)
-    files, classes = _files_and_classes(folder)
+    files, labels, names = _files_and_labels(folder)
     size = f" --image-size {image_size}" if image_size else ""
     advice = f"pack them once, and train on that: aae-tf data pack {folder} DEST{size}"
     images = check_images(_read_to_array(files, image_size, advice))
-    labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
     return split_custom(images, labels, names, f"folder '{folder.name}', {len(images):,} images")
 
 
@@ -33,8 +31,7 @@ def read_blocks(
     folder: Path, image_size: int, size: int
 ) -> tuple[Iterator[tuple[np.ndarray, np.ndarray | None]], tuple[str, ...]]:
     """Return an iterator of blocks (images uint8 [n, H, W, C], labels int32 [n] or None), and the class names."""
-    files, classes = _files_and_classes(folder)
-    labels, names = (None, ()) if classes is None else check_labels(classes, len(files))
+    files, labels, names = _files_and_labels(folder)
 
     def blocks():
         images, first, channels = _read_all(files, image_size), 0, 1
@@ -48,16 +45,16 @@ def read_blocks(
     return blocks(), names
 
 
-def _files_and_classes(folder):
-    """Return the image files in a folder, and the class name of each; None for a flat folder."""
+def _files_and_labels(folder):
+    """Return the image files in a folder, and their labels and class names by `check_labels`; None of a flat folder."""
     files = image_files(folder)
     classes = [path.relative_to(folder).parts[0] if path.parent != folder else None for path in files]
     if None not in classes:
-        return files, classes
+        return files, *check_labels(classes, len(files))
     if any(classes):
         flat = classes.count(None)
         raise InputError(f"'{folder}' holds {flat} images beside class folders; put each image in one, or none")
-    return files, None
+    return files, None, ()
 
 
 def image_files(folder: Path) -> list[Path]:
@@ -134,7 +131,7 @@ def _refuse_several(sizes):
         raise InputError(f"the images have {len(sizes)} sizes ({some}, ...); {advice}")
 
 
-def _stacked(images, channels=1):
+def _stacked(images, channels):
     """Return images [H, W, 1 or 3] as one array, with the most channels of any image, at least `channels`."""
     _refuse_several({image.shape[:2] for image in images})
     channels = max(channels, *(image.shape[-1] for image in images))

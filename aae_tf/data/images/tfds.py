@@ -24,10 +24,9 @@ def load_named(name: str, image_size: int = 0) -> Dataset:
     features = builder.info.features
     if "image" not in features:
         raise InputError(f"'{name}' has no images (its features: {', '.join(features)}); pass an image dataset")
-    splits = builder.info.splits
     train = _read(builder, "train", image_size)
     held_out = 10_000 if len(train) >= 50_000 else max(1, len(train) // 10)
-    if "test" in splits:
+    if "test" in builder.info.splits:
         test, rest, note = _read(builder, "test", image_size), train, "its own test split"
     else:
         test, rest = train.take(slice(-held_out, None)), train.take(slice(0, -held_out))
@@ -38,15 +37,12 @@ def load_named(name: str, image_size: int = 0) -> Dataset:
 
 
 def prepare(name: str, folder: str | Path | None = None) -> Path:
-    """Prepare a TFDS dataset (in `TFDS_DATA_DIR`, or TFDS's own folder).
+    """Prepare a TFDS dataset (in `TFDS_DATA_DIR`, or TFDS's own folder) and return its folder.
 
     Args:
         name: TFDS name, for example 'mnist'.
         folder: folder of the original files, as published (checked by size and sha256), so that no network is needed;
             None to download them.
-
-    Returns:
-        Path of the prepared dataset.
 
     Raises:
         InputError: an unknown name, a missing folder, files that are missing or not the originals, no network.

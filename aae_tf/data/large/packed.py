@@ -97,10 +97,9 @@ def from_pack(path: Path, image_size: int = 0) -> Dataset:
         raise InputError(f"'{path}' is incomplete: packing it was interrupted, or is under way; pack it again")
     try:
         about = json.loads((path / "pack.json").read_text())
-        keys = ("images", "labelled", "class_names", "digest", "source")
-        shape, labelled, names, digest, source = (about[key] for key in keys)
-        kinds = {list: (shape, names), bool: (labelled,), str: (digest, source)}
-        if not all(isinstance(value, kind) for kind, values in kinds.items() for value in values):
+        kinds = {"images": list, "labelled": bool, "class_names": list, "digest": str, "source": str}
+        shape, labelled, names, digest, source = (about[key] for key in kinds)
+        if not all(isinstance(about[key], kind) for key, kind in kinds.items()):
             raise ValueError("an entry is of another type")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"'{path / 'pack.json'}' is damaged ({error}); pack it again") from None

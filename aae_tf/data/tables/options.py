@@ -42,8 +42,8 @@ class TableOptions:
 
     def check(self, names: list[str]) -> None:
         """Refuse options that name unknown columns or a column twice, and a table with two columns of one name."""
-        if len(set(names)) < len(names):
-            doubled = sorted({name for name in names if names.count(name) > 1})
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
             raise InputError(f"several columns have one name: {listed(doubled)}")
         named = {option: getattr(self, option) for option in ("real", "counts", "categorical", "drop")}
         named["label"] = (self.label,) if self.label else ()
