@@ -7,14 +7,10 @@ from aae_tf.errors import InputError
 
 
 def error_rate(labels: ArrayLike, predicted: ArrayLike) -> tuple[float, float]:
-    """Return the share of wrong predictions p in [0, 1] and its standard error sqrt(p (1 - p) / N).
-
-    Args:
-        labels: int [N], -1 for unlabelled images, which are left out.
-        predicted: int [N].
+    """Return the share of wrong predictions p and its standard error sqrt(p (1 - p) / N), without unlabelled images.
 
     Raises:
-        InputError: no label is known.
+        InputError: no label is known; all are -1.
     """
     known = np.asarray(labels) >= 0
     if not known.any():
@@ -25,13 +21,7 @@ def error_rate(labels: ArrayLike, predicted: ArrayLike) -> tuple[float, float]:
 
 
 def confusion(labels: ArrayLike, predicted: ArrayLike, classes: int) -> np.ndarray:
-    """Return the number of images by true class (rows) and predicted class (columns), int [classes, classes].
-
-    Args:
-        labels: int [N], -1 for unlabelled images, which are left out.
-        predicted: int [N].
-        classes: number of classes.
-    """
+    """Return the number of labelled images by true class (rows) and predicted class (columns), int [K, K]."""
     known = np.asarray(labels) >= 0
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (np.asarray(labels)[known], np.asarray(predicted)[known]), 1)
@@ -43,12 +33,7 @@ def probe_accuracy(
 ) -> dict[str, float]:
     """Return the accuracies 'linear' and 'nearest' of two probes of the class on codes, and that of 'chance'.
 
-    Args:
-        train_codes: float [M, D], to fit on.
-        train_labels: int [M].
-        codes: float [N, D], to test on.
-        labels: int [N].
-        neighbours: number of nearest neighbours that vote.
+    Codes are float [N, D], labels int [N]. Probes are fitted on `train_codes` and tested on `codes`.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier

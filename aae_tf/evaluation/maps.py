@@ -10,16 +10,10 @@ from sklearn.neighbors import KNeighborsClassifier
 def map_quality(
     images: np.ndarray, latent_points: np.ndarray, labels: np.ndarray | None = None, neighbours: int = 10
 ) -> dict[str, float]:
-    """Return the quality of a map: 'trustworthiness' and, with at least ten labels, 'nearest_accuracy', in [0, 1].
+    """Return the quality of a map, float [N, n], of flat images [N, P]: numbers in [0, 1].
 
-    The first is high if neighbours on the map are neighbours in the data (Venna and Kaski, 2001), the second is that of
-    a five-fold nearest-neighbour classifier on the map.
-
-    Args:
-        images: float [N, P], flat.
-        latent_points: float [N, n], position of each image on the map.
-        labels: int [N].
-        neighbours: size of the neighbourhoods.
+    'trustworthiness' is high if neighbours on the map are neighbours in the data (Venna and Kaski, 2001);
+    'nearest_accuracy', with at least ten labels, is that of a five-fold nearest-neighbour classifier on the map.
     """
     nearest = min(neighbours, len(images) // 2 - 1)
     quality = {"trustworthiness": float(trustworthiness(images, latent_points, n_neighbors=nearest))}
@@ -31,13 +25,7 @@ def map_quality(
 
 
 def other_maps(images: np.ndarray, dim: int, seed: int = 0) -> dict[str, np.ndarray]:
-    """Return maps by PCA, t-SNE (up to 3 dimensions) and UMAP (if umap-learn is installed): method to float [N, dim].
-
-    Args:
-        images: float [N, P], flat.
-        dim: dimension of the maps.
-        seed: seed of the methods.
-    """
+    """Return maps of flat images [N, P] by PCA, t-SNE (up to 3 dimensions) and UMAP (if installed), float [N, dim]."""
     found = {"PCA": PCA(dim, random_state=seed).fit_transform(images)}
     if dim <= 3:
         perplexity = min(30, (len(images) - 1) / 3)

@@ -10,15 +10,10 @@ _CHUNK = 1000
 
 
 def mmd(x: np.ndarray, y: np.ndarray, bandwidth: float | None = None) -> float:
-    """Return the unbiased estimate of the squared maximum mean discrepancy between two samples.
+    """Return the unbiased estimate of the squared maximum mean discrepancy between samples [N, D] and [M, D].
 
-    The kernel is the mean of Gaussian kernels of widths `bandwidth` times 1/4, 1/2, 1, 2, 4. For samples of one
-    distribution the estimate is about 0 and may be negative.
-
-    Args:
-        x: float [N, D], N at least 2.
-        y: float [M, D], M at least 2.
-        bandwidth: width of the middle kernel; by default the median distance between the first 1,000 rows of `y`.
+    The kernel is the mean of Gaussian kernels of widths `bandwidth` (by default the median distance between rows of
+    `y`) times 1/4, 1/2, 1, 2, 4. For samples of one distribution the estimate is about 0 and may be negative.
     """
     x, y = np.asarray(x, "float64"), np.asarray(y, "float64")
     if bandwidth is None:
@@ -50,15 +45,10 @@ def _kernel_sum(x: np.ndarray, y: np.ndarray, bandwidth: float) -> float:
 
 
 def two_sample_accuracy(x: np.ndarray, y: np.ndarray, seed: int = 0, folds: int = 5) -> float:
-    """Return the cross-validated accuracy of a nearest-neighbour classifier of two samples; 0.5 for one distribution.
+    """Return the accuracy of a nearest-neighbour classifier of samples [N, D] and [M, D]; 0.5 for one distribution.
 
-    The number of neighbours is the square root of the training size (Lopez-Paz and Oquab, 2017, arXiv 1610.06545).
-
-    Args:
-        x: float [N, D].
-        y: float [M, D]; the larger sample is cut to the size of the smaller.
-        seed: seed of the folds.
-        folds: number of cross-validation folds.
+    It is cross-validated on samples of the smaller size. The number of neighbours is the square root of the training
+    size (Lopez-Paz and Oquab, 2017, arXiv 1610.06545).
     """
     size = min(len(x), len(y))
     features = np.concatenate([x[:size], y[:size]])
@@ -69,15 +59,9 @@ def two_sample_accuracy(x: np.ndarray, y: np.ndarray, seed: int = 0, folds: int 
 
 
 def sliced_wasserstein(x: np.ndarray, y: np.ndarray, projections: int = 200, seed: int = 0) -> float:
-    """Return the sliced 2-Wasserstein distance between two samples, in units of the codes (Bonneel et al., 2015).
+    """Return the sliced 2-Wasserstein distance (Bonneel et al., 2015) between samples [N, D] and [M, D].
 
-    It is at least 0 and falls with the sample size even for equal distributions.
-
-    Args:
-        x: float [N, D].
-        y: float [M, D]; the larger sample is cut to the size of the smaller.
-        projections: number of random directions.
-        seed: seed of the directions.
+    It is in units of the codes and falls with the sample size, that of the smaller one, even for equal distributions.
     """
     size = min(len(x), len(y))
     directions = np.random.default_rng(seed).normal(size=(x.shape[1], projections))
@@ -89,14 +73,9 @@ def sliced_wasserstein(x: np.ndarray, y: np.ndarray, projections: int = 200, see
 def prior_coverage_gap(codes: np.ndarray, prior_samples: np.ndarray, neighbours: int = 5) -> float:
     """Return the share of prior mass without codes nearby, in [0, 1]: 1 - coverage of the prior by q(z).
 
-    The decoder has not learned to decode such regions. A prior sample counts if no code is within the distance to its
-    k-th nearest other prior sample (coverage of Naeem et al., 2020, arXiv 2002.09797, equation 6). For equal numbers of
-    codes and prior samples of one distribution the gap is about 2^-k: 0.031 for k = 5.
-
-    Args:
-        codes: float [N, D], samples of q(z).
-        prior_samples: float [M, D], M above `neighbours`; compare equal numbers of both.
-        neighbours: k.
+    The decoder has not learned to decode such regions. A prior sample, of [M, D], counts if no code, of [N, D], is
+    within the distance to its k-th nearest other prior sample (Naeem et al., 2020, arXiv 2002.09797, equation 6). For
+    equal numbers of codes and prior samples of one distribution the gap is about 2^-k: 0.031 for k = 5.
     """
     radius = neighbour_radius(prior_samples, neighbours)
     distance = NearestNeighbors(n_neighbors=1).fit(codes).kneighbors(prior_samples)[0][:, 0]

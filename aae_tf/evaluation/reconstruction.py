@@ -6,12 +6,7 @@ from aae_tf.utils.images import max_pixel_value
 
 
 def reconstruction_error(images: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Return the mean squared error over the pixels and channels of each image, float64 array [N].
-
-    Args:
-        images: float in [0, 1] or uint8 [N, ...]; uint8 is scaled to [0, 1].
-        outputs: float [N, ...] in [0, 1].
-    """
+    """Return the mean squared error of each image, float64 [N]; images are [N, ...] in [0, 1], or uint8."""
     errors = np.empty(len(images))
     for start in range(0, len(images), 1000):
         part = slice(start, start + 1000)

@@ -8,13 +8,9 @@ from aae_tf.utils.images import flat_unit
 
 
 def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
-    """Return the Fréchet distance between Gaussians fitted to two sets of features (FID: Heusel et al., 2017).
+    """Return the Fréchet distance between Gaussians fitted to features [N, F] and [M, F] (FID: Heusel et al., 2017).
 
     It is |m1 - m2|² + tr(C1 + C2 - 2 (C1 C2)^½). It falls with the number of images: compare equal numbers.
-
-    Args:
-        real: float [N, F], N at least 2.
-        fake: float [M, F], M at least 2.
     """
     real, fake = np.asarray(real, "float64"), np.asarray(fake, "float64")
     gap = real.mean(0) - fake.mean(0)
@@ -27,15 +23,10 @@ def frechet_distance(real: np.ndarray, fake: np.ndarray) -> float:
 
 
 def kernel_distance(real: np.ndarray, fake: np.ndarray, block: int = 1000) -> tuple[float, float]:
-    """Return the kernel distance (KID) between two sets of features, and its standard error (0 for a single block).
+    """Return the kernel distance (KID) between features [N, F] and [M, F], and its standard error (0 for one block).
 
     It is the unbiased squared MMD with the kernel (x·y / F + 1)³, averaged over blocks of images (Bińkowski et al.,
     2018, arXiv 1801.01401). For features of one distribution it is about 0 and may be negative.
-
-    Args:
-        real: float [N, F], N at least 2.
-        fake: float [M, F], M at least 2.
-        block: images in a block.
     """
     count = min(len(real), len(fake))
     starts = range(0, max(count - count % block, 1), block)
@@ -51,16 +42,12 @@ def _cubic_mmd(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) -> dict[str, float]:
-    """Return precision, recall, density and coverage of samples, from nearest-neighbour balls around features.
+    """Return precision, recall, density and coverage of samples, from balls around features [N, F] and [M, F].
 
-    They are the shares of samples in a ball of a real image and of real images in a ball of a sample (Kynkäänniemi et
-    al., 2019, arXiv 1904.06991), the mean number of real balls around a sample, divided by k, and the share of real
-    balls that contain a sample (Naeem et al., 2020, arXiv 2002.09797; about 1 and 1 - 2^-k for equal distributions).
-
-    Args:
-        real: float [N, F], N above `neighbours`.
-        fake: float [M, F], M above `neighbours`.
-        neighbours: k; the radius of a ball is the distance to the k-th nearest other row of its set.
+    The radius of a ball is the distance to the k-th nearest other row of its set. Precision and recall are the shares
+    of samples in a ball of a real image and of real images in a ball of a sample (Kynkäänniemi et al., 2019, arXiv
+    1904.06991). Density is the mean number of real balls around a sample, divided by k, and coverage the share of real
+    balls that contain a sample (Naeem et al., 2020, arXiv 2002.09797; 1 and 1 - 2^-k for equal distributions).
     """
     real, fake = np.asarray(real, "float32"), np.asarray(fake, "float32")
     real_radius, fake_radius = (neighbour_radius(features, neighbours) for features in (real, fake))
@@ -84,10 +71,7 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, neighbours: int = 5) ->
 def nearest(images: np.ndarray, others: np.ndarray, chunk: int = 10_000) -> tuple[np.ndarray, np.ndarray]:
     """Return the index of the nearest other image, int [N], and the Euclidean distance to it, float32 [N].
 
-    Args:
-        images: float in [0, 1] or uint8 [N, ...]; uint8 is scaled to [0, 1].
-        others: float in [0, 1] or uint8 [M, ...].
-        chunk: others that are compared at a time.
+    Images are [N, ...] and others [M, ...], float in [0, 1] or uint8, which is scaled to [0, 1].
     """
     images, found = flat_unit(images), []
     for start in range(0, len(others), chunk):
@@ -100,17 +84,11 @@ def nearest(images: np.ndarray, others: np.ndarray, chunk: int = 10_000) -> tupl
 
 
 def copying(samples: np.ndarray, train: np.ndarray, held_out: np.ndarray, seed: int = 0) -> float:
-    """Return the copying ratio: about 1 or more without copies, near 0 for copies of training images.
+    """Return the copying ratio of samples [N, ...]: about 1 or more without copies, near 0 for copies.
 
     The distance to the nearest training image is divided by that to the nearest of one half of the held-out images. The
     median of this ratio over samples is divided by its median over the other half, so that blur does not count as
     copying. It is inf or NaN if most held-out images are training images (after Meehan et al., 2020, arXiv 2004.05675).
-
-    Args:
-        samples: float [N, ...].
-        train: float or uint8 [T, ...].
-        held_out: float or uint8 [H, ...], H at least 2.
-        seed: seed of the halves.
     """
     order = np.random.default_rng(seed).permutation(len(held_out))
     one_half, other_half = held_out[order[::2]], held_out[order[1::2]]

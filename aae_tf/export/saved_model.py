@@ -32,8 +32,7 @@ PRECISIONS = ("float32", "float16")
 def signatures(model: "LatentModel") -> dict[str, tuple[Callable, list["tf.TensorSpec"]]]:
     """Return the serving functions of a built model, by name: (function of tensors to named tensors, `tf.TensorSpec`s).
 
-    Args:
-        model: a built `LatentModel`; 'serving_default' is its 'encode', or its 'sample' without an encoder.
+    'serving_default' is 'encode', or 'sample' without an encoder.
     """
     found = model.signatures()
     return {**found, "serving_default": found.get("encode", found["sample"])}
@@ -156,7 +155,7 @@ def _quiet():
 
 @contextlib.contextmanager
 def _new_version(dest):
-    """A new folder in `dest`, removed at the end unless it was published."""
+    """Yield a new folder in `dest`, removed at the end unless it was published."""
     partial = dest / f".partial-{os.getpid()}"
     try:
         dest.mkdir(parents=True, exist_ok=True)
@@ -171,7 +170,7 @@ def _new_version(dest):
 
 
 def _publish(partial, dest):
-    """Rename a complete version to the next number; another export may take a number meanwhile."""
+    """Return a complete version, renamed to the next number; another export may take a number meanwhile."""
     while True:
         final = dest / str(max((int(path.name) for path in dest.iterdir() if path.name.isdigit()), default=0) + 1)
         try:

@@ -20,13 +20,7 @@ _UNITS = {
 def confusion_matrix(
     counts: np.ndarray, class_names: Sequence[str], title: str = "classes of held-out images"
 ) -> Figure:
-    """Return a figure of a confusion matrix, mistakes in colour.
-
-    Args:
-        counts: int [K, K], true class by predicted class.
-        class_names: name of each class.
-        title: title of the figure.
-    """
+    """Return a figure of a confusion matrix, int [K, K] of true by predicted class, mistakes in colour."""
     figure = Figure(figsize=(0.5 * len(counts) + 1.6, 0.5 * len(counts) + 1.4), layout="constrained")
     axes = figure.subplots()
     wrong = counts * (1 - np.eye(len(counts), dtype=int))
@@ -45,9 +39,7 @@ def confusion_matrix(
 def curves(panels: dict[str, dict[str, list[list[float]]]], title: str) -> Figure:
     """Return a figure of metrics over epochs: a line for the mean over seeds and a band of one standard deviation.
 
-    Args:
-        panels: dict of metric to a dict of line label to curves, lists of floats, one for each seed.
-        title: title of the figure.
+    `panels` are a dict of metric to a dict of line label to curves, lists of floats, one for each seed.
     """
     figure = Figure(figsize=(5.5 * max(1, len(panels)), 4), layout="constrained")
     grid = figure.subplots(1, max(1, len(panels)), squeeze=False)[0]
@@ -67,10 +59,8 @@ def curves(panels: dict[str, dict[str, list[list[float]]]], title: str) -> Figur
 def losses(history: Sequence[dict], title: str = "losses", equilibrium_loss: float | None = None) -> Figure:
     """Return a figure of losses and validation metrics over epochs, the adversarial losses in one panel.
 
-    Args:
-        history: list of dicts, one for each epoch: 'epoch' and values by name; names of validation begin with 'val_'.
-        title: title of the figure.
-        equilibrium_loss: loss of a discriminator that cannot separate codes from prior samples, drawn as a line.
+    `history` has a dict for each epoch, with 'epoch' and values by name; names of validation begin with 'val_'. A line
+    marks `equilibrium_loss`, that of a discriminator that cannot separate codes from prior samples.
     """
     names = [name for name in dict.fromkeys(itertools.chain(*history)) if name not in ("epoch", "seconds")]
     adversarial = [name for name in names if name.startswith(("discriminator", "generator"))]

@@ -10,9 +10,5 @@ ERRORS, VALUES, SIGNED, MISTAKES = "inferno", "viridis", "RdBu_r", "Oranges"  # 
 
 
 def colour(number: int) -> str:
-    """Return the colour of a class or line.
-
-    Args:
-        number: int, at least 0; colours repeat after ten.
-    """
+    """Return the colour of a class or line, numbered from 0; colours repeat after ten."""
     return COLOURS[number % len(COLOURS)]

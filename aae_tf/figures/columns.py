@@ -13,15 +13,7 @@ from aae_tf.figures.colours import INK, ROWS, SAMPLES, SIGNED, VALUES, colour
 def pair_plot(
     rows: np.ndarray, samples: np.ndarray, names: Sequence[str], title: str = "", row_name: str = "rows"
 ) -> Figure:
-    """Return a figure of rows and samples, column against column: histograms on the diagonal, points below it.
-
-    Args:
-        rows: float [N, D].
-        samples: float [M, D].
-        names: name of each column.
-        title: title of the figure.
-        row_name: name of the rows in the legend.
-    """
+    """Return a figure of rows [N, D] and samples [M, D]: histograms on the diagonal, pairs of columns below it."""
     count = rows.shape[1]
     figure = Figure(figsize=(1.7 * count + 0.6, 1.7 * count + 0.9), layout="constrained")
     panels = figure.subplots(count, count, squeeze=False)
@@ -51,11 +43,7 @@ def pair_plot(
 def reconstruction_scatter(rows: np.ndarray, outputs: np.ndarray, names: Sequence[str], title: str = "") -> Figure:
     """Return a figure of reconstructions against values, one panel for each column, with the line of equality.
 
-    Args:
-        rows: float [N, D].
-        outputs: float [N, D], reconstructions.
-        names: name of each column.
-        title: title of the figure.
+    Rows and outputs are float [N, D].
     """
     figure, panels = _panels(len(names), title, "value", "reconstruction")
     for number, axes in enumerate(panels):
@@ -73,12 +61,7 @@ def column_maps(
 ) -> Figure:
     """Return a figure of each column of the rows decoded from a square grid of codes, as a map of the plane.
 
-    Args:
-        rows: float [side * side, D], row by row from the top left, as from `Prior.manifold_codes`.
-        side: codes along each dimension.
-        names: name of each column.
-        title: title of the figure.
-        keep: bool [side * side]; codes that are False (hardly any prior mass) stay blank.
+    `rows` [side * side, D] and `keep` are in the order of `Prior.manifold_codes`; codes that are not kept stay blank.
     """
     figure, panels = _panels(len(names), title, "$z_1$ →", "$z_2$ →")
     for number, axes in enumerate(panels):
@@ -91,14 +74,7 @@ def column_maps(
 
 
 def profiles(rows: np.ndarray, names: Sequence[str], row_names: Sequence[str], title: str = "") -> Figure:
-    """Return a figure of rows as a heat map: blue below the mean of a scaled column, red above.
-
-    Args:
-        rows: float [K, D], scaled.
-        names: name of each column.
-        row_names: name of each row.
-        title: title of the figure.
-    """
+    """Return a figure of scaled rows [K, D] as a heat map: blue below the mean of a column, red above."""
     figure = Figure(figsize=(0.35 * len(names) + 2.4, 0.3 * len(rows) + 2.0), layout="constrained")
     axes = figure.subplots()
     drawn = axes.imshow(rows, cmap=SIGNED, vmin=-2.5, vmax=2.5, aspect="auto")

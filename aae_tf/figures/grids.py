@@ -11,13 +11,9 @@ from aae_tf.utils.images import to_unit
 
 
 def manifold(images: np.ndarray, side: int, title: str = "", keep: np.ndarray | None = None) -> Figure:
-    """Return a figure of the images decoded from a square grid of codes (figure 2e).
+    """Return a figure of the images [side * side, H, W, C] decoded from a square grid of codes (figure 2e).
 
-    Args:
-        images: float [side * side, H, W, C] in [0, 1], row by row from the top left, as from `Prior.manifold_codes`.
-        side: images along each dimension.
-        title: title of the figure.
-        keep: bool [side * side]; tiles that are False (hardly any prior mass) stay blank.
+    Images and `keep` are in the order of `Prior.manifold_codes`; images that are not kept stay blank.
     """
     if keep is not None:
         images = np.where(keep[:, None, None, None], images, 1.0)
@@ -31,15 +27,7 @@ def manifold(images: np.ndarray, side: int, title: str = "", keep: np.ndarray | 
 def grid(
     images: np.ndarray, columns: int, title: str = "", rows: Sequence[str] = (), column_names: Sequence[str] = ()
 ) -> Figure:
-    """Return a figure of images in rows, with names of rows or columns (figures 4b, 4d, 7).
-
-    Args:
-        images: float [rows * columns, H, W, C] in [0, 1].
-        columns: images in a row.
-        title: title of the figure.
-        rows: name of each row.
-        column_names: name of each column.
-    """
+    """Return a figure of images [rows * columns, H, W, C], with names of rows or columns (figures 4b, 4d, 7)."""
     _, height, width, _ = images.shape
     count = len(images) // columns
     figure = Figure(figsize=(0.5 * columns + 0.8, 0.5 * count * height / width + 0.8), layout="constrained")
@@ -55,10 +43,7 @@ def grid(
 def centroids_and_members(centroids: np.ndarray, members: np.ndarray, title: str = "") -> Figure:
     """Return a figure of cluster centroids next to images of each cluster, one cluster in a row (figure 9).
 
-    Args:
-        centroids: float [K, H, W, C] in [0, 1].
-        members: float [K, M, H, W, C] in [0, 1].
-        title: title of the figure.
+    Centroids are float [K, H, W, C] and members float [K, M, H, W, C], in [0, 1].
     """
     blocks = -(-len(centroids) // 10)
     rows = -(-len(centroids) // blocks)
@@ -78,11 +63,7 @@ def centroids_and_members(centroids: np.ndarray, members: np.ndarray, title: str
 def samples_with_neighbours(samples: np.ndarray, neighbours: np.ndarray, columns: int = 10, title: str = "") -> Figure:
     """Return a figure of samples and the nearest training image of the last sample of each row (figure 5).
 
-    Args:
-        samples: float [rows * columns, H, W, C] in [0, 1].
-        neighbours: float [rows, H, W, C] in [0, 1], the nearest training images.
-        columns: samples in a row.
-        title: title of the figure.
+    Samples are float [rows * columns, H, W, C] and neighbours float [rows, H, W, C], in [0, 1].
     """
     rows = len(samples) // columns
     figure = Figure(figsize=(0.62 * (columns + 1.4), 0.62 * rows + 0.7), layout="constrained")
@@ -99,11 +80,7 @@ def reconstructions(
 ) -> Figure:
     """Return a figure of pairs of rows: images above their reconstructions.
 
-    Args:
-        images: float or uint8 [N, H, W, C].
-        outputs: float [N, H, W, C] in [0, 1].
-        columns: pairs in a row.
-        title: title of the figure.
+    Images are [N, H, W, C], float in [0, 1] or uint8, outputs float in [0, 1].
     """
     images = to_unit(images)
     rows = len(images) // columns
@@ -118,14 +95,9 @@ def reconstructions(
 def error_maps(
     images: np.ndarray, outputs: np.ndarray, maps: np.ndarray, names: Sequence[str] = (), title: str = ""
 ) -> Figure:
-    """Return a figure of images, one in a column, above their reconstructions and their errors.
+    """Return a figure of images, one in a column, above their reconstructions and the errors of their pixels.
 
-    Args:
-        images: float or uint8 [N, H, W, C].
-        outputs: float [N, H, W, C] in [0, 1].
-        maps: float [N, H, W, C], error of each pixel; their mean over channels is drawn on a common scale.
-        names: name of each image (its verdict).
-        title: title of the figure.
+    All are [N, H, W, C]; errors are averaged over channels and drawn on a common scale. `names` are written above.
     """
     images, maps = to_unit(images), np.mean(maps, -1, keepdims=True)
     figure = Figure(figsize=(0.75 * len(images) + 0.9, 3.1), layout="constrained")
@@ -144,9 +116,7 @@ def error_maps(
 def tile(images: np.ndarray, columns: int) -> np.ndarray:
     """Return images as one image, float32 [rows * H, columns * W, C], row by row; missing ones are white.
 
-    Args:
-        images: float [N, H, W, C] in [0, 1].
-        columns: images in a row.
+    Images are float [N, H, W, C] in [0, 1].
     """
     count, height, width, channels = images.shape
     rows = -(-count // columns)

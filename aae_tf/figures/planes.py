@@ -39,9 +39,8 @@ def latent_plane(
 def side_by_side(panels: Sequence[dict]) -> Figure:
     """Return a figure of the codes of several models over their priors, above samples of each (figure 2).
 
-    Args:
-        panels: dicts with 'plane' (arguments of `latent_plane`, or None), 'samples' (float [40, H, W, C] in [0, 1], or
-            None), 'title' and 'caption' (text below).
+    A panel is a dict with 'plane' (arguments of `latent_plane`, or None), 'samples' (float [40, H, W, C] in [0, 1], or
+    None), 'title' and 'caption' (text below).
     """
     count = len(panels)
     figure = Figure(figsize=(0.6 + 3.4 * count, 6.2), layout="constrained")
@@ -72,15 +71,9 @@ def map_with_centroids(
     title: str = "the map and its cluster centroids",
     groups: Sequence[Sequence[int]] = (),
 ) -> Figure:
-    """Return a figure of a 2-D or 3-D map of images, coloured by label, with the cluster centroids (figure 11).
+    """Return a figure of a map of images, [N, 2 or 3], with the cluster centroids, [K, 2 or 3] (figure 11).
 
-    Args:
-        latent_points: float [N, 2 or 3].
-        labels: int [N], -1 for unlabelled; None for one colour.
-        class_names: name of each class.
-        centroids: float [K, 2 or 3].
-        title: title of the figure.
-        groups: the centroids of each merged cluster, which a line joins.
+    Labels are int [N], -1 for unlabelled. `groups` are the centroids of each merged cluster, which a line joins.
     """
     flat = latent_points.shape[1] == 2
     figure = Figure(figsize=(6.4 if flat else 7, 6), layout="constrained")

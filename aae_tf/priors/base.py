@@ -78,10 +78,7 @@ class Prior:
         raise InputError(f"{type(self).__name__} has no sampler; define sample(n, seed, labels=None)")
 
     def log_prob(self, z: ArrayLike | tf.Tensor) -> tf.Tensor:
-        """Return the log-density in nats, float32 [...].
-
-        Args:
-            z: float32 [..., D].
+        """Return the log-density of codes [..., D] in nats, float32 [...].
 
         Raises:
             InputError: the prior has no density.
@@ -93,19 +90,12 @@ class Prior:
     def interpolate(self, start: tf.Tensor, end: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
         """Return codes between two codes, float32 [N, D]; by default on a straight line.
 
-        Args:
-            start: float32 [N, D] or [1, D].
-            end: float32 [N, D] or [1, D].
-            share: float32 [N], from 0 at the start to 1 at the end.
+        Both codes are float32 [N or 1, D]; shares are float32 [N], from 0 at the start to 1 at the end.
         """
         return start + share[:, None] * (end - start)
 
     def negative_log_likelihood(self, z: tf.Tensor) -> tf.Tensor:
-        """Return -log p(z) in nats, float32 [N]; without a density, the distance to the nearest of 2,000 samples.
-
-        Args:
-            z: float32 [N, D].
-        """
+        """Return -log p(z) in nats, float32 [N]; without a density, the distance to the nearest of 2,000 samples."""
         if self.distribution is not None:
             return tf.cast(-self.log_prob(z), tf.float32)
         samples = tf.cast(self.sample(2000, 2016), tf.float32)
@@ -115,9 +105,6 @@ class Prior:
     def class_logits(self, z: tf.Tensor) -> tf.Tensor:
         """Return logits of the class of each code, float32 [N, K]; nearly equal far from all classes.
 
-        Args:
-            z: float32 [N, D].
-
         Raises:
             InputError: the prior has no classes, or does not define this method.
         """
@@ -125,27 +112,17 @@ class Prior:
         raise InputError(f"{type(self).__name__} {lacks}")
 
     def nearest_class(self, z: ArrayLike) -> np.ndarray:
-        """Return the most probable class of each code, int array [N], by `class_logits`.
-
-        Args:
-            z: float [N, D].
-        """
+        """Return the most probable class of each code [N, D], int array [N], by `class_logits`."""
         z = np.asarray(z, "float32")
         pieces = np.array_split(z, -(-len(z) // 1000) or 1)
         return np.concatenate([np.argmax(self.class_logits(each), -1) for each in pieces])
 
     def manifold_codes(self, side: int) -> tuple[np.ndarray, np.ndarray | None, str]:
-        """Return a grid of codes over the prior's first two dimensions (figure 2e).
+        """Return a grid of codes over the prior's first two dimensions, which of them to keep, and a title (figure 2e).
 
-        2-D priors have equal distances over their range; others equal steps of the percentiles of their samples, and
-        the medians in the other dimensions.
-
-        Args:
-            side: codes along each dimension.
-
-        Returns:
-            (float32 [side * side, D], row by row from the top left, z1 rightwards, z2 upwards; bool [side * side],
-            False where the prior has hardly any mass, or None; title).
+        Codes are float32 [side * side, D], row by row from the top left, z1 rightwards, z2 upwards. Those where the
+        prior has hardly any mass are not kept: bool [side * side], or None for all. 2-D priors have equal distances
+        over their range; others equal steps of the percentiles of their samples, and medians in the other dimensions.
         """
         drawn = self.sample(10_000, 0).numpy()
         if self.dim != 2:
@@ -160,11 +137,7 @@ class Prior:
         return codes, keep, "decoded at equal steps over the plane, where the prior has mass"
 
     def class_axes(self, steps: int) -> tuple[np.ndarray, str] | None:
-        """Return (codes along an axis of each class, float32 [K * steps, D]; title), or None (figures 4b and 4d).
-
-        Args:
-            steps: codes for each class.
-        """
+        """Return codes along an axis of each class, float32 [K * steps, D], and a title, or None (figures 4b, 4d)."""
         return None
 
     @property

@@ -35,7 +35,7 @@ class DistributionPrior(Prior):
         self.dim = int(event[0])
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes; see `Prior.sample`."""
+        """Return codes; see `Prior.sample`."""
         self._refuse_labels(labels)
         return tf.cast(self.distribution.sample(n, seed=as_seed(seed)), tf.float32)
 
@@ -64,7 +64,7 @@ class SamplerPrior(Prior):
         self.sampler, self.dim = sampler, dim
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes; see `Prior.sample`."""
+        """Return codes; see `Prior.sample`."""
         self._refuse_labels(labels)
         if self.sampler is None:
             unsaved = "the sampling function of this prior is not registered with Keras, so it was not saved"
@@ -122,11 +122,7 @@ def _named(name: str, code_dim: int, **arguments: object) -> Prior:
 
 
 def prior_options(name: str) -> dict[str, Option]:
-    """Return the options of a prior by name.
-
-    Args:
-        name: a name in `PRIORS`, or 'custom', which has no options.
-    """
+    """Return the options of a prior by name; 'custom' has none."""
     return {} if name == "custom" else options_of(PRIORS[name], PRIORS.given)
 
 

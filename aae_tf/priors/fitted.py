@@ -45,11 +45,7 @@ class FittedMixture(Prior):
         )
 
     def fit(self, codes: np.ndarray, seed: int = 0) -> None:
-        """Fit the mixture to codes.
-
-        Args:
-            codes: float [N, dim].
-            seed: int, of the initial means.
+        """Fit the mixture to codes [N, dim]; the seed is that of the initial means.
 
         Raises:
             InputError: fewer codes than components, or codes that are not finite.
@@ -63,7 +59,7 @@ class FittedMixture(Prior):
         self._set(fitted.weights_, fitted.means_, fitted.covariances_)
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes; see `Prior.sample`."""
+        """Return codes; see `Prior.sample`."""
         self._refuse_labels(labels)
         choose, move = tf.unstack(split_seed(seed, 2))
         component = tf.random.stateless_categorical(self._log_weights[None], n, choose, tf.int32)[0]
@@ -79,9 +75,5 @@ class FittedMixture(Prior):
 
 @PRIORS.register
 def fitted_gaussian(dim: int = 2) -> FittedMixture:
-    """Return a `FittedMixture` of one Gaussian.
-
-    Args:
-        dim: dimension of the code.
-    """
+    """Return a `FittedMixture` of one Gaussian."""
     return FittedMixture(dim, 1)

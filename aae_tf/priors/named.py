@@ -28,7 +28,7 @@ class Gaussian(Prior):
         self.distribution = tfd.MultivariateNormalDiag(tf.zeros(dim), tf.fill([dim], float(std)))
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes; see `Prior.sample`."""
+        """Return codes; see `Prior.sample`."""
         self._refuse_labels(labels)
         return self.std * tf.random.stateless_normal([n, self.dim], as_seed(seed))
 
@@ -76,7 +76,7 @@ class Uniform(Prior):
         self.distribution = tfd.Independent(tfd.Uniform(*ends), reinterpreted_batch_ndims=1)
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes; see `Prior.sample`."""
+        """Return codes; see `Prior.sample`."""
         self._refuse_labels(labels)
         return tf.random.stateless_uniform([n, self.dim], as_seed(seed), self.low, self.high)
 
@@ -98,7 +98,7 @@ class Categorical(Prior):
         self.distribution = tfd.OneHotCategorical(logits=tf.zeros(classes), dtype=tf.float32)
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw one-hot codes; see `Prior.sample`."""
+        """Return one-hot codes; see `Prior.sample`."""
         return tf.one_hot(choose_labels(n, seed, labels, self.classes), self.classes)
 
 
@@ -132,7 +132,7 @@ class PetalMixture(Prior):
         )
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes, row i from component labels[i]; see `Prior.sample`."""
+        """Return codes, row i from component labels[i]; see `Prior.sample`."""
         choose, move = tf.unstack(split_seed(seed, 2))
         component = choose_labels(n, choose, labels, self.components)
         steps = tf.random.stateless_normal([n, 2], move)
@@ -174,18 +174,14 @@ class SwissRoll(Prior):
         self.classes, self.radius, self.turns, self.noise, self.gap = classes, radius, turns, noise, gap
 
     def sample(self, n: int | tf.Tensor, seed: Seed, labels: Labels = None) -> tf.Tensor:
-        """Draw codes, row i from section labels[i]; see `Prior.sample`."""
+        """Return codes, row i from section labels[i]; see `Prior.sample`."""
         choose, place, blur = tf.unstack(split_seed(seed, 3))
         section = tf.cast(choose_labels(n, choose, labels, self.classes), tf.float32)
         within = tf.random.stateless_uniform([n], place, self.gap / 2, 1 - self.gap / 2)
         return self.along((section + within) / self.classes) + self.noise * tf.random.stateless_normal([n, 2], blur)
 
     def along(self, position: ArrayLike | tf.Tensor) -> tf.Tensor:
-        """Return points on the middle line of the roll, float32 [n, 2].
-
-        Args:
-            position: float [n] in [0, 1], from the inner end to the outer.
-        """
+        """Return points on the middle line, float32 [n, 2], at positions [n] from 0, the inner end, to 1, the outer."""
         root = tf.sqrt(tf.cast(position, tf.float32))
         angle = 2 * math.pi * self.turns * root
         return self.radius * root[:, None] * tf.stack([tf.cos(angle), tf.sin(angle)], -1)
@@ -198,11 +194,9 @@ class SwissRoll(Prior):
         return self._path(steps).numpy(), "along the roll, inside to outside, one class per row"
 
     def class_logits(self, z: tf.Tensor, steps: int = 200) -> tf.Tensor:
-        """Return the log-density, up to a constant, of heavier noise around each section's nearest of `steps` points.
+        """Return the log-density, up to a constant, of heavier noise around each section's nearest point.
 
-        Args:
-            z: float32 [N, 2].
-            steps: points of each section.
+        `steps` points of each section are compared.
         """
         squares = tf.reduce_sum(tf.square(z[:, None] - tf.reshape(self._path(steps), [1, -1, 2])), -1)
         nearest = tf.reduce_min(tf.reshape(squares, [-1, self.classes, steps]), -1)

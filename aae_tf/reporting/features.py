@@ -130,7 +130,7 @@ def _train(classifier: FeatureClassifier, train: Split) -> None:
 
 
 def _restore(path: Path, classifier: FeatureClassifier) -> bool:
-    """Assign the kept weights if all of them fit, and return whether they do."""
+    """Return whether the kept weights all fit, after assigning them if they do."""
     variables = classifier.variables
     try:
         with np.load(path) as arrays:

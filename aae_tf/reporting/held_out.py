@@ -77,20 +77,11 @@ class HeldOut:
         return features_of(self.data)
 
     def comparable(self, model: "LatentModel", elements: np.ndarray) -> np.ndarray:
-        """Return elements in the units of errors and distances: images as they are, rows scaled.
-
-        Args:
-            model: a `LatentModel`.
-            elements: uint8 or float array [N, ...].
-        """
+        """Return elements [N, ...] in the units of errors and distances: images as they are, rows scaled."""
         return np.asarray(model.image_scale.comparable(elements))
 
     def training(self, most: int) -> Split:
-        """Return at most `most` training elements, drawn by the seed.
-
-        Args:
-            most: largest number of elements.
-        """
+        """Return at most `most` training elements, drawn by the seed."""
         return self.data.training_images(most, self.seed)
 
 

@@ -21,11 +21,9 @@ METRICS = Registry("metric")
 
 
 def compute_metrics(model: "LatentModel", held_out: HeldOut) -> dict[str, dict]:
-    """Return all metrics that a model declares: dict of name to {'value', 'unit', 'n', 'baseline', 'baseline_is', ...}.
+    """Return all metrics that a trained model declares in `report_spec.metrics`: names in `METRICS`, or functions.
 
-    Args:
-        model: a trained `LatentModel`; its `report_spec.metrics` are names in `METRICS`, or functions.
-        held_out: `HeldOut`.
+    Each has 'value', 'unit', 'n', and 'baseline' and 'baseline_is' where there is a baseline.
     """
     found = {}
     for _, function in declared(model.report_spec.metrics, METRICS):

@@ -24,12 +24,7 @@ PAIRS, PANELS, POINTS = 5, 12, 1000  # columns of a pair plot, panels, rows of a
 
 
 def draw(model: "LatentModel", held_out: HeldOut) -> dict[str, Figure]:
-    """Return every figure that a model declares, by name.
-
-    Args:
-        model: a trained `LatentModel`; its `report_spec.figures` are names in `FIGURES`, or functions.
-        held_out: `HeldOut`; the losses are drawn from its `history`.
-    """
+    """Return every figure that a model declares in `report_spec.figures` (names in `FIGURES`, or functions) by name."""
     replaced = REPLACED.get(held_out.data.element.figures, {})
     functions = declared(model.report_spec.figures, FIGURES)
     drawn = {name: replaced.get(name, function)(model, held_out) for name, function in functions}
@@ -37,12 +32,7 @@ def draw(model: "LatentModel", held_out: HeldOut) -> dict[str, Figure]:
 
 
 def plane_panel(model: "LatentModel", held_out: HeldOut) -> dict:
-    """Return the panel of one model in `figures.side_by_side`, a dict of 'plane' and 'samples', each may be None.
-
-    Args:
-        model: a trained `LatentModel`.
-        held_out: `HeldOut`.
-    """
+    """Return the panel of one model in `figures.side_by_side`, a dict of 'plane' and 'samples', each may be None."""
     plane = _plane(model, held_out) if "latent_plane" in model.report_spec.figures else None
     samples = model.sample(40, held_out.seed) if held_out.data.element.figures == "pictures" else None
     return {"plane": plane, "samples": samples}
@@ -50,7 +40,7 @@ def plane_panel(model: "LatentModel", held_out: HeldOut) -> dict:
 
 @FIGURES.register
 def views(model: "LatentModel", held_out: HeldOut, count: int = 12, each: int = 6) -> Figure | None:
-    """Draw images, one in a column, above random views of them, as training uses them."""
+    """Return a figure of images, one in a column, above random views of them, as training uses them."""
     if held_out.views is None:
         return None
     images = as_images(some(held_out.images, count, held_out.seed).images)
@@ -61,7 +51,7 @@ def views(model: "LatentModel", held_out: HeldOut, count: int = 12, each: int = 
 
 @FIGURES.register
 def samples(model: "LatentModel", held_out: HeldOut, rows: int = 8, columns: int = 10) -> Figure:
-    """Draw samples, one of each class in a row, and the nearest training image of the last of each row (figure 5)."""
+    """Return a figure of samples, one of each class in a row, and training images nearest to the last (figure 5)."""
     labels = np.tile(np.arange(columns) % model.classes, rows) if model.classes else None
     drawn = model.sample(rows * columns, held_out.seed, labels)
     train = held_out.training(TRAINING).images
@@ -71,7 +61,7 @@ def samples(model: "LatentModel", held_out: HeldOut, rows: int = 8, columns: int
 
 @FIGURES.register
 def latent_plane(model: "LatentModel", held_out: HeldOut) -> Figure:
-    """Draw codes over the prior (figures 2 and 4)."""
+    """Return a figure of codes over the prior (figures 2 and 4)."""
     plane = _plane(model, held_out)
     title = f"codes of {len(plane['codes']):,} {held_out.what} over the prior"
     return figures.latent_plane(**plane, title=title)
@@ -91,7 +81,7 @@ def _plane(model: "LatentModel", held_out: HeldOut, most: int = 10_000) -> dict:
 
 @FIGURES.register
 def reconstructions(model: "LatentModel", held_out: HeldOut, columns: int = 12, rows: int = 3) -> Figure:
-    """Draw images and their reconstructions."""
+    """Return a figure of images and their reconstructions."""
     shown = some(held_out.images, rows * columns, held_out.seed)
     outputs = model.reconstruct(shown.images, shown.labels)
     title = f"{held_out.what} and their reconstructions"
@@ -100,14 +90,14 @@ def reconstructions(model: "LatentModel", held_out: HeldOut, columns: int = 12, 
 
 @FIGURES.register
 def manifold(model: "LatentModel", held_out: HeldOut, side: int = 20) -> Figure:
-    """Draw images decoded from a grid of codes (figure 2e)."""
+    """Return a figure of images decoded from a grid of codes (figure 2e)."""
     codes, keep, title = model.prior.manifold_codes(side)
     return figures.manifold(model.decode(codes), side, title, keep)
 
 
 @FIGURES.register
 def axes(model: "LatentModel", held_out: HeldOut, steps: int = 16) -> Figure | None:
-    """Draw images along an axis of each class of the prior, one class in a row (figures 4b and 4d)."""
+    """Return a figure of images along an axis of each class of the prior, one class in a row (figures 4b and 4d)."""
     if (found := model.prior.class_axes(steps)) is None:
         return None
     codes, title = found
@@ -116,7 +106,7 @@ def axes(model: "LatentModel", held_out: HeldOut, steps: int = 16) -> Figure | N
 
 @FIGURES.register
 def style_grid(model: "LatentModel", held_out: HeldOut, rows: int = 10) -> Figure:
-    """Draw styles in every class: one style in a row, one label in a column (figure 7)."""
+    """Return a figure of styles in every class: one style in a row, one label in a column (figure 7)."""
     styles = np.repeat(model.prior.sample(rows, held_out.seed).numpy(), model.classes, axis=0)
     images = model.decode(styles, np.tile(np.arange(model.classes), rows))
     title = "one style per row, one label per column"
@@ -125,7 +115,7 @@ def style_grid(model: "LatentModel", held_out: HeldOut, rows: int = 10) -> Figur
 
 @FIGURES.register
 def confusion(model: "LatentModel", held_out: HeldOut) -> Figure | None:
-    """Draw the confusion matrix of a model trained with labels."""
+    """Return a figure of the confusion matrix of a model trained with labels."""
     known, names = held_out.images.labelled(), held_out.data.class_names
     if not len(known):
         return None
@@ -140,7 +130,7 @@ def _centroids(model: "LatentModel") -> np.ndarray:
 
 @FIGURES.register
 def clusters(model: "LatentModel", held_out: HeldOut, members: int = 12) -> Figure:
-    """Draw the centroid of each cluster (z = 0) and random members (figure 9)."""
+    """Return a figure of the centroid of each cluster (z = 0) and random members (figure 9)."""
     images = held_out.images.images
     assigned = model.predict_labels(images)
     chance = np.random.default_rng(held_out.seed)
@@ -155,7 +145,7 @@ def clusters(model: "LatentModel", held_out: HeldOut, members: int = 12) -> Figu
 
 @FIGURES.register("map")
 def map_figure(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> Figure:
-    """Draw the map with its centroids (figure 11), in more than 3 dimensions with centroids evenly on a circle."""
+    """Return a figure of the map with its centroids (figure 11), evenly on a circle in more than 3 dimensions."""
     part = some(held_out.images, most, held_out.seed)
     centroids, groups = np.asarray(model.centroids.centroids), model.groups
     if model.prior.dim <= 3:
@@ -172,13 +162,13 @@ def map_figure(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> Fi
 
 @FIGURES.register
 def losses(model: "LatentModel", held_out: HeldOut) -> Figure | None:
-    """Draw losses and validation metrics over epochs."""
+    """Return a figure of losses and validation metrics over epochs."""
     level = model.report_spec.equilibrium_loss
     return figures.losses(held_out.history, equilibrium_loss=level) if held_out.history else None
 
 
 def row_samples(model: "LatentModel", held_out: HeldOut) -> Figure:
-    """Draw held-out rows and as many samples, column against column."""
+    """Return a figure of held-out rows and as many samples, column against column."""
     rows = some(held_out.images, POINTS, held_out.seed).images
     drawn = model.sample(len(rows), held_out.seed)
     names, of = _first_columns(held_out, PAIRS)
@@ -187,7 +177,7 @@ def row_samples(model: "LatentModel", held_out: HeldOut) -> Figure:
 
 
 def row_reconstructions(model: "LatentModel", held_out: HeldOut) -> Figure:
-    """Draw reconstructions against values, one column in a panel."""
+    """Return a figure of reconstructions against values, one column in a panel."""
     shown = some(held_out.images, POINTS, held_out.seed)
     outputs = model.reconstruct(shown.images, shown.labels)
     names, of = _first_columns(held_out, PANELS)
@@ -196,14 +186,14 @@ def row_reconstructions(model: "LatentModel", held_out: HeldOut) -> Figure:
 
 
 def row_manifold(model: "LatentModel", held_out: HeldOut, side: int = 40) -> Figure:
-    """Draw each column of the rows decoded from a grid of codes."""
+    """Return a figure of each column of the rows decoded from a grid of codes."""
     codes, keep, title = model.prior.manifold_codes(side)
     names, of = _first_columns(held_out, PANELS)
     return figures.column_maps(model.decode(codes)[:, : len(names)], side, names, title + of, keep)
 
 
 def row_clusters(model: "LatentModel", held_out: HeldOut) -> Figure:
-    """Draw the centroid of each cluster (z = 0) as a row of scaled columns."""
+    """Return a figure of the centroid of each cluster (z = 0) as a row of scaled columns."""
     counts = np.bincount(model.predict_labels(held_out.images.images), minlength=model.classes)
     names = [f"cluster {number} ({count} rows)" for number, count in enumerate(counts)]
     title = f"cluster centroids and number of {held_out.what}"

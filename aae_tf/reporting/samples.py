@@ -22,10 +22,7 @@ TRAINING = 60_000  # training images that are searched for copies
 def log_likelihood(model: "LatentModel", held_out: HeldOut, most: int = 1_000) -> dict[str, dict]:
     """Return the log-likelihood of held-out images under a Parzen window on samples (§3, table 1).
 
-    Args:
-        model: a model that samples.
-        held_out: `HeldOut`; its `likelihood_samples` are the number of samples.
-        most: largest number of images that the bandwidth is chosen on.
+    The bandwidth is chosen on at most `most` images; `held_out.likelihood_samples` is the number of samples.
     """
     count, seed = held_out.likelihood_samples, held_out.seed
     parts = some(held_out.choosing, most, seed), held_out.measuring, held_out.training(10_000)
@@ -48,13 +45,7 @@ def log_likelihood(model: "LatentModel", held_out: HeldOut, most: int = 1_000) -
 
 @METRICS.register
 def sample_quality(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -> dict[str, dict]:
-    """Return how near samples are to training images and, where features exist, how good they are.
-
-    Args:
-        model: a model that samples.
-        held_out: `HeldOut`.
-        most: largest number of samples, and of held-out images.
-    """
+    """Return how near at most `most` samples are to training images and, where features exist, how good they are."""
     seed = held_out.seed
     part, train = some(held_out.images, most, seed), held_out.training(TRAINING)
     if len(part) < 10:
@@ -71,12 +62,8 @@ def sample_quality(model: "LatentModel", held_out: HeldOut, most: int = 5_000) -
 def sample_class_accuracy(model: "LatentModel", held_out: HeldOut, most: int = 10_000) -> dict[str, dict]:
     """Return the share of samples that a classifier of images assigns to the label they were decoded with (§4).
 
-    It is the mean over the classes of held-out images (GAN-test of Shmelkov et al., arXiv 1807.09499).
-
-    Args:
-        model: a model that samples by class.
-        held_out: `HeldOut`.
-        most: largest number of samples of all classes together; at most 1,000 of one class.
+    It is the mean over the classes of held-out images (GAN-test of Shmelkov et al., arXiv 1807.09499). `most` is the
+    largest number of samples of all classes together; at most 1,000 are of one class.
     """
     split = held_out.images.labelled()
     if not held_out.data.element.learned_features or not len(split) or held_out.features is None:

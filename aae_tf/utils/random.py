@@ -11,33 +11,19 @@ Seed = int | Sequence[int] | tf.Tensor
 
 
 def as_seed(seed: Seed) -> tf.Tensor:
-    """Return a seed as an int32 tensor of shape [2], for `tf.random.stateless_*`.
-
-    Args:
-        seed: int, two ints, or int32 tensor [2].
-    """
+    """Return a seed as an int32 tensor of shape [2], for `tf.random.stateless_*`."""
     if isinstance(seed, int | np.integer):
         return tf.constant([int(seed) >> 31 & 0x7FFFFFFF, int(seed) & 0x7FFFFFFF], tf.int32)
     return tf.cast(seed, tf.int32)
 
 
 def split_seed(seed: Seed, count: int) -> tf.Tensor:
-    """Return `count` independent seeds, int32 [count, 2].
-
-    Args:
-        seed: int, or int32 [2].
-        count: number of seeds.
-    """
+    """Return `count` independent seeds, int32 [count, 2]."""
     return tf.random.split(as_seed(seed), count)
 
 
 def fold(seed: Seed, number: int | tf.Tensor) -> tf.Tensor:
-    """Return a seed, int32 [2], that depends on another seed and a number.
-
-    Args:
-        seed: int, or int32 [2].
-        number: int, or a scalar integer tensor.
-    """
+    """Return a seed, int32 [2], that depends on another seed and a number."""
     seed = as_seed(seed)
     if not isinstance(number, int):
         return tf.random.experimental.stateless_fold_in(seed, number)
