@@ -109,18 +109,13 @@ class _Faults:
     def usable(self, raw, options):
         """Return whether a column can be used, and record the fault if not."""
         known = raw.known
-        self.count += 1
-        if not len(known):
-            self.empty.append(raw.name)
-            return False
-        constant = bool(np.all(known == known[0]))
-        self.constant += constant
-        if constant and raw.type in ("text", "boolean"):  # the scale checks numbers, on the training rows
-            self.same.append(raw.name)
-        if raw.type == "integer" and options.kind_of(raw) is None:
-            self.ambiguous.append(raw.name)
-            return False
-        return True
+        empty, constant = not len(known), len(known) > 0 and bool(np.all(known == known[0]))
+        same = constant and raw.type in ("text", "boolean")  # the scale checks numbers, on the training rows
+        ambiguous = not empty and raw.type == "integer" and options.kind_of(raw) is None
+        for names, faulty in ((self.empty, empty), (self.same, same), (self.ambiguous, ambiguous)):
+            names.extend([raw.name] if faulty else [])
+        self.count, self.constant = self.count + 1, self.constant + constant
+        return not (empty or ambiguous)
 
     def check(self):
         """Refuse columns without a value, constant columns, and columns of integers without a kind."""
