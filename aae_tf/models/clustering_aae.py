@@ -23,10 +23,5 @@ class ClusteringAAE(CategoricalAAE):
     def from_data(
         cls, recipe: Any, classes: int, prior: Prior, clusters: ClusterCount = 16, overclustering: HeadSize = 0
     ) -> dict[str, Any]:
-        """Return the sizes of y and of its clusters, from the recipe.
-
-        Args:
-            clusters: number of clusters.
-            overclustering: size of y, whose entries are merged into clusters after training; 0 for no merging.
-        """
+        """Return the sizes of y and its clusters; of `overclustering` entries, clusters are merged after training."""
         return {"classes": max(clusters, overclustering), "clusters": clusters}

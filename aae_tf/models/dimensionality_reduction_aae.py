@@ -96,11 +96,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
     def from_data(
         cls, recipe: Any, classes: int, prior: Prior, clusters: ClusterCount = 20, overclustering: HeadSize = 0
     ) -> dict[str, Any]:
-        """Return the number of classes with labels, of clusters without.
-
-        Args:
-            clusters: number of clusters without labels.
-            overclustering: size of y without labels, see `ClusteringAAE`; 0 for no merging.
+        """Return the number of classes with labels, of clusters without; `overclustering` as for `ClusteringAAE`.
 
         Raises:
             InputError: labels are requested and the data has none.

@@ -194,10 +194,11 @@ class KerasTraining:
                 with labels.
             y: int [N], -1 for unlabelled images, for models that learn from labels.
             batch_size: images a step, by default 100; a smaller rest of an epoch is skipped.
-            epochs: as the next ones, and **options, for `keras.Model.fit`.
+            epochs: number of passes over the images.
             validation_split: share of the images, the last ones, to validate on.
             validation_data: images or (images, labels), see `evaluate`.
             shuffle: whether to shuffle arrays before each epoch.
+            **options: further arguments of `keras.Model.fit`.
 
         Returns:
             `keras.callbacks.History`, with the mean loss of each phase and the validation metrics.

@@ -46,7 +46,7 @@ class RunDirectory:
 
         Raises:
             InputError: it holds another run or something else, or cannot be written to.
-        """
+        """  # noqa: DOC501 (it catches the other error)
         chosen = _free(identity, other_rates) if out_dir is None else cls(out_dir)
         chosen.check(identity, other_rates)
         try:

@@ -37,7 +37,7 @@ def load_named(name: str, image_size: int = 0) -> Dataset:
 
 
 def prepare(name: str, folder: str | Path | None = None) -> Path:
-    """Prepare a TFDS dataset (in `TFDS_DATA_DIR`, or TFDS's own folder) and return its folder.
+    """Return the folder of a TFDS dataset, in `TFDS_DATA_DIR` or TFDS's own, after preparing it.
 
     Args:
         name: TFDS name, for example 'mnist'.
