@@ -59,7 +59,7 @@ def export(
         precision: 'float32', or 'float16' to store matrices in half the size; the card then has the change of outputs.
         png: add `encode_png`, `classify_png` and `detect_png`, which take PNG or JPEG files.
         images: [N, H, W, C] or rows [N, D], N > 1, to measure this change on; noise by default. They are not stored.
-        about: facts for the model card, see `model_card`.
+        about: 'recipe', 'data', 'epochs', 'metrics' and 'class_names' of the run, for the model card.
         detector: `aae_tf.Detector` of the model, served as `detect`.
 
     Returns:
