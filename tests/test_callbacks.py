@@ -75,7 +75,7 @@ def test_early_stopping_keeps_the_best_weights_and_the_run_is_finished(few, tmp_
     record = json.loads((tmp_path / "run" / "recipe.json").read_text())["outcome"]
     assert record["stopped_early"]
     assert record["epochs"] == len(run.history)
-    assert record["kept"]["watched"] == WATCH
+    assert record["kept"]["monitor"] == WATCH
     assert record["kept"]["value"] == pytest.approx(best)
     again = aae_tf.train("gaussian", few, out_dir=tmp_path / "run", **{**options, "progress": True})
     assert f"is finished: {len(run.history)} epochs (stopped early, of 30)" in capsys.readouterr().err
@@ -90,13 +90,13 @@ def test_keep_best_and_patience_are_fields_of_a_recipe(few, tmp_path):
     errors = [row[WATCH] for row in run.history]
     report = run.report("validation", likelihood_samples=0)
     assert report["kept"]["epoch"] == 1 + int(np.argmin(errors))
-    assert report["kept"]["watched"] == WATCH
+    assert report["kept"]["monitor"] == WATCH
     assert report["metrics"]["reconstruction_error"]["value"] == pytest.approx(min(errors), rel=1e-6)
 
 
 def test_classifiers_watch_their_classes(few):
     run = aae_tf.train("semi_supervised", few, labels=40, keep="best", **FEW)
-    assert run.report("validation", likelihood_samples=0)["kept"]["watched"] == "val_classification_error"
+    assert run.report("validation", likelihood_samples=0)["kept"]["monitor"] == "val_classification_error"
 
 
 def test_models_without_a_watched_number_are_refused(few):

@@ -45,9 +45,6 @@ def train(
 ) -> None:
     """Train a recipe, then write its metrics, figures and a servable model."""
     changes = _changes(options, epochs=epochs, labels=labels, label=label, seed=seed, warm_start=warm_start)
-    from aae_tf.recipes import get_recipe
-
-    get_recipe(recipe).with_likely(**changes)  # refuses unknown options before TensorFlow is loaded
     from aae_tf.runs.train import train as train_recipe
 
     run_options = {"strategy": strategy, "checkpoint_minutes": checkpoint_minutes, "from_last_good": from_last_good}

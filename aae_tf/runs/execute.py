@@ -128,7 +128,7 @@ class Execution:
         outcome = {"epochs": self.trainer.epoch, "stopped_early": self.trainer.stopped}
         for callback in self.callbacks:
             if isinstance(callback, keras.callbacks.EarlyStopping) and callback.restore_best_weights:
-                best = {"epoch": callback.best_epoch + 1, "watched": callback.monitor, "value": float(callback.best)}
+                best = {"epoch": callback.best_epoch + 1, "monitor": callback.monitor, "value": float(callback.best)}
                 outcome["kept"] = {**best, "of": "validation images"}
         return outcome
 

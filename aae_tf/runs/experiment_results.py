@@ -71,7 +71,11 @@ class Setting:
     @property
     def name(self) -> str:
         """The recipe's name and what is changed in it."""
-        return " ".join([self.recipe, *(f"{name}={shown(value)}" for name, value in self.changed.items())])
+        return " ".join([self.recipe, *self._changes])
+
+    @property
+    def _changes(self):
+        return [f"{name}={shown(value)}" for name, value in self.changed.items()]
 
     @property
     def monitor(self) -> str | None:
@@ -80,16 +84,14 @@ class Setting:
 
     def folder(self, seed: int) -> Path:
         """Return the run directory of a seed, a relative path."""
-        parts = [self.recipe, ",".join(f"{name}={shown(value)}" for name, value in self.changed.items())]
+        parts = (self.recipe, ",".join(self._changes))
         return Path(*(part.replace("/", "_") for part in parts if part), f"seed-{seed}")
 
     def validated(self) -> np.ndarray:
         """Return the monitored metric of the weights that each run kept, a float array [seeds]."""
-        found = []
-        for run in self.runs.values():
-            kept = run.outcome.get("kept")
-            found.append(kept["value"] if kept else run.history[-1].get(self.monitor, np.nan))
-        return np.array(found, float)
+        last = (run.history[-1].get(self.monitor, np.nan) for run in self.runs.values())
+        kept = (run.outcome.get("kept") for run in self.runs.values())
+        return np.array([best["value"] if best else value for best, value in zip(kept, last, strict=True)], float)
 
     def unit(self) -> str | None:
         """Return the unit of the monitored metric: errors of differently scaled columns cannot be compared."""
@@ -103,16 +105,9 @@ class Setting:
 
 
 class Results:
-    """Trained settings as a table, a figure and their files.
+    """Trained settings as a table, a figure and their files."""
 
-    Attributes:
-        file: name of the files, without their endings.
-        figure: `matplotlib.figure.Figure` of the results.
-        split: held-out elements that all metrics are of, 'validation' or 'test'.
-        out_dir: absolute Path of the folder that holds the runs, and FILE.json, FILE.md and FILE.png.
-    """
-
-    file: str
+    file: str  # name of the files, without their endings
     figure: "Figure"
 
     def __init__(self, split: str, out_dir: str | Path):
@@ -130,16 +125,21 @@ class Results:
         atomic_write(self.out_dir / f"{self.file}.md", lambda file: file.write(self.markdown().encode()))
         atomic_write(self.out_dir / f"{self.file}.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
 
-    def _table(self, heading, lines, cell):
-        """Return a table: `heading`, and `lines` of (cells, reports), both with a cell for each known metric."""
+    def _table(self, heading, lines, errors=False):
+        """Return the rows of a table of `lines`, (cells, reports) each, with a column for each known metric.
+
+        With `errors`, a likelihood has the standard error of its first report.
+        """
         known = [each for each in COLUMNS if any(each[0] in report for _, reports in lines for report in reports)]
         rows = [[*heading, *(title for _, title, _ in known)]]
         for cells, reports in lines:
-            metrics = [
-                cell(name, [report[name] for report in reports if name in report], decimals)
-                for name, _, decimals in known
-            ]
-            rows.append([*cells, *metrics])
+            row = [*cells]
+            for name, _, decimals in known:
+                found = [report[name] for report in reports if name in report]
+                error = found[0].get("standard_error") if errors and found and name == "log_likelihood" else None
+                text = spread([each["value"] for each in found], decimals)
+                row.append(f"{text} ± {error:.{decimals}f}" if error else text)
+            rows.append(row)
         return rows
 
 
@@ -158,7 +158,7 @@ class Comparison(Results):
     def __init__(self, runs: dict[str, "Run"], out_dir: str | Path, split: str = "validation"):
         super().__init__(split, out_dir)
         self.runs = runs
-        self.reports = {name: run.last_report(split)["metrics"] for name, run in runs.items()}
+        self.reports = {name: metrics_on(split, run) for name, run in runs.items()}
 
     @functools.cached_property
     def figure(self) -> "Figure":
@@ -167,11 +167,8 @@ class Comparison(Results):
 
     def _panel(self, name):
         run, found = self.runs[name], self.reports[name]
-        lines = [
-            f"{title} {found[metric]['value']:.{decimals}f}"
-            for metric, title, decimals in COLUMNS
-            if metric in PANEL and metric in found
-        ]
+        listed = [each for each in COLUMNS if each[0] in PANEL and each[0] in found]
+        lines = [f"{title} {found[metric]['value']:.{decimals}f}" for metric, title, decimals in listed]
         panel = plane_panel(run.model, HeldOut(run.data, self.split, run.recipe.seed))
         return {**panel, "title": name, "caption": "\n".join(lines)}
 
@@ -182,7 +179,7 @@ class Comparison(Results):
             history = self.runs[name].history
             seconds = sum(row["seconds"] for row in history)
             lines.append(([name, str(len(history)), f"{seconds:.0f} s"], [report]))
-        return self._table(["recipe", "epochs", "time"], lines, _with_error)
+        return self._table(["recipe", "epochs", "time"], lines, errors=True)
 
     def _values(self):
         return self.reports
@@ -221,7 +218,7 @@ class Sweep(Results):
             cells += [spread(found if name == setting.monitor else [], 4) for name in self._monitors]
             lines.append((cells, setting.reports))
         heading = ["setting", "chosen", "seeds", "epochs", "seconds", *self._monitors]
-        return self._table(heading, lines, lambda _, found, digits: spread([each["value"] for each in found], digits))
+        return self._table(heading, lines)
 
     @property
     def figure(self) -> "Figure":
@@ -237,35 +234,30 @@ class Sweep(Results):
         return figures.curves(panels, f"validation images, {len(self.seeds)} seeds: mean and standard deviation")
 
     def _values(self):
-        kept = [
-            {
-                "setting": setting.name,
-                "recipe": setting.recipe,
-                "changed": {name: shown(value) for name, value in setting.changed.items()},
-                "chosen": setting.chosen,
-                "monitor": setting.monitor,
-                "validation": {
-                    str(seed): float(value) if np.isfinite(value) else None
-                    for seed, value in zip(setting.runs, setting.validated(), strict=True)
-                },
-                "failed": {str(seed): text for seed, text in setting.failed.items()},
-                "runs": [str(setting.folder(seed)) for seed in setting.runs],
-                "metrics": {
-                    name: [report[name]["value"] for report in setting.reports]
-                    for name in (setting.reports[0] if setting.reports else {})
-                    if all(name in report for report in setting.reports)
-                },
-            }
-            for setting in self.settings
-        ]
-        return {"split": self.split, "seeds": list(self.seeds), "settings": kept}
+        return {"split": self.split, "seeds": list(self.seeds), "settings": list(map(_described, self.settings))}
 
 
-def _with_error(name, found, decimals):
-    """Return a metric's value as text, a likelihood with its standard error; '-' for none."""
-    text = spread([each["value"] for each in found], decimals)
-    error = found[0].get("standard_error") if found and name == "log_likelihood" else None
-    return f"{text} ± {error:.{decimals}f}" if error else text
+def _described(setting):
+    """Return a setting with its results as plain JSON values."""
+    values = [float(value) if np.isfinite(value) else None for value in setting.validated()]
+    reports = setting.reports
+    names = [name for name in (reports[0] if reports else {}) if all(name in report for report in reports)]
+    return {
+        "setting": setting.name,
+        "recipe": setting.recipe,
+        "changed": {name: shown(value) for name, value in setting.changed.items()},
+        "chosen": setting.chosen,
+        "monitor": setting.monitor,
+        "validation": dict(zip(map(str, setting.runs), values, strict=True)),
+        "failed": {str(seed): text for seed, text in setting.failed.items()},
+        "runs": [str(setting.folder(seed)) for seed in setting.runs],
+        "metrics": {name: [report[name]["value"] for report in reports] for name in names},
+    }
+
+
+def metrics_on(split: str, run: "Run") -> dict:
+    """Return the metrics of a run on a split: of its last report, or of a new evaluation."""
+    return (run.last_report(split) or run.evaluate(split))["metrics"]
 
 
 def spread(values: Any, decimals: int) -> str:

@@ -24,7 +24,7 @@ from aae_tf.recipes import get_recipe
 from aae_tf.recipes.options import ExperimentOptions
 from aae_tf.runs.directory import read_record
 from aae_tf.runs.execute import Execution
-from aae_tf.runs.experiment_results import Comparison, Setting, Sweep
+from aae_tf.runs.experiment_results import Comparison, Setting, Sweep, metrics_on
 from aae_tf.runs.load import load_run
 from aae_tf.runs.plan import resolve
 from aae_tf.runs.train import train
@@ -55,29 +55,22 @@ def compare(
         A `Comparison`, also written to `out_dir`.
 
     Raises:
-        InputError: no recipes, an unknown one or one twice, options that none of them has, or anything else that
-            `train` refuses. It is raised before any training, except for a recipe that starts from the weights of
-            another one, and for a directory that another process trains into.
+        InputError: no recipes, one unknown or twice, options that none of them has, or what `train` refuses. It is
+            raised before any training, except for a recipe that starts from the weights of another one, and for locks.
     """
     out_dir = Path(out_dir).absolute()
-    settings = {setting.recipe: setting for setting in settings_of(recipes, {}, options)}
-    folders = {name: out_dir / name for name in settings}
-
-    def prepared(name):
-        how = {"jit_compile": jit_compile, "split": split, **settings[name].options}
-        return Execution(resolve(name, dataset, out_dir=folders[name], **how), progress=progress)
-
-    def waits(name):
-        """Return whether a recipe starts from the weights of another one of this comparison."""
-        start = get_recipe(name).with_likely(**settings[name].options).warm_start
-        return bool(start) and Path(start).expanduser().resolve() in {folder.resolve() for folder in folders.values()}
-
-    ready, runs = {name: prepared(name) for name in settings if not waits(name)}, {}
-    for name in settings:
-        runs[name] = (ready.pop(name) if name in ready else prepared(name)).run()
-    for run in runs.values():  # a finished run may have been evaluated on the other split
-        if run.last_report(split) is None:
-            run.evaluate(split)
+    shared = {"jit_compile": jit_compile, "split": split}
+    plans = {
+        each.recipe: resolve(each.recipe, dataset, out_dir=out_dir / each.recipe, **shared, **each.options)
+        for each in settings_of(recipes, {}, options)
+    }
+    folders = {str(plan.out_dir.resolve()) for plan in plans.values()}
+    ready = {
+        name: Execution(plan, progress=progress)
+        for name, plan in plans.items()
+        if plan.recipe.warm_start not in folders  # else it starts from another run of this comparison
+    }
+    runs = {name: (ready.pop(name, None) or Execution(plan, progress=progress)).run() for name, plan in plans.items()}
     found = Comparison(runs, out_dir, split)
     found.save()
     return found
@@ -137,11 +130,11 @@ def sweep(
     shared = {"jit_compile": jit_compile, "progress": progress and processes == 1}
     tasks = [
         (setting, seed, {"out_dir": out_dir / setting.folder(seed), "seed": seed, **shared, **setting.options})
-        for seed in seeds  # all settings with one seed before the next, so that they can be compared early
-        for setting in settings
+        for seed, setting in itertools.product(seeds, settings)  # all settings with one seed before the next seed
     ]
     console = Console(stderr=True, quiet=not progress)
-    finished = _in_turn(tasks, dataset) if processes == 1 else _at_once(tasks, dataset, processes)
+    in_turn = ((setting, seed, _train(setting.recipe, dataset, how)) for setting, seed, how in tasks)
+    finished = in_turn if processes == 1 else _at_once(tasks, dataset, processes)
     for number, (setting, seed, failure) in enumerate(finished):
         text = failure or f"{setting.name} seed {seed}: done"
         console.print(f"{number + 1} of {len(tasks)}: {text}", highlight=False, soft_wrap=True)
@@ -149,14 +142,14 @@ def sweep(
             setting.failed[seed] = failure
     loaded = {}
     for setting in settings:
-        for seed in (seed for seed in seeds if seed not in setting.failed):
-            setting.runs[seed] = _finished(out_dir / setting.folder(seed), dataset, loaded)
+        folders = {seed: out_dir / setting.folder(seed) for seed in seeds if seed not in setting.failed}
+        setting.runs = {seed: _finished(folder, dataset, loaded) for seed, folder in folders.items()}
     if not any(setting.runs for setting in settings):
         raise InputError(f"no training came to its end; the first: {next(iter(settings[0].failed.values()))}")
     _choose(settings)
     for setting in settings:
-        for run in setting.runs.values() if split == "validation" or setting.chosen else ():
-            setting.reports.append((run.last_report(split) or run.evaluate(split))["metrics"])
+        if split == "validation" or setting.chosen:
+            setting.reports = [metrics_on(split, run) for run in setting.runs.values()]
     found = Sweep(settings, seeds, split, out_dir)
     found.save()
     return found
@@ -196,18 +189,17 @@ def options_taken(names: Sequence[str], options: dict[str, Any]) -> dict[str, di
     Raises:
         InputError: an unknown recipe, or an option that none of them has.
     """
-    recipes = {name: get_recipe(name) for name in names}
-    taken = {name: {} for name in names}
+    taken, known = {name: {} for name in names}, {name: get_recipe(name) for name in names}
     for option, value in options.items():
-        refusal = None
-        for name, recipe in recipes.items():
+        refusals = []
+        for name, recipe in known.items():
             try:
                 recipe.with_likely(**{option: value})
                 taken[name][option] = value
             except InputError as error:
-                refusal = refusal or error
-        if not any(option in each for each in taken.values()):
-            raise refusal
+                refusals.append(error)
+        if len(refusals) == len(known):
+            raise refusals[0]
     return taken
 
 
@@ -234,17 +226,12 @@ def seeds_of(text: str) -> list[int]:
         raise InputError(f"--seeds {text} cannot be read; accepted: 0-4 or 0,3,7") from None
 
 
-def _in_turn(tasks, dataset):
-    for setting, seed, how in tasks:
-        yield setting, seed, _train(setting.recipe, dataset, how)
-
-
 def _at_once(tasks, dataset, processes):
     """Train in several processes, each with its share of the cores; yield each result as it comes."""
     cores = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, context, _begin_process, (cores, tuple(loaded_plugins))) as pool:
-        waiting = {pool.submit(_train_alone, each.recipe, dataset, how): (each, seed) for each, seed, how in tasks}
+        waiting = {pool.submit(_train, each.recipe, dataset, how, True): (each, seed) for each, seed, how in tasks}
         try:
             for done in as_completed(waiting):
                 yield *waiting[done], done.result()
@@ -262,20 +249,16 @@ def _begin_process(cores, plugins):
         load_plugin(plugin)
 
 
-def _train_alone(recipe, dataset, how):
-    """Train in a process of its own; a signal ends the process, which would otherwise get the next training."""
-    try:
-        return _train(recipe, dataset, how)
-    except (KeyboardInterrupt, SystemExit) as stop:
-        os._exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
-
-
-def _train(recipe, dataset, how):
-    """Train once; return the error message, None without an error."""
+def _train(recipe, dataset, how, alone=False):
+    """Train once; return the error message, None without an error. A signal ends the process of an `alone` training."""
     try:
         train(recipe, dataset, **how)
     except (InputError, NonFiniteLossError) as error:
         return f"{how['out_dir']}: {error}"
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if alone:  # otherwise the process would get the next training
+            os._exit(130 if isinstance(stop, KeyboardInterrupt) else 143)
+        raise
     return None
 
 
