@@ -222,15 +222,11 @@ def _even_shares(total, available, draw):
 
 
 def split_custom(
-    images: np.ndarray,
-    labels: np.ndarray | None,
-    class_names: tuple[str, ...],
-    source: str,
-    test: Split | None = None,
-    what: str = "images",
+    images: np.ndarray, labels: np.ndarray | None, class_names: tuple[str, ...], source: str, test: Split | None = None
 ) -> Dataset:
     """Return a `Dataset` of a user's data by a fixed shuffle: 80 % train (90 % with a given test split), 10 % each."""
     if len(images) < 10:
+        what = "rows" if images.ndim == 2 else "images"
         raise InputError(f"{len(images)} {what} are too few to train, validate and test on; at least 10 are needed")
     order = np.random.RandomState(0).permutation(len(images))
     held_out = max(1, len(images) // 10)

@@ -96,11 +96,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
     def from_data(
         cls, recipe: Any, classes: int, prior: Prior, clusters: ClusterCount = 20, overclustering: HeadSize = 0
     ) -> dict[str, Any]:
-        """Return the number of classes with labels, of clusters without; `overclustering` as for `ClusteringAAE`.
-
-        Raises:
-            InputError: labels are requested and the data has none.
-        """
+        """Return the number of classes with labels, of clusters without; `overclustering` as for `ClusteringAAE`."""
         if recipe.labels == 0:
             return {"classes": max(clusters, overclustering), "clusters": clusters, "uses_labels": False}
         if not classes:

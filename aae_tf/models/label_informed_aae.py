@@ -5,10 +5,8 @@ matched to its class's part of the prior (a mixture component, an arc of the swi
 the whole. Each part becomes one class, and the position within it is the style.
 
 Labelled images are few in a mini-batch drawn from all (20 of 100 with the paper's 10,000 of 50,000). As in §5, each
-mini-batch has a separate labelled mini-batch, whose codes take part in the objective.
-
-The class of a code is the part of the prior around it, so that consistency regularization (`losses.consistency`)
-applies to images with and without labels.
+mini-batch has a separate labelled mini-batch, whose codes take part in the objective. The class of a code is the part
+of the prior around it, so that consistency regularization applies to images with and without labels.
 """
 
 from collections.abc import Sequence
@@ -33,10 +31,8 @@ from aae_tf.utils.random import fold
 class LabelInformedAAE(Consistent, AdversarialAutoencoder):
     """The model of §2.3 (arXiv 1511.05644, figure 3).
 
-    Args:
-        *args: `encoder`, `decoder`, `discriminator` (of D + K + 1 inputs) and `prior`, as for
-            `AdversarialAutoencoder`; the prior must have K classes.
-        **kwargs: as for `Consistent` and `AdversarialAutoencoder`.
+    Arguments are those of `Consistent` and `AdversarialAutoencoder`; the prior has K classes and the discriminator
+    D + K + 1 inputs.
 
     Raises:
         InputError: the prior has no classes.

@@ -51,9 +51,6 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
             images by `finalize`.
         **kwargs: as for `Consistent` and `AdversarialAutoencoder`.
 
-    Call arguments:
-        inputs: images, float [N, H, W, C] in [0, 1] or uint8. Returns reconstructions, float32 [N, H, W, C].
-
     Raises:
         InputError: groups that do not put each entry into one cluster.
     """

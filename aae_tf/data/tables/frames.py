@@ -56,7 +56,7 @@ def from_table(
     if np.isinf(rows).any():
         raise InputError(f"infinite values in {counted(columns.entries, np.isinf(rows))}; clean them first")
     source = f"{what}, {len(rows):,} rows of {_described(columns)}"
-    data = replace(split_custom(rows, labels, classes, source, what="rows"), columns=columns)
+    data = replace(split_custom(rows, labels, classes, source), columns=columns)
     return data if options.missing == "refuse" else _filled(data, options.missing)
 
 
