@@ -60,14 +60,9 @@ def make_server(run: "Run", split: str = "validation", host: str = "127.0.0.1", 
         if origins == [f"*:{port}"] or header in origins:  # another name is DNS rebinding, and gets an empty page
             Page(space).add_to(document, f"{run.recipe.name} · {run.out_dir}")
 
-    server = Server(
-        {"/": page},
-        address=host,
-        port=port,
-        # Bokeh takes no IPv6 address here; a page's own origin is always allowed
-        allow_websocket_origin=[origin for origin in origins if "[" not in origin],
-        websocket_max_message_size=LARGEST,
-        unused_session_lifetime_milliseconds=KEPT_MS,
-    )
+    # Bokeh takes no IPv6 address here; a page's own origin is always allowed
+    allowed = [origin for origin in origins if "[" not in origin]
+    limits = {"websocket_max_message_size": LARGEST, "unused_session_lifetime_milliseconds": KEPT_MS}
+    server = Server({"/": page}, address=host, port=port, allow_websocket_origin=allowed, **limits)
     server.start()
     return server

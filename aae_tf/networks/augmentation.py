@@ -40,9 +40,6 @@ class Views:
     Call arguments:
         images: float32 [N, H, W, C] in [0, 1]; seed: int32 [2]. Returns views, of the same shape and range.
 
-    Raises:
-        InputError: an amount below 0.
-
     Example:
         >>> Views(rotation=12, shift=2)(images, seed)
     """
@@ -103,10 +100,7 @@ class Views:
         tall, wide = cut / (1.0 + self.scale * tall), cut / (1.0 + self.scale * wide)
         wide *= tf.where(flip < 2 * self.flip - 1, -1.0, 1.0)
         cos, sin, slide = tf.cos(angle), tf.sin(angle), self.shear * slide
-        rows = [
-            [cos * tall, -sin * wide],
-            [sin * tall + slide * cos * tall, cos * wide - slide * sin * wide],
-        ]
+        rows = [[cos * tall, -sin * wide], [sin * tall + slide * cos * tall, cos * wide - slide * sin * wide]]
         matrix = tf.stack([tf.stack(row, -1) for row in rows], -2)
         room = [(1.0 - cut) * 0.5 * (side - 1) for side in sides]  # pixels that are cut off at each end
         offset = tf.stack([self.shift * down + room[0] * top, self.shift * right + room[1] * left], -1)

@@ -1,8 +1,9 @@
 """From a recipe's numbers to networks: what can be set of a network are the arguments of the function that makes it."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import Annotated, Any
 
 from aae_tf.config.registry import Registry
 from aae_tf.config.schema import Choices, Option, Range, options_of
@@ -13,9 +14,6 @@ from aae_tf.networks.encoders import ConvolutionalBackbone, Encoder, MLPBackbone
 from aae_tf.networks.posteriors import POSTERIORS, DeterministicPosterior
 from aae_tf.networks.scales import SCALES, ColumnScale, ImageScale
 from aae_tf.utils.random import seeds
-
-if TYPE_CHECKING:
-    from aae_tf.backend import keras
 
 ARCHITECTURES = Registry("architecture")
 HEAD_NORMS = Choices(("none", "y", "both", "balanced"))
@@ -51,7 +49,7 @@ class NetworkSpec:
     dtype: str = "float32"
 
     def seed_of(self, role: int) -> int:
-        """Return the seed of one of the networks, an int.
+        """Return the seed of one of the networks.
 
         Args:
             role: the network's number.
@@ -59,7 +57,11 @@ class NetworkSpec:
         return seeds([self.seed, role], 1)[0]
 
     def scale(self, kind: str) -> ImageScale | ColumnScale:
-        """Return the scale layer of the elements, of a kind: an `ImageScale` or a `ColumnScale`."""
+        """Return the scale layer of the elements.
+
+        Args:
+            kind: a name in `SCALES`.
+        """
         return SCALE_LAYERS[self.element.scale](self.element, kind)
 
 
@@ -67,13 +69,7 @@ class NetworkSpec:
 class Dense:
     """Dense layers alone, the paper's."""
 
-    def backbone(self, **arguments: Any) -> MLPBackbone:
-        """Return the encoder's backbone."""
-        return MLPBackbone(**arguments)
-
-    def decoder(self, **arguments: Any) -> MLPDecoder:
-        """Return the decoder."""
-        return MLPDecoder(**arguments)
+    backbone, decoder = MLPBackbone, MLPDecoder
 
 
 @ARCHITECTURES.register("convolutional")
@@ -85,15 +81,8 @@ class Convolutional:
     """
 
     def __init__(self, filters: Widths = (32, 64, 128)):
-        self.filters = filters
-
-    def backbone(self, **arguments: Any) -> ConvolutionalBackbone:
-        """Return the encoder's backbone."""
-        return ConvolutionalBackbone(filters=self.filters, **arguments)
-
-    def decoder(self, **arguments: Any) -> ConvolutionalDecoder:
-        """Return the decoder."""
-        return ConvolutionalDecoder(filters=self.filters[::-1], **arguments)
+        self.backbone = partial(ConvolutionalBackbone, filters=filters)
+        self.decoder = partial(ConvolutionalDecoder, filters=filters[::-1])
 
 
 def encoder_builder(labels: bool = False, heads: dict[str, Callable] | None = None) -> Callable:
@@ -101,7 +90,7 @@ def encoder_builder(labels: bool = False, heads: dict[str, Callable] | None = No
 
     Args:
         labels: whether it has a second head, the logits of q(y|x), float32 [N, K], under 'y_logits'.
-        heads: builders of further heads by code name, each a function (`NetworkSpec`, options) to a posterior.
+        heads: builders of further heads by code name, functions (`NetworkSpec`, options) to posteriors of [N, dim].
     """
     further = heads or {}
 
@@ -122,14 +111,12 @@ def encoder_builder(labels: bool = False, heads: dict[str, Callable] | None = No
 
         Args:
             spec: a `NetworkSpec`.
-            architecture: a name in `ARCHITECTURES`: 'mlp' or 'convolutional'.
-            posterior: q(z|x), a name in `POSTERIORS`: 'deterministic', 'gaussian' or 'universal' (§2), or
-                'constant_variance'.
+            architecture: a name in `ARCHITECTURES`.
+            posterior: q(z|x): 'deterministic', 'gaussian' or 'universal' (§2), or 'constant_variance'.
             widths: units of the dense hidden layers.
             activation: hidden activation, a Keras name.
             initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
-            batch_norm: batch normalisation in the hidden layers: of all, of none, or of those with these numbers
-                (from 1).
+            batch_norm: batch normalisation in all hidden layers, in none, or in those with these numbers (from 1).
             head_batch_norm: batch normalisation on the heads: 'none', 'y', 'both' (§6), or 'balanced': both, with no
                 scale and shift learned, so that every cluster keeps its share of the images.
             input_noise: standard deviation of Gaussian noise on the input, in training only.
@@ -164,7 +151,7 @@ def make_decoder(
     decoder_batch_norm: bool | tuple[int, ...] = False,
     image_scale: Annotated[str, SCALES] = "unit",
     **more: Any,
-) -> "keras.Model":
+) -> MLPDecoder | ConvolutionalDecoder:
     """Return a decoder, its output in the image scale.
 
     Args:
@@ -205,7 +192,7 @@ def discriminator_builder(name: str = "discriminator", role: int = 4) -> Callabl
     return make_discriminator
 
 
-def make(maker: Callable, given: dict[str, Any], *arguments: Any, **named: Any) -> Any:
+def make(maker: Callable, given: Mapping[str, Any], *arguments: Any, **named: Any) -> Any:
     """Return what a maker makes, called with those of the given options that it takes.
 
     Args:
@@ -218,16 +205,13 @@ def make(maker: Callable, given: dict[str, Any], *arguments: Any, **named: Any) 
     return maker(*arguments, **{**{name: given[name] for name in given if name in accepted}, **named})
 
 
-def accepted_by(takers: Collection, given: dict[str, Any], every: bool = False) -> dict[str, Option]:
-    """Return what several takers of options take together: their own, and those of the things that they name.
+def accepted_by(takers: Iterable[Callable], given: Mapping[str, Any], every: bool = False) -> dict[str, Option]:
+    """Return the options of several takers, and of the things that these options name: dict of name to `Option`.
 
     Args:
-        takers: classes and functions; a function's `builders`, which it calls, are asked too.
-        given: dict of option name to value: which things are named.
-        every: whether the options of everything that could be named count.
-
-    Returns:
-        dict of name to `aae_tf.config.schema.Option`.
+        takers: classes and functions; a function's `builders`, which it calls, count too.
+        given: dict of option name to value.
+        every: whether to include the options of everything that could be named.
     """
     found = {}
     called = [maker for taker in takers if not isinstance(taker, type) for maker in getattr(taker, "builders", ())]

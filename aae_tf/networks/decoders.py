@@ -5,23 +5,19 @@ from typing import Any
 
 from aae_tf.backend import keras
 from aae_tf.errors import InputError
-from aae_tf.networks.layers import CHANNELS_LAST, initializer
-from aae_tf.networks.sequential import SequentialNetwork
+from aae_tf.networks.layers import CHANNELS_LAST, SequentialNetwork, initializer
 from aae_tf.utils.random import seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")
 class MLPDecoder(SequentialNetwork):
-    """Codes to images by dense layers (the paper's: two of 1000 ReLU, then sigmoid or linear).
+    """Codes [N, D] to images, float32 [N, H, W, C], by dense layers (the paper's: two of 1000 ReLU).
 
     Args:
         image_shape: (H, W, C), or (D,) of rows.
         widths: units of each hidden layer.
         output_activation: 'sigmoid', 'tanh' or 'linear', to fit the scale of the images.
         **kwargs: as for `SequentialNetwork`.
-
-    Call arguments:
-        codes: float [N, D]; training: bool. Returns float32 [N, H, W, C].
     """
 
     def __init__(
@@ -45,7 +41,7 @@ class MLPDecoder(SequentialNetwork):
 
 @keras.saving.register_keras_serializable("aae_tf")
 class ConvolutionalDecoder(SequentialNetwork):
-    """Codes to images by dense layers, then transposed convolutions of stride 2, cropped to the image.
+    """Codes [N, D] to images, float32 [N, H, W, C], by dense layers and transposed convolutions of stride 2.
 
     Args:
         image_shape: (H, W, C).
@@ -53,9 +49,6 @@ class ConvolutionalDecoder(SequentialNetwork):
         widths: units of each dense layer before them.
         output_activation: 'sigmoid', 'tanh' or 'linear', to fit the scale of the images.
         **kwargs: as for `SequentialNetwork`.
-
-    Call arguments:
-        codes: float [N, D]; training: bool. Returns float32 [N, H, W, C].
 
     Raises:
         InputError: elements that are not images.
@@ -73,10 +66,8 @@ class ConvolutionalDecoder(SequentialNetwork):
         self.image_shape, self.filters = tuple(image_shape), tuple(filters)
         self.output_activation = output_activation
         if len(self.image_shape) != 3:
-            raise InputError(
-                f"convolutions are for images (H, W, C), not for elements of shape {self.image_shape}; "
-                "use architecture='mlp'"
-            )
+            given = f"convolutions are for images (H, W, C), not for elements of shape {self.image_shape}"
+            raise InputError(f"{given}; use architecture='mlp'")
         height, width, channels = self.image_shape
         coarse = [-(-side // 2 ** len(self.filters)) for side in (height, width)]
         dense_seed, *conv_seeds = seeds(self.seed, len(self.filters) + 1)

@@ -3,21 +3,19 @@
 from typing import Any
 
 from aae_tf.backend import keras
-from aae_tf.networks.layers import initializer
-from aae_tf.networks.sequential import SequentialNetwork
+from aae_tf.networks.layers import SequentialNetwork, initializer
 from aae_tf.utils.random import seeds
 
 
 @keras.saving.register_keras_serializable("aae_tf")
 class MLPDiscriminator(SequentialNetwork):
-    """Codes to logits by dense layers (the paper's: two of 1000 ReLU), without batch normalisation.
+    """Codes [N, D] to logits, float32 [N, 1], by dense layers (the paper's: two of 1000 ReLU).
+
+    Logits are positive for prior samples. There is no batch normalisation.
 
     Args:
         widths: units of each hidden layer.
         **kwargs: as for `SequentialNetwork`, without `batch_norm`.
-
-    Call arguments:
-        codes: float [N, D]; training: bool. Returns float32 [N, 1], positive for prior samples.
     """
 
     def __init__(self, widths: tuple[int, ...] = (1000, 1000), **kwargs: Any):
@@ -31,6 +29,4 @@ class MLPDiscriminator(SequentialNetwork):
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
-        config = super().get_config()
-        del config["batch_norm"]
-        return config
+        return {name: value for name, value in super().get_config().items() if name != "batch_norm"}

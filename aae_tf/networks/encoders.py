@@ -4,24 +4,16 @@ Any Keras model from images to features works as backbone. Any Keras model from 
 a model; it becomes a backbone whose output is the code z.
 """
 
-from typing import Any
+from typing import Any, Self
 
 from aae_tf.backend import keras, tf
-from aae_tf.networks.layers import CHANNELS_LAST, initializer
-from aae_tf.networks.sequential import SequentialNetwork
+from aae_tf.networks.layers import CHANNELS_LAST, SequentialNetwork, initializer
 from aae_tf.utils.random import fold, normal, seeds, uniform
 
 
 @keras.saving.register_keras_serializable("aae_tf")
 class MLPBackbone(SequentialNetwork):
-    """Images to features by dense layers (the paper's networks: two of 1000 ReLU).
-
-    Args:
-        **kwargs: as for `SequentialNetwork`.
-
-    Call arguments:
-        images: float [N, H, W, C]; training: bool. Returns float [N, widths[-1]].
-    """
+    """Images [N, H, W, C] to features [N, widths[-1]] by dense layers; arguments as for `SequentialNetwork`."""
 
     def __init__(self, widths: tuple[int, ...] = (1000, 1000), **kwargs: Any):
         super().__init__(widths, **kwargs)
@@ -30,15 +22,12 @@ class MLPBackbone(SequentialNetwork):
 
 @keras.saving.register_keras_serializable("aae_tf")
 class ConvolutionalBackbone(SequentialNetwork):
-    """Images to features by convolutions of stride 2, then dense layers.
+    """Images [N, H, W, C] to features [N, widths[-1]] by convolutions of stride 2, then dense layers.
 
     Args:
         filters: filters of each 4x4 convolution.
         widths: units of each dense layer after them.
         **kwargs: as for `SequentialNetwork`.
-
-    Call arguments:
-        images: float [N, H, W, C]; training: bool. Returns float [N, widths[-1]].
     """
 
     def __init__(self, filters: tuple[int, ...] = (32, 64, 128), widths: tuple[int, ...] = (256,), **kwargs: Any):
@@ -70,19 +59,21 @@ class Encoder(keras.Model):
         Returns a dict of code name to float32 [N, dim].
     """
 
-    def __init__(self, body, heads=None, input_noise=0.0, input_dropout=0.0, **kwargs):
+    def __init__(
+        self, body: Any, heads: Any = None, input_noise: float = 0.0, input_dropout: float = 0.0, **kwargs: Any
+    ):
         kwargs.setdefault("dtype", "float32")  # of images and codes; the body has a policy of its own
         super().__init__(**kwargs)
         self.body, self.heads = body, heads
         self.input_noise, self.input_dropout = input_noise, input_dropout
 
     def features(self, images: "tf.Tensor", training: bool = False, seed: Any = None) -> "tf.Tensor":
-        """Return the body's features [N, F] of (with a seed: corrupted) images.
+        """Return the body's features [N, F] of images, corrupted if a seed is given.
 
         Args:
             images: float [N, H, W, C], in the networks' scale.
             training: whether layers act as in training.
-            seed: int32 [2] for the corruption, None for none.
+            seed: int32 [2] or None.
         """
         if seed is not None and self.input_dropout:
             kept = uniform(tf.shape(images), fold(seed, 1), images.dtype) >= self.input_dropout
@@ -117,7 +108,11 @@ class Encoder(keras.Model):
         self.built = True
 
     def compute_output_shape(self, input_shape: tuple) -> dict[str, tuple]:
-        """Return the shape of each code by name."""
+        """Return the shape of each code by name.
+
+        Args:
+            input_shape: (N, H, W, C).
+        """
         features = self.body.compute_output_shape(input_shape)
         if self.heads is None:
             return {"z": features}
@@ -131,7 +126,7 @@ class Encoder(keras.Model):
         return {**super().get_config(), "body": serialize(self.body), "heads": heads, **noise}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "Encoder":
+    def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the encoder that `get_config` describes."""
         restore = keras.saving.deserialize_keras_object
         config = dict(config, body=restore(config["body"]))
@@ -140,7 +135,7 @@ class Encoder(keras.Model):
         return cls(**config)
 
 
-def as_encoder(network: "keras.Model") -> Encoder:
+def as_encoder(network: keras.Model) -> Encoder:
     """Return `network` if it is an `Encoder`, else an `Encoder` around a Keras model from images to codes.
 
     Args:

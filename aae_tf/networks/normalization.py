@@ -13,15 +13,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     Arguments, statistics, gradients and files are those of Keras's layer. Vectors, masks, other axes, `renorm`,
     `synchronized`, layers without scale or centre, and float64 use the implementation of Keras.
-
-    Call arguments:
-        inputs: float [N, F], or [N, H, W, C], each channel normalised over N, H and W. Returns the same shape.
-        training: whether to normalise by the statistics of the mini-batch, and to update the moving ones.
-        mask: as for Keras's layer.
     """
 
     def call(self, inputs: "tf.Tensor", training: bool | None = None, mask: Any = None) -> "tf.Tensor":
-        """Return normalised inputs."""
+        """Return inputs, [N, F] or [N, H, W, C], normalised."""
         if mask is not None or not self._fuses(inputs):
             return super().call(inputs, training=training, mask=mask)
         gamma, beta, *moving = (
@@ -49,12 +44,5 @@ class BatchNormalization(keras.layers.BatchNormalization):
 def _fused(inputs, gamma, beta, statistics, epsilon):
     """Return (outputs, mean, unbiased variance); the statistics are those of the mini-batch where None are given."""
     mean, variance = statistics or (tf.zeros([0]), tf.zeros([0]))
-    return tf.raw_ops.FusedBatchNormV3(
-        x=inputs,
-        scale=gamma,
-        offset=beta,
-        mean=mean,
-        variance=variance,
-        epsilon=epsilon,
-        is_training=statistics is None,
-    )[:3]
+    options = {"epsilon": epsilon, "is_training": statistics is None}
+    return tf.raw_ops.FusedBatchNormV3(x=inputs, scale=gamma, offset=beta, mean=mean, variance=variance, **options)[:3]

@@ -17,7 +17,14 @@ POSTERIORS = Registry("posterior", given=("kernel_initializer", "seed", "batch_n
 
 
 class _Posterior(keras.layers.Layer):
-    """A head on the encoder's features; subclasses define `build` and `call`."""
+    """A head on the encoder's features; subclasses define `build` and `call`.
+
+    Args:
+        dim: dimension of the code.
+        kernel_initializer: Keras name, or 'normal' for N(0, 0.01).
+        seed: seed of the initializers.
+        **kwargs: `name` and `dtype`.
+    """
 
     random: bool = True  # whether a seed changes the code
 
@@ -26,9 +33,11 @@ class _Posterior(keras.layers.Layer):
         super().__init__(**kwargs)
         self.dim, self.kernel_initializer, self.seed = dim, kernel_initializer, seed
 
-    def _dense(self, units, seed, name, activation=None):
+    def _dense(self, input_shape, units, seed, name, activation=None):
         start = initializer(self.kernel_initializer, seed)
-        return keras.layers.Dense(units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name)
+        dense = keras.layers.Dense(units, activation, kernel_initializer=start, dtype=self.dtype_policy, name=name)
+        dense.build(input_shape)
+        return dense
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the codes."""
@@ -45,7 +54,6 @@ class DeterministicPosterior(_Posterior):
     """z = f(x): a linear layer. The only randomness of q(z) is that of the data.
 
     Args:
-        dim: dimension of the code.
         batch_norm: whether to normalise the code over the batch (crucial for clustering, §6).
         norm_std: standard deviation of each dimension of a normalised code; None to learn it and the mean. A fixed one
             keeps logits of y from shrinking until their softmax is 0 and has no gradient.
@@ -60,14 +68,12 @@ class DeterministicPosterior(_Posterior):
     def __init__(self, dim: int, batch_norm: bool = False, norm_std: float | None = None, **kwargs: Any):
         super().__init__(dim, **kwargs)
         self.batch_norm, self.norm_std = batch_norm, norm_std
-        learned = norm_std is None
-        norm = {"center": learned, "scale": learned, "dtype": self.dtype_policy}
+        norm = {"center": norm_std is None, "scale": norm_std is None, "dtype": self.dtype_policy}
         self.norm = keras.layers.BatchNormalization(**norm) if batch_norm else None
 
     def build(self, input_shape: tuple) -> None:
         """Make the linear layer."""
-        self.code = self._dense(self.dim, self.seed, "code")
-        self.code.build(input_shape)
+        self.code = self._dense(input_shape, self.dim, self.seed, "code")
         if self.norm is not None:
             self.norm.build((None, self.dim))
 
@@ -89,7 +95,6 @@ class ConstantVariancePosterior(DeterministicPosterior):
     surface, whose position reveals the class of an image (§4) and whose gaps the discriminator misses.
 
     Args:
-        dim: dimension of the code.
         posterior_std: s, in units of the code; smaller than the prior's standard deviation.
         **kwargs: as for `DeterministicPosterior`.
 
@@ -114,11 +119,6 @@ class ConstantVariancePosterior(DeterministicPosterior):
 class GaussianPosterior(_Posterior):
     """z ~ N(mu(x), diag sigma(x)²), sampled by reparameterization (Kingma and Welling, arXiv 1312.6114).
 
-    Args:
-        dim: dimension of the code.
-        kernel_initializer: Keras name or 'normal'.
-        seed: seed of the initializers.
-
     Call arguments:
         features: float [N, F]; training: bool; seed: int32 [2] or None for the mean. Returns float32 [N, dim].
     """
@@ -126,13 +126,15 @@ class GaussianPosterior(_Posterior):
     def build(self, input_shape: tuple) -> None:
         """Make the layers of mean and log-variance."""
         first, second = seeds(self.seed, 2)
-        self.mean = self._dense(self.dim, first, "mean")
-        self.log_variance = self._dense(self.dim, second, "log_variance")
-        self.mean.build(input_shape)
-        self.log_variance.build(input_shape)
+        self.mean = self._dense(input_shape, self.dim, first, "mean")
+        self.log_variance = self._dense(input_shape, self.dim, second, "log_variance")
 
     def parameters(self, features: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
-        """Return mean and log-variance of q(z|x), float32 [N, dim], of features [N, F]; the latter is in [-10, 10]."""
+        """Return mean and log-variance of q(z|x), float32 [N, dim]; the latter is in [-10, 10].
+
+        Args:
+            features: float [N, F].
+        """
         return self.mean(features), 10.0 * tf.tanh(self.log_variance(features) / 10.0)
 
     def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
@@ -142,7 +144,13 @@ class GaussianPosterior(_Posterior):
 
     @staticmethod
     def draw(mean: "tf.Tensor", log_variance: "tf.Tensor", seed: Any) -> "tf.Tensor":
-        """Return one sample of each row's Gaussian, float32 [N, dim]; `seed` is int32 [2]."""
+        """Return one sample of each row's Gaussian, float32 [N, dim].
+
+        Args:
+            mean: float32 [N, dim].
+            log_variance: float32 [N, dim].
+            seed: int32 [2].
+        """
         return mean + tf.exp(0.5 * log_variance) * normal(tf.shape(mean), seed)
 
 
@@ -154,10 +162,9 @@ class UniversalPosterior(_Posterior):
     The noise joins the backbone's features before one more hidden layer, so q(z|x) can take any shape.
 
     Args:
-        dim: dimension of the code.
         noise_dim: dimension of eta.
         units: units of the hidden layer over features and noise.
-        **kwargs: `kernel_initializer` (Keras name or 'normal'), `seed` of it, `name` and `dtype`.
+        **kwargs: as for `DeterministicPosterior`.
 
     Call arguments:
         features: float [N, F]; training: bool; seed: int32 [2] or None for eta = 0. Returns float32 [N, dim].
@@ -170,10 +177,8 @@ class UniversalPosterior(_Posterior):
     def build(self, input_shape: tuple) -> None:
         """Make the hidden and the linear layer."""
         first, second = seeds(self.seed, 2)
-        self.mix = self._dense(self.units, first, "mix", activation="relu")
-        self.code = self._dense(self.dim, second, "code")
-        self.mix.build((None, input_shape[-1] + self.noise_dim))
-        self.code.build((None, self.units))
+        self.mix = self._dense((None, input_shape[-1] + self.noise_dim), self.units, first, "mix", activation="relu")
+        self.code = self._dense((None, self.units), self.dim, second, "code")
 
     def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
         """Return codes for one draw of the noise."""

@@ -32,6 +32,11 @@ class Scale(keras.layers.Layer):
         kwargs.setdefault("dtype", "float32")  # losses compare in float32, whatever the policy of the networks
         super().__init__(**kwargs)
 
+    def _add_constants(self, shape, shift=0.0, spread=1.0):
+        constant = keras.initializers.Constant
+        self.shift = self.add_weight(name="shift", shape=shape, initializer=constant(shift), trainable=False)
+        self.spread = self.add_weight(name="spread", shape=shape, initializer=constant(spread), trainable=False)
+
     def adapt(self, inputs: np.ndarray) -> None:
         """Set shift and spread from training data.
 
@@ -49,7 +54,7 @@ class Scale(keras.layers.Layer):
         raise NotImplementedError
 
     def read(self, inputs: Any) -> Any:
-        """Return inputs of `call` of a model, array or tensor [N, ...], before their conversion to float32.
+        """Return inputs of a model's `call` before their conversion to float32.
 
         Args:
             inputs: array or tensor [N, ...].
@@ -74,22 +79,20 @@ class Scale(keras.layers.Layer):
         return inputs + steps
 
     def parts(self, inputs: "tf.Tensor", outputs: "tf.Tensor") -> list[tuple[str, "tf.Tensor", "tf.Tensor", Any]]:
-        """Return the parts that a reconstruction loss compares.
+        """Return what a reconstruction loss compares: (kind, targets [N, E], outputs [N, E], positions) of each kind.
+
+        Real numbers are in the scale of the networks, the others as they are, with logits or logs of means.
 
         Args:
             inputs: float32 [N, ...], in their own units.
             outputs: float32 [N, ...], in the scale of the networks.
-
-        Returns:
-            list of (kind of column, targets [N, E], outputs [N, E], positions of the E numbers): real numbers in the
-            scale of the networks, the others as they are, with logits or logs of means.
         """
         return [("real", self(inputs), outputs, ...)]
 
     @property
     def output_activation(self) -> str:
         """The output activation of a decoder for this scale."""
-        raise NotImplementedError
+        return {"unit": "sigmoid", "signed": "tanh"}.get(self.kind, "linear")
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Return the shape of the inputs."""
@@ -111,9 +114,6 @@ class ImageScale(Scale):
     Call arguments:
         images: float32 [N, H, W, C] in [0, 1]. Returns float32 of the same shape.
 
-    Attributes:
-        element: `aae_tf.data.ImageElement`; its shape is None until the layer is built.
-
     Raises:
         InputError: an unknown kind.
     """
@@ -129,17 +129,10 @@ class ImageScale(Scale):
         """Make the constants, per dimension where `adapt` sets them."""
         self.element = ImageElement(tuple(input_shape[1:]))
         shape = self.element.shape if self.kind in ("centred", "standardized") else ()
-        start = 0.5 if self.kind == "signed" else None
-        constant = keras.initializers.Constant
-        self.shift = self.add_weight(name="shift", shape=shape, initializer=constant(start or 0.0), trainable=False)
-        self.spread = self.add_weight(name="spread", shape=shape, initializer=constant(start or 1.0), trainable=False)
+        self._add_constants(shape, *((0.5, 0.5) if self.kind == "signed" else (0.0, 1.0)))
 
     def adapt(self, inputs: np.ndarray) -> None:
-        """Set mean and standard deviation of each dimension from training images.
-
-        The standard deviation is at least 0.1 of its mean, so that border pixels that are rarely set do not dominate
-        the error.
-        """
+        """Set mean and standard deviation of each dimension from training images, where the kind has them."""
         if self.kind not in ("centred", "standardized"):
             return
         scale = max_pixel_value(inputs.dtype)
@@ -150,7 +143,7 @@ class ImageScale(Scale):
         chunks = np.array_split(inputs, max(1, len(inputs) // 1000))
         square = sum(((chunk / scale) ** 2).sum(0) for chunk in chunks) / len(inputs)
         std = np.sqrt(np.maximum(square - mean**2, 0))
-        self.spread.assign(np.maximum(std, 0.1 * std.mean() + 1e-6))
+        self.spread.assign(np.maximum(std, 0.1 * std.mean() + 1e-6))  # rarely set pixels do not dominate the error
 
     def call(self, images: "tf.Tensor") -> "tf.Tensor":
         """Return images in the scale of the networks."""
@@ -159,11 +152,6 @@ class ImageScale(Scale):
     def invert(self, outputs: "tf.Tensor") -> "tf.Tensor":
         """Return images in [0, 1], float32 [N, H, W, C]."""
         return tf.clip_by_value(outputs * self.spread + self.shift, 0.0, 1.0)
-
-    @property
-    def output_activation(self) -> str:
-        """The output activation of a decoder for this scale."""
-        return {"unit": "sigmoid", "signed": "tanh"}.get(self.kind, "linear")
 
 
 @keras.saving.register_keras_serializable("aae_tf")
@@ -197,10 +185,8 @@ class ColumnScale(Scale):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the constants of each entry."""
-        size = (len(self.columns),)
-        self.shift = self.add_weight(name="shift", shape=size, initializer="zeros", trainable=False)
-        self.spread = self.add_weight(name="spread", shape=size, initializer="ones", trainable=False)
-        self._counts = np.isin(np.arange(*size), self.columns.of_kind("count"))
+        self._add_constants((len(self.columns),))
+        self._counts = np.isin(np.arange(len(self.columns)), self.columns.of_kind("count"))
 
     def adapt(self, inputs: np.ndarray) -> None:
         """Set shift and spread of real columns and counts from training rows.
@@ -241,10 +227,8 @@ class ColumnScale(Scale):
         if outside.any():
             number = int(np.flatnonzero(outside.any(0))[0])
             low, high = rows[:, number].min(), rows[:, number].max()
-            raise InputError(
-                f"column '{self.columns.entries[number]}' goes from {low:g} to {high:g}; scale 'unit' takes [0, 1]: "
-                "use scale=standardized"
-            )
+            given = f"column '{self.columns.entries[number]}' goes from {low:g} to {high:g}"
+            raise InputError(f"{given}; scale 'unit' takes [0, 1]: use scale=standardized")
 
     def read(self, inputs: Any) -> Any:
         """Return rows as float32 [N, D]: tensors unchecked, other inputs by `Columns.encode`."""
@@ -283,11 +267,6 @@ class ColumnScale(Scale):
 
     def _natural(self, outputs):
         return outputs * self.spread + self.shift
-
-    @property
-    def output_activation(self) -> str:
-        """The output activation of a decoder for this scale."""
-        return "sigmoid" if self.kind == "unit" else "linear"
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments of the constructor."""

@@ -46,14 +46,10 @@ class Client:
     def __init__(self, url: str, timeout: float = 10.0, retries: int = 3, batch_size: int = 256):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https", "grpc") or not parts.netloc or not parts.path.strip("/"):
-            raise InputError(
-                f"'{url}' is not the URL of a served model; accepted: http://HOST:PORT/v1/models/NAME[/versions/V] or "
-                "grpc://HOST:PORT/NAME[/V]"
-            )
+            accepted = "http://HOST:PORT/v1/models/NAME[/versions/V] or grpc://HOST:PORT/NAME[/V]"
+            raise InputError(f"'{url}' is not the URL of a served model; accepted: {accepted}")
         self.url, self.timeout, self.retries, self.batch_size = url.rstrip("/"), timeout, retries, batch_size
         if parts.scheme == "grpc":
-            from aae_tf.serving.grpc_transport import GrpcTransport
-
             self._transport = GrpcTransport(parts.netloc, parts.path.strip("/"), timeout)
         else:
             self._transport = RestTransport(self.url, timeout)
@@ -211,6 +207,48 @@ class RestTransport:
     def close(self) -> None:
         """Close the connections."""
         self.http.close()
+
+
+class GrpcTransport:
+    """TensorFlow Serving's PredictionService by gRPC at 'HOST:PORT', for the model 'NAME' or 'NAME/VERSION'."""
+
+    def __init__(self, address: str, path: str, timeout: float):
+        try:
+            import grpc
+            from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+        except ImportError:
+            install = "install it with: pip install 'aae-tf[grpc]', or use the http:// URL"
+            raise InputError(f"gRPC needs tensorflow-serving-api; {install}") from None
+        self.grpc, self.request, self.timeout = grpc, predict_pb2.PredictRequest, timeout
+        self.name, _, self.version = path.partition("/")
+        limits = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        self.channel = grpc.insecure_channel(address, limits)
+        self.service = prediction_service_pb2_grpc.PredictionServiceStub(self.channel)
+
+    def predict(self, signature: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a signature's outputs by name."""
+        from aae_tf.backend import tf
+
+        request = self.request(model_spec={"name": self.name, "signature_name": signature})
+        if self.version:
+            request.model_spec.version.value = int(self.version)
+        for name, array in arrays.items():
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array))
+        try:
+            answer = self.service.Predict(request, timeout=self.timeout)
+        except self.grpc.RpcError as error:
+            codes = self.grpc.StatusCode
+            transient = error.code() in (codes.UNAVAILABLE, codes.DEADLINE_EXCEEDED)
+            raise ServingError(error.details() or str(error.code()), error.code().name, transient) from None
+        return {name: tf.make_ndarray(tensor) for name, tensor in answer.outputs.items()}
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Refuse: only REST has these routes."""
+        raise InputError("status and metadata go over REST; use the http:// URL")
+
+    def close(self) -> None:
+        """Close the channel."""
+        self.channel.close()
 
 
 def row_seeds(seed: int, count: int) -> np.ndarray:
