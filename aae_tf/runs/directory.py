@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
 
 class RunDirectory:
-    """The directory of one run.
-
-    Args:
-        path: the directory; it need not exist.
-
-    Attributes:
-        path: its absolute path.
-    """
+    """The directory of one run, at the absolute path `path`; it need not exist."""
 
     def __init__(self, path: str | Path):
         self.path = Path(path).absolute()
@@ -39,10 +32,8 @@ class RunDirectory:
     def choose(cls, out_dir: str | Path | None, identity: Identity, other_rates: bool = False) -> "RunDirectory":
         """Return the directory that a run may be trained into, made if it does not exist; no record is written yet.
 
-        Args:
-            out_dir: the directory; None for the first of runs/NAME, runs/NAME-2, ... that is empty or holds this run.
-            identity: of the run.
-            other_rates: whether this run may have had other learning rates so far.
+        Without `out_dir` it is the first of runs/NAME, runs/NAME-2, ... that is empty or holds this run. With
+        `other_rates` the run may have had other learning rates so far.
 
         Raises:
             InputError: it holds another run or something else, or cannot be written to.
@@ -61,17 +52,11 @@ class RunDirectory:
     def claim(self, identity: Identity, other_rates: bool = False) -> Iterator[bool]:
         """A context in which this process alone trains a run into this directory, with the run's record written.
 
-        The operating system frees the lock of a process that dies.
-
-        Args:
-            identity: of the run.
-            other_rates: whether other learning rates are accepted; those so far are noted in the record.
+        With `other_rates`, other learning rates are accepted, and those so far are noted in the record. `InputError`
+        where another process trains into it, or it holds another run.
 
         Yields:
             Whether the run had other learning rates so far.
-
-        Raises:
-            InputError: another process trains into it, it holds another run, or cannot be written to.
         """
         (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)  # it may be gone since it was chosen
         with locked(self.path, "is training into"):
@@ -80,11 +65,7 @@ class RunDirectory:
             yield changed and self._write_record(identity, record)
 
     def check(self, identity: Identity, other_rates: bool = False) -> dict | None:
-        """Return the record of a directory that a run may be trained into; None of an empty one.
-
-        Raises:
-            InputError: it holds another run, or something else.
-        """
+        """Return the record of a directory that a run may be trained into, or refuse it; None of an empty one."""
         record = read_record(self.path)
         if record is not None:
             different = identity.differences(record, self.model, other_rates)
@@ -92,11 +73,10 @@ class RunDirectory:
                 raise InputError(f"'{self.path}' holds another run ({'; '.join(different[:3])}); use another out_dir")
         elif self.path.is_dir() and not all(_may_precede_the_record(path.name) for path in self.path.iterdir()):
             raise InputError(f"'{self.path}' is not empty and holds no run; use another out_dir")
-        done = self.epochs
+        done, epochs = self.epochs, identity.recipe.epochs
         if record is None and done:
             raise InputError(f"'{self.path}' has checkpoints and no recipe.json; use another out_dir")
-        if done > identity.recipe.epochs:
-            epochs = identity.recipe.epochs
+        if done > epochs:
             raise InputError(f"'{self.path}' already has {done} epochs, more than {epochs}; use another out_dir")
         return record
 
@@ -149,11 +129,7 @@ class RunDirectory:
 
 
 def read_record(out_dir: str | Path) -> dict | None:
-    """Return recipe.json of a run directory, or None if there is none.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
+    """Return recipe.json of a run directory, or None if there is none; an unreadable one raises `InputError`."""
     path = Path(out_dir) / "recipe.json"
     if not path.exists():
         return None

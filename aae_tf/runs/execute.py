@@ -1,6 +1,7 @@
 """Carry out a planned run: build, train, evaluate, draw, export."""
 
 import contextlib
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,14 +26,7 @@ if TYPE_CHECKING:
 class Execution:
     """A planned run with its model and trainer, and a directory that it may be trained into; nothing is written yet.
 
-    Args:
-        plan: `Plan`.
-        callbacks: as for `aae_tf.train`.
-        strategy: as for `aae_tf.train`.
-        progress: as for `aae_tf.train`.
-
-    Raises:
-        InputError: anything that cannot be used.
+    Arguments and errors are those of `aae_tf.train`.
     """
 
     def __init__(
@@ -58,11 +52,9 @@ class Execution:
             jit_compile=bool(self.trainer.settings.jit_compile),
             started_from=start and start.digest,
         )
-        self.directory = RunDirectory(broadcast(self.strategy, self._choose))
+        choose = functools.partial(RunDirectory.choose, plan.out_dir, self.identity, plan.from_last_good)
+        self.directory = RunDirectory(broadcast(self.strategy, lambda: str(choose().path)))
         self.trainer.checkpoint_folder = self.directory.path / "checkpoints"
-
-    def _choose(self):
-        return str(RunDirectory.choose(self.plan.out_dir, self.identity, self.plan.from_last_good).path)
 
     def run(self, report: bool = True) -> Run:
         """Train, or resume, then evaluate, draw and export where `report` is set; errors as of `aae_tf.train`."""
@@ -99,10 +91,8 @@ class Execution:
             self._say(f"{out_dir} is finished: {done} epochs{early}. Nothing to train.")
             _load_weights(run, self.strategy)
         else:
-            begun = trainer.begun
-            self._say(
-                f"{out_dir}: going on after {begun}" if begun else f"{recipe.name} on {dataset.source} → {out_dir}"
-            )
+            resumed = f"{out_dir}: going on after {trainer.begun}"
+            self._say(resumed if trainer.begun else f"{recipe.name} on {dataset.source} → {out_dir}")
             self._fit()
         if self.model.needs_finalizing:
             self.model.finalize(dataset.training_images(10**9, recipe.seed).images, recipe.seed)

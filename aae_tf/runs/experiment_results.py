@@ -93,16 +93,6 @@ class Setting:
         kept = (run.outcome.get("kept") for run in self.runs.values())
         return np.array([best["value"] if best else value for best, value in zip(kept, last, strict=True)], float)
 
-    def unit(self) -> str | None:
-        """Return the unit of the monitored metric: errors of differently scaled columns cannot be compared."""
-        run = next(iter(self.runs.values()))
-        of_rows = run.data.element.scaled_errors and self.monitor == "val_reconstruction_error"
-        return str((run.recipe.options.get("image_scale"), run.data.columns.get_config())) if of_rows else None
-
-    def order(self) -> tuple[int, float]:
-        """Return the sort key of settings: the number of failed seeds, then the mean of the monitored metric."""
-        return len(self.failed), np.nan_to_num(self.validated(), nan=np.inf).mean()
-
 
 class Results:
     """Trained settings as a table, a figure and their files."""

@@ -19,6 +19,7 @@ import numpy as np
 from rich.console import Console
 
 from aae_tf.config.registry import load_plugin, loaded_plugins
+from aae_tf.config.schema import Range
 from aae_tf.errors import InputError, NonFiniteLossError, check_choice
 from aae_tf.recipes import get_recipe
 from aae_tf.recipes.options import ExperimentOptions
@@ -43,12 +44,12 @@ def compare(
     """Train several recipes on the same data, or reuse finished runs, and compare their metrics and latent planes.
 
     Args:
-        recipes: names of recipes; each has its run in `out_dir/NAME`, which is resumed, or reused if it is finished.
+        recipes: names of recipes, each with its run in `out_dir/NAME`.
         dataset: as for `aae_tf.train`; by default the recipes' own.
         out_dir: folder of the comparison.
         jit_compile: as for `aae_tf.train`.
         split: held-out elements of the comparison: 'validation', or 'test' for a final report.
-        progress: whether to show progress on stderr.
+        progress: as for `aae_tf.train`.
         **options: options changed in each recipe that has them (`epochs=5`, `discriminator_widths=(500, 500)`).
 
     Returns:
@@ -102,8 +103,7 @@ def sweep(
         seeds: ints; each gives other initial weights, shuffles and labelled elements.
         grid: dict of option name to its values, for each recipe that has it.
         out_dir: folder of the sweep.
-        processes: number of trainings at a time, each in a process with its share of the cores and with the plugins
-            that are loaded here.
+        processes: number of trainings at a time, each in a process with its share of the cores and the loaded plugins.
         jit_compile: as for `aae_tf.train`.
         split: 'validation', or 'test' to evaluate the chosen settings on test elements as well.
         progress: whether to show progress on stderr.
@@ -116,8 +116,7 @@ def sweep(
         InputError: no recipes or seeds, one twice, values that no recipe takes; before any training.
     """
     check_choice("split", split, ("validation", "test"))
-    if processes < 1:
-        raise InputError(f"processes={processes} train nothing; accepted: 1 or more")
+    Range(1).check("processes", processes)
     if "seed" in {*(grid or {}), *options}:
         raise InputError("the seeds of a sweep are given as seeds; seed cannot be set beside them")
     settings = settings_of(recipes, grid or {}, options)
@@ -156,11 +155,7 @@ def sweep(
 
 
 def settings_of(recipes: Iterable[str], grid: dict[str, Sequence], options: dict[str, Any]) -> list[Setting]:
-    """Return the settings of recipes: every combination of the values of `grid`, with `options` in all of them.
-
-    Raises:
-        InputError: no recipes, one twice or unknown, an option without values or that no recipe has.
-    """
+    """Return the settings of recipes: every combination of the values of `grid`, with `options` in all of them."""
     names = list(recipes)
     if not names or len(set(names)) < len(names):
         raise InputError(f"recipes are needed, each once; given: {', '.join(names) or 'none'}")
@@ -184,11 +179,7 @@ def settings_of(recipes: Iterable[str], grid: dict[str, Sequence], options: dict
 
 
 def options_taken(names: Sequence[str], options: dict[str, Any]) -> dict[str, dict]:
-    """Return the options that each recipe has: dict of recipe name to a dict of options.
-
-    Raises:
-        InputError: an unknown recipe, or an option that none of them has.
-    """
+    """Return a dict of options for each recipe, those that it has; one that none of them has raises `InputError`."""
     taken, known = {name: {} for name in names}, {name: get_recipe(name) for name in names}
     for option, value in options.items():
         refusals = []
@@ -204,10 +195,7 @@ def options_taken(names: Sequence[str], options: dict[str, Any]) -> dict[str, di
 
 
 def values_of(recipes: Sequence[str], option: str, text: str) -> list[str]:
-    """Return the values of an option in a text of the command line: '0.1,0.2', '500,500' or '500,500;1000,1000'.
-
-    They are separated by ';', or by ',' where no recipe takes the whole text as one value.
-    """
+    """Return the values in a text, separated by ';', or by ',' where no recipe takes the text as one value."""
     if ";" in text:
         return [part.strip() for part in text.split(";") if part.strip()]
     try:
@@ -272,8 +260,16 @@ def _finished(folder, dataset, loaded):
 
 
 def _choose(settings):
-    """Mark the best setting of each recipe."""
+    """Mark the best setting of each recipe, unless the units of the monitored metric differ."""
     for name in dict.fromkeys(setting.recipe for setting in settings):
-        judged = [each for each in settings if each.recipe == name and each.monitor and np.isfinite(each.order()[1])]
-        if judged and len({each.unit() for each in judged}) == 1:
-            min(judged, key=Setting.order).chosen = True
+        found = [each for each in settings if each.recipe == name and each.monitor]
+        judged = [each for each in found if np.isfinite(each.validated()).all()]
+        if len({_unit(each) for each in judged}) == 1:
+            min(judged, key=lambda each: (len(each.failed), each.validated().mean())).chosen = True
+
+
+def _unit(setting):
+    """Return the unit of the monitored metric: errors of differently scaled columns cannot be compared."""
+    run = next(iter(setting.runs.values()))
+    scaled = run.data.element.scaled_errors and setting.monitor == "val_reconstruction_error"
+    return str((run.recipe.options.get("image_scale"), run.data.columns.get_config())) if scaled else None

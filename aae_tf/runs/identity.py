@@ -22,46 +22,27 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Identity:
-    """Everything that decides a run's weights.
+    """Everything that decides a run's weights."""
 
-    Attributes:
-        recipe: `Recipe` with a value for every option.
-        dataset: `aae_tf.data.Dataset`.
-        precision: dtype policy of the networks.
-        jit_compile: whether XLA compiles the steps.
-        started_from: digest of the weights of a warm start; None without, or where it is not known any more.
-        model: the serialised model, plain JSON values.
-        draws: samples of each prior, float lists [8, D] by the name of the code.
-    """
-
-    recipe: Recipe
+    recipe: Recipe  # with a value for every option
     dataset: Dataset
-    precision: str
+    precision: str  # dtype policy of the networks
     jit_compile: bool
-    started_from: str | None
-    model: dict
-    draws: dict
+    started_from: str | None  # digest of the weights of a warm start; None without, or where it is not known any more
+    model: dict  # serialised, plain JSON values
+    draws: dict  # samples of each prior, float lists [8, D] by the name of the code
 
     @classmethod
     def of(cls, recipe: Recipe, dataset: Dataset, model: "LatentModel", **settings) -> "Identity":
-        """Return the identity of a run of a built model.
-
-        Raises:
-            InputError: a model, a network or a prior that cannot be saved.
-        """
+        """Return the identity of a run of a built model; one that cannot be saved raises `InputError`."""
         draws = {name: prior.sample(8, 2016).numpy().round(4).tolist() for name, prior in model.priors.items()}
         return cls(recipe, dataset, model=_serialized(model), draws=draws, **settings)
 
     def differences(self, record: dict, kept: dict | None, other_rates: bool = False) -> list[str]:
-        """Return in what this run differs from a recorded one, as texts.
+        """Return in what this run differs from a recorded one, as texts, by its recipe.json and model.json (`kept`).
 
         Another number of epochs is no difference, since a run may be made longer, unless a learning rate has a cosine
-        schedule, which depends on it.
-
-        Args:
-            record: recipe.json of the other run.
-            kept: its model.json; None if there is none.
-            other_rates: whether other learning rates are no difference, as long as the other run is not finished.
+        schedule, which depends on it. With `other_rates` learning rates are none, until the other run is finished.
         """
         try:
             theirs = Recipe.from_dict(record["recipe"]).resolved()

@@ -23,28 +23,14 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """A run of which everything is decided that needs no model.
+    """A run of which everything is decided that needs no model; the last six fields are arguments of `aae_tf.train`."""
 
-    Attributes:
-        recipe: `Recipe` with a value for every option.
-        dataset: the loaded `aae_tf.data.Dataset`.
-        train: its training elements with the labels that the recipe grants: `Split`, `Packed` or `Stream`.
-        given: the options that the user gave, by their names.
-        out_dir: absolute path of the run directory; None to choose one.
-        prior: prior object in place of the recipe's, or None.
-        model: model object in place of the recipe's, or None.
-        jit_compile: whether XLA compiles the steps; None to decide by the model.
-        split: held-out elements of the report, 'validation' or 'test'.
-        checkpoint_minutes: maximum minutes between checkpoints.
-        from_last_good: whether a diverged run may resume with other learning rates.
-    """
-
-    recipe: Recipe
+    recipe: Recipe  # with a value for every option
     dataset: data.Dataset
-    train: Any
-    given: dict
-    out_dir: Path | None
-    prior: Any = None
+    train: Any  # training elements with the labels that the recipe grants: `Split`, `Packed` or `Stream`
+    given: dict  # the options that the user gave, by their names
+    out_dir: Path | None  # absolute; None to choose one
+    prior: Any = None  # an object in place of the recipe's
     model: "LatentModel | None" = None
     jit_compile: bool | None = None
     split: str = "validation"

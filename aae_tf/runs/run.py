@@ -1,5 +1,6 @@
 """`Run`: a trained model with its recipe, data and directory."""
 
+import functools
 import json
 import os
 from collections.abc import Callable
@@ -51,10 +52,7 @@ class Run:
         return f"Run({self.recipe.name!r}, {len(self.history)} epochs, out_dir={str(self.out_dir)!r})"
 
     def evaluate(
-        self,
-        split: str = "test",
-        likelihood_samples: int = 10_000,
-        progress: Callable[[str, int], Any] | None = None,
+        self, split: str = "test", likelihood_samples: int = 10_000, progress: Callable[[str, int], Any] | None = None
     ) -> dict:
         """Compute metrics on held-out elements and write evaluation.json, see `write_report`.
 
@@ -74,10 +72,7 @@ class Run:
         return report
 
     def report(
-        self,
-        split: str = "test",
-        likelihood_samples: int = 10_000,
-        progress: Callable[[str, int], Any] | None = None,
+        self, split: str = "test", likelihood_samples: int = 10_000, progress: Callable[[str, int], Any] | None = None
     ) -> dict:
         """Compute metrics as `evaluate` does, and write nothing."""
         held_out = self.held_out(split, likelihood_samples=likelihood_samples, progress=progress)
@@ -119,13 +114,7 @@ class Run:
         return None
 
     def figures(self, split: str = "test") -> dict[str, "Figure"]:
-        """Draw the model's figures and write them to `figures/*.png`.
-
-        Args:
-            split: held-out elements they show, 'test' or 'validation'.
-
-        Returns:
-            dict of figure name to `matplotlib.figure.Figure`.
+        """Return the model's figures by name, of held-out elements of 'test' or 'validation', written to figures/*.png.
 
         Raises:
             InputError: an unknown split, or no data (see `load_run`).
@@ -134,18 +123,12 @@ class Run:
         folder = self.out_dir / "figures"
         folder.mkdir(exist_ok=True)
         for name, figure in drawn.items():
-            atomic_write(
-                folder / f"{name}.png",
-                lambda file, figure=figure: figure.savefig(file, format="png", dpi=150),
-            )
+            save = functools.partial(figure.savefig, format="png", dpi=150)
+            atomic_write(folder / f"{name}.png", save)
         return drawn
 
     def held_out(self, split: str, **more: Any) -> HeldOut:
-        """Return the held-out elements of a split, as metrics and figures take them.
-
-        Args:
-            split: 'test' or 'validation'.
-            **more: further fields of `aae_tf.reporting.HeldOut`.
+        """Return the held-out elements of 'test' or 'validation', with further fields of `aae_tf.reporting.HeldOut`.
 
         Raises:
             InputError: an unknown split, or no data (see `load_run`).
@@ -196,18 +179,14 @@ class Run:
             normal = self.model.element.check(normal)
             if self.data.element.identifiable:
                 normal, labels = unseen(normal, self.data.training_blocks(), labels)
-        options = {"false_alarm": false_alarm, "score": score}
-        given = {name: value for name, value in options.items() if value is not None}
+        options = (("false_alarm", false_alarm), ("score", score))
+        given = {name: value for name, value in options if value is not None}
         self._detector = Detector.on(self.model, normal, labels, **given)
         self._detector.save(path)
         return self._detector
 
     def export(
-        self,
-        dest: str | Path | None = None,
-        precision: str = "float32",
-        png: bool = False,
-        report: dict | None = None,
+        self, dest: str | Path | None = None, precision: str = "float32", png: bool = False, report: dict | None = None
     ) -> Path:
         """Write a SavedModel to `dest/<version>/`, with a model card and the run's detector, if it has one.
 

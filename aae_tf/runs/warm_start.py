@@ -19,15 +19,7 @@ OF_THE_DATA = ("prior", "image_scale")  # what a run takes from its own recipe a
 
 
 class WarmStart:
-    """The weights of a finished run.
-
-    Args:
-        path: its directory.
-        console: for the message on which weights were taken.
-
-    Raises:
-        InputError: no finished run there.
-    """
+    """The weights of the finished run in the directory `path`."""
 
     def __init__(self, path: str | Path, console: Console):
         self.path, self.console = path, console
