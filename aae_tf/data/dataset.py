@@ -38,11 +38,7 @@ class Split:
         return f"Split({len(self):,} of shape {self.images.shape[1:]}, {self.known:,} with labels)"
 
     def take(self, indices: np.ndarray | slice) -> "Split":
-        """Return the `Split` of some elements.
-
-        Args:
-            indices: int array [n], or a slice.
-        """
+        """Return the `Split` of some elements, by an int array [n] or a slice."""
         return Split(self.images[indices], None if self.labels is None else self.labels[indices])
 
     def labelled(self) -> "Split":
@@ -167,12 +163,7 @@ class Dataset:
         return replace(self, train=replace(self.train, labels=kept))
 
     def training_images(self, most: int, seed: int) -> Split:
-        """Return a `Split` of at most `most` training images drawn by the seed; of a sample for data not in memory.
-
-        Args:
-            most: maximum number; if there are no more, all are returned in their own order.
-            seed: int.
-        """
+        """Return a `Split` of at most `most` training images in memory, drawn by the seed; all in order if fewer."""
         known = self.train.sample
         return known if len(known) <= most else known.take(np.random.default_rng(seed).permutation(len(known))[:most])
 

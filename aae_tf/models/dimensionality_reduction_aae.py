@@ -121,12 +121,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return self.centroids(codes["y"]) + codes["z"]
 
     def represent(self, images: ArrayLike, batch_size: int = 1000) -> np.ndarray:
-        """Return the latent point of each image on the map, W_C y + z, float32 array [N, D].
-
-        Args:
-            images: uint8 or float [N, H, W(, C)].
-            batch_size: images per pass.
-        """
+        """Return the latent point of each image [H, W(, C)] on the map, W_C y + z, float32 array [N, D]."""
 
         def run(images):
             return self.decoder_input(self.codes({"images": images}))
@@ -134,12 +129,7 @@ class DimensionalityReductionAAE(CategoricalAAE):
         return self.over_images("represent", run, images, batch_size=batch_size)
 
     def decode_map(self, latent_points: ArrayLike, batch_size: int = 1000) -> np.ndarray:
-        """Return images, float32 array [N, H, W, C] in [0, 1], of latent points on the map.
-
-        Args:
-            latent_points: float [N, D].
-            batch_size: latent points per pass.
-        """
+        """Return images, float32 array [N, H, W, C] in [0, 1], of latent points on the map, float [N, D]."""
         return self._over_codes("decode map", self._decode_points, batch_size, latent_points)
 
     def _decode_points(self, latent_points):

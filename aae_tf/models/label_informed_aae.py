@@ -89,9 +89,5 @@ class LabelInformedAAE(Consistent, AdversarialAutoencoder):
         return codes
 
     def predict_labels(self, images: ArrayLike) -> np.ndarray:
-        """Return the class whose part of the prior is nearest to each image's code, int array [N].
-
-        Args:
-            images: uint8 or float [N, H, W(, C)].
-        """
+        """Return the class whose part of the prior is nearest to each image's code, int array [N]."""
         return self.prior.nearest_class(self.encode(images))

@@ -100,11 +100,7 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         self.groups = merge_entries(self.encode(images, code="y"), self.clusters)
 
     def merged(self, y: "ArrayLike | tf.Tensor") -> "np.ndarray | tf.Tensor":
-        """Return the probabilities of classes or clusters, float32 [N, C], from those of y's entries.
-
-        Args:
-            y: float32 tensor or array [N, K].
-        """
+        """Return the probabilities of classes or clusters, float32 [N, C], from those of y's entries, [N, K]."""
         return y @ merging_matrix(self.groups) if self.needs_finalizing else y
 
     def y_of(self, labels: "tf.Tensor") -> "tf.Tensor":
@@ -152,43 +148,25 @@ class CategoricalAAE(Consistent, AdversarialAutoencoder):
         return Update(phase, optimizer="classification")
 
     def classify(self, images: ArrayLike, batch_size: int = 1000) -> np.ndarray:
-        """Return the probabilities of classes or clusters, q(y|x), float32 array [N, C].
-
-        Args:
-            images: uint8 or float [N, H, W(, C)].
-            batch_size: images per pass.
-        """
+        """Return the probabilities of classes or clusters, q(y|x), float32 array [N, C], of images [N, H, W(, C)]."""
         return self.merged(self.encode(images, batch_size=batch_size, code="y"))
 
     def predict_labels(self, images: ArrayLike) -> np.ndarray:
-        """Return the most probable class or cluster, int array [N].
-
-        Args:
-            images: uint8 or float [N, H, W(, C)].
-        """
+        """Return the most probable class or cluster, int array [N], of images, uint8 or float [N, H, W(, C)]."""
         return self.classify(images).argmax(-1)
 
     def label_error(self, split: "Split", y: np.ndarray) -> dict[str, float]:
-        """Return 'val_classification_error' (share in [0, 1]) of a split's labelled images; {} without any.
-
-        Args:
-            split: an `aae_tf.data.Split`.
-            y: q(y|x) of its images, float [N, K].
-        """
+        """Return 'val_classification_error', in [0, 1], of a split's labelled images by q(y|x), [N, K]; {} without."""
         known = labelled_rows(split.labels)
         if not len(known):
             return {}
         return {"val_classification_error": evaluation.error_rate(split.labels[known], y[known].argmax(-1))[0]}
 
     def cluster_error(self, split: "Split", y: np.ndarray) -> dict[str, float]:
-        """Return 'val_clustering_error' of a split's labelled images; {} with fewer than two.
+        """Return 'val_clustering_error' of a split's labelled images by q(y|x), [N, K]; {} with fewer than two.
 
         Entries of y are merged by all images of the split. Clusters are named on every other labelled image (by the
         paper's rule, see `evaluation.label_clusters`), and the error is that of the rest.
-
-        Args:
-            split: an `aae_tf.data.Split`.
-            y: q(y|x) of its images, float [N, K].
         """
         known = labelled_rows(split.labels)
         if len(known) < 2:

@@ -57,14 +57,7 @@ class Packed:
         return f"Packed({len(self):,} of shape {shape}, {self.known:,} with labels, in '{self.file}')"
 
     def take(self, indices: np.ndarray | slice) -> Split:
-        """Return some images as a `Split`, read from the file.
-
-        Args:
-            indices: int array [n], or a slice.
-
-        Raises:
-            InputError: the file is missing or damaged.
-        """
+        """Return some images as a `Split`, read from the file, by an int array [n] or a slice."""
         return Split(read_rows(self.file, self.rows[indices]), None if self.labels is None else self.labels[indices])
 
     @property

@@ -127,11 +127,7 @@ class Columns:
         return np.concatenate([encoded(column, each) for column, each in zip(self.columns, raw, strict=True)], 1)
 
     def with_fill(self, fill: ArrayLike) -> "Columns":
-        """Return these columns with replacements of missing values.
-
-        Args:
-            fill: float [D].
-        """
+        """Return these columns with replacements of missing values, float [D]."""
         return replace(self, fill=tuple(float(value) for value in fill))
 
     def get_config(self) -> dict[str, Any]:

@@ -86,13 +86,7 @@ class ContractiveAutoencoder(Autoencoder):
         return [Update(self.reconstruction_phase(), penalty)]
 
     def contraction_loss(self, batch: dict[str, Any], codes: Codes, seed: "tf.Tensor") -> "tf.Tensor":
-        """Return the squared Frobenius norm of the codes' Jacobian, mean over the batch; a scalar, at least 0.
-
-        Args:
-            batch: dict of tensors, as for `Phase`.
-            codes: dict of codes, float32 [N, D].
-            seed: int32 [2].
-        """
+        """Return the squared Frobenius norm of the codes' Jacobian, mean over the batch; a scalar, at least 0."""
         images = self.image_scale(batch["images"])
         if self.contraction == "stochastic":
             moved = images + self.contraction_std * tf.random.stateless_normal(tf.shape(images), seed)

@@ -59,11 +59,7 @@ class VariationalAutoencoder(LatentModel):
         return {"z": z, "mean": mean, "log_variance": log_variance}
 
     def kl_divergence(self, codes: Codes) -> "tf.Tensor":
-        """Return KL(q(z|x) || p(z)) in nats, float32 [N], of codes.
-
-        Args:
-            codes: dict of 'z', 'mean' and 'log_variance', float32 [N, D].
-        """
+        """Return KL(q(z|x) || p(z)) in nats, float32 [N], of 'z', 'mean' and 'log_variance', float32 [N, D] each."""
         posterior = tfd.MultivariateNormalDiag(codes["mean"], tf.exp(0.5 * codes["log_variance"]))
         try:
             return tfd.kl_divergence(posterior, self.prior.distribution)
