@@ -40,15 +40,7 @@ class Element:
     views: ClassVar[bool]  # whether augmentations apply
 
     def check(self, inputs: ArrayLike, what: str = "") -> np.ndarray:
-        """Return inputs as models take them, by the rules that training data is checked by.
-
-        Args:
-            inputs: array [N, ...], or a DataFrame of rows.
-            what: what they are called in messages; by default 'images' or 'rows'.
-
-        Raises:
-            InputError: another shape, dtype or range, or NaN or infinite values.
-        """
+        """Return inputs, [N, ...] or a DataFrame, as models take them, by the rules of training; `what` names them."""
         raise NotImplementedError
 
     @property
@@ -59,11 +51,7 @@ class Element:
 
 @dataclass(frozen=True)
 class ImageElement(Element):
-    """Images, uint8 in 0..255 or float in [0, 1].
-
-    Args:
-        shape: (H, W, C).
-    """
+    """Images of shape (H, W, C), uint8 in 0..255 or float in [0, 1]."""
 
     shape: tuple[int, ...] | None = None
 
@@ -102,11 +90,7 @@ class ImageElement(Element):
 
 @dataclass(frozen=True)
 class TableElement(Element):
-    """Rows of a table, float32 [D] in their own units.
-
-    Args:
-        columns: what each number of a row is.
-    """
+    """Rows of a table with these columns, float32 [D] in their own units."""
 
     columns: Columns
 

@@ -19,13 +19,7 @@ from aae_tf.utils.random import as_seed
 
 
 class ImageObjective(AdversarialObjective):
-    """The objective between images and decoded prior samples, both flat and in the networks' scale.
-
-    Args:
-        image_scale: the model's `ImageScale`.
-        discriminator: Keras model from flat images [N, H W C] to one logit a row.
-        **kwargs: as for `AdversarialObjective`.
-    """
+    """The objective between images and decoded prior samples, both flat, [N, H W C], and in the networks' scale."""
 
     def __init__(self, image_scale: ImageScale, discriminator: keras.Model, **kwargs: Any):
         super().__init__(None, discriminator, code="images", **kwargs)
