@@ -110,20 +110,12 @@ class Detector:
         }
 
     def save(self, path: str | Path) -> None:
-        """Write everything except the model to a JSON file, atomically.
-
-        Args:
-            path: path of the file.
-        """
+        """Write everything except the model to a JSON file, atomically."""
         write_json(path, {"score": self.score, "scales": self.scales, "calibration": self.calibration})
 
     @classmethod
     def load(cls, model: "LatentModel", path: str | Path) -> "Detector":
-        """Return the detector that `save` wrote.
-
-        Args:
-            model: model of the detector.
-            path: path of the file.
+        """Return the detector of a model that `save` wrote.
 
         Raises:
             InputError: the file cannot be read.

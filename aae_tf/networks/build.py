@@ -49,19 +49,11 @@ class NetworkSpec:
     dtype: str = "float32"
 
     def seed_of(self, role: int) -> int:
-        """Return the seed of one of the networks.
-
-        Args:
-            role: the network's number.
-        """
+        """Return the seed of the network with the number `role`."""
         return seeds([self.seed, role], 1)[0]
 
     def scale(self, kind: str) -> ImageScale | ColumnScale:
-        """Return the scale layer of the elements.
-
-        Args:
-            kind: a name in `SCALES`.
-        """
+        """Return the scale layer of the elements; `kind` is a name in `SCALES`."""
         return SCALE_LAYERS[self.element.scale](self.element, kind)
 
 

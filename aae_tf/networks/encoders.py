@@ -108,11 +108,7 @@ class Encoder(keras.Model):
         self.built = True
 
     def compute_output_shape(self, input_shape: tuple) -> dict[str, tuple]:
-        """Return the shape of each code by name.
-
-        Args:
-            input_shape: (N, H, W, C).
-        """
+        """Return the shape of each code by name."""
         features = self.body.compute_output_shape(input_shape)
         if self.heads is None:
             return {"z": features}
@@ -136,9 +132,5 @@ class Encoder(keras.Model):
 
 
 def as_encoder(network: keras.Model) -> Encoder:
-    """Return `network` if it is an `Encoder`, else an `Encoder` around a Keras model from images to codes.
-
-    Args:
-        network: an `Encoder`, or a Keras model from images [N, H, W, C] to codes [N, D].
-    """
+    """Return an `Encoder` as it is, and a Keras model from images [N, H, W, C] to codes [N, D] as an `Encoder`."""
     return network if isinstance(network, Encoder) else Encoder(network)

@@ -130,11 +130,7 @@ class GaussianPosterior(_Posterior):
         self.log_variance = self._dense(input_shape, self.dim, second, "log_variance")
 
     def parameters(self, features: "tf.Tensor") -> "tuple[tf.Tensor, tf.Tensor]":
-        """Return mean and log-variance of q(z|x), float32 [N, dim]; the latter is in [-10, 10].
-
-        Args:
-            features: float [N, F].
-        """
+        """Return mean and log-variance of q(z|x), float32 [N, dim], of features [N, F]; the latter is in [-10, 10]."""
         return self.mean(features), 10.0 * tf.tanh(self.log_variance(features) / 10.0)
 
     def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
@@ -144,13 +140,7 @@ class GaussianPosterior(_Posterior):
 
     @staticmethod
     def draw(mean: "tf.Tensor", log_variance: "tf.Tensor", seed: Any) -> "tf.Tensor":
-        """Return one sample of each row's Gaussian, float32 [N, dim].
-
-        Args:
-            mean: float32 [N, dim].
-            log_variance: float32 [N, dim].
-            seed: int32 [2].
-        """
+        """Return one sample of each row's Gaussian, float32 [N, dim]; `seed` is int32 [2]."""
         return mean + tf.exp(0.5 * log_variance) * normal(tf.shape(mean), seed)
 
 

@@ -38,54 +38,30 @@ class Scale(keras.layers.Layer):
         self.spread = self.add_weight(name="spread", shape=shape, initializer=constant(spread), trainable=False)
 
     def adapt(self, inputs: np.ndarray) -> None:
-        """Set shift and spread from training data.
-
-        Args:
-            inputs: images, uint8 or float in [0, 1], [N, H, W, C]; or rows, float32 [N, D].
-        """
+        """Set shift and spread from training images, uint8 or float in [0, 1], or rows, float32 [N, D]."""
         raise NotImplementedError
 
     def invert(self, outputs: "tf.Tensor") -> "tf.Tensor":
-        """Return elements in their own units, float32 [N, ...], of decoder outputs.
-
-        Args:
-            outputs: float32 [N, ...], in the scale of the networks.
-        """
+        """Return elements in their own units, float32 [N, ...], of decoder outputs, float32 [N, ...]."""
         raise NotImplementedError
 
     def read(self, inputs: Any) -> Any:
-        """Return inputs of a model's `call` before their conversion to float32.
-
-        Args:
-            inputs: array or tensor [N, ...].
-        """
+        """Return inputs of a model's `call`, array or tensor [N, ...], before their conversion to float32."""
         return inputs
 
     def comparable(self, inputs: Any) -> Any:
-        """Return elements in the units in which errors and distances are measured.
-
-        Args:
-            inputs: array or tensor [N, ...].
-        """
+        """Return elements [N, ...] in the units in which errors and distances are measured."""
         return inputs
 
     def moved(self, inputs: "tf.Tensor", steps: "tf.Tensor") -> "tf.Tensor":
-        """Return elements moved by steps in the scale of the networks, to first order.
-
-        Args:
-            inputs: float32 [N, ...].
-            steps: float32 [N, ...], in the scale of the networks.
-        """
+        """Return elements, float32 [N, ...], moved by steps in the scale of the networks, to first order."""
         return inputs + steps
 
     def parts(self, inputs: "tf.Tensor", outputs: "tf.Tensor") -> list[tuple[str, "tf.Tensor", "tf.Tensor", Any]]:
         """Return what a reconstruction loss compares: (kind, targets [N, E], outputs [N, E], positions) of each kind.
 
-        Real numbers are in the scale of the networks, the others as they are, with logits or logs of means.
-
-        Args:
-            inputs: float32 [N, ...], in their own units.
-            outputs: float32 [N, ...], in the scale of the networks.
+        Inputs are in their own units, outputs in the scale of the networks. Real numbers are compared in the scale of
+        the networks, the others as they are, with logits or logs of means.
         """
         return [("real", self(inputs), outputs, ...)]
 

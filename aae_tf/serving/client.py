@@ -82,11 +82,7 @@ class Client:
         return _generated(self.predict("reconstruct", **_elements(images), **_labels(labels)))
 
     def classify(self, images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-        """Return labels, int32 [N], and probabilities, float32 [N, K].
-
-        Args:
-            images: [N, H, W(, C)] or rows [N, D].
-        """
+        """Return labels, int32 [N], and probabilities, float32 [N, K], of images [N, H, W(, C)] or rows [N, D]."""
         outputs = self.predict("classify", **_elements(images))
         return outputs["labels"], outputs["probabilities"]
 
