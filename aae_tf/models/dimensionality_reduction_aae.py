@@ -24,17 +24,7 @@ from aae_tf.training.updates import Phase, Update
 
 @keras.saving.register_keras_serializable("aae_tf")
 class ClusterCentroids(keras.layers.Layer):
-    """W_C: from y, float [N, K], to W_C y, float32 [N, n].
-
-    Args:
-        classes: K.
-        dim: n.
-        std: standard deviation of the initial centroids.
-        seed: seed of the initial centroids.
-
-    Call arguments:
-        y: float [N, K]. Returns W_C y, float32 [N, n].
-    """
+    """W_C, K = `classes` centroids, Gaussian at first: from y, float [N, K], to W_C y, float32 [N, n], n = `dim`."""
 
     def __init__(self, classes: int, dim: int, std: float = 1.0, seed: int = 0, **kwargs: Any):
         kwargs.setdefault("dtype", "float32")

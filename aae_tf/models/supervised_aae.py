@@ -61,7 +61,7 @@ class ReadsLabels:
 
 @keras.saving.register_keras_serializable("aae_tf")
 class SupervisedAAE(ReadsLabels, AdversarialAutoencoder):
-    """The model of §4 (arXiv 1511.05644, figure 6).
+    """The model of §4 (arXiv 1511.05644, figure 6), called with (images, labels int [N]).
 
     Args:
         *args: `encoder`, `decoder` (of K + D inputs, label first), `discriminator` and `prior`, as for
@@ -69,9 +69,6 @@ class SupervisedAAE(ReadsLabels, AdversarialAutoencoder):
         label_conditioned: whether the discriminator takes the label with z (D + K + 1 inputs), so that z is
             independent of the label (the paper's takes z alone).
         **kwargs: `classes`, K; and as for `AdversarialAutoencoder`.
-
-    Call arguments:
-        inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
     """
 
     def __init__(self, *args: Any, label_conditioned: bool = False, **kwargs: Any):

@@ -17,12 +17,7 @@ from aae_tf.training.updates import Phase, Update
 
 @keras.saving.register_keras_serializable("aae_tf")
 class MomentMatchingAutoencoder(LatentModel):
-    """An autoencoder with the MMD between codes and prior samples as penalty (WAE-MMD, arXiv 1711.01558).
-
-    Args:
-        penalty_weight: factor on the MMD, the lambda of arXiv 1711.01558.
-        **kwargs: further arguments of `LatentModel`.
-    """
+    """An autoencoder with the MMD of codes and prior samples as penalty, times `penalty_weight` (WAE-MMD's lambda)."""
 
     def __init__(self, *args: Any, penalty_weight: Annotated[float, Range(0.0)] = 1.0, **kwargs: Any):
         super().__init__(*args, **kwargs)

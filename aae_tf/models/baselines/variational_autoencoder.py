@@ -81,8 +81,6 @@ class ConditionalVAE(ReadsLabels, VariationalAutoencoder):
     """A VAE whose decoder also takes the label, p(x|z, y): the VAE of §4 (Kingma et al., 2014, arXiv 1406.5298, M2).
 
     The encoder takes the image alone, q(z|x), as that of `SupervisedAAE` does: the image already shows its class.
-    Arguments are those of `VariationalAutoencoder` and `classes`, K; the decoder has K + D inputs, label first.
-
-    Call arguments:
-        inputs: (images, labels int [N]). Returns reconstructions, float32 [N, H, W, C].
+    Arguments are those of `VariationalAutoencoder` and `classes`, K; the decoder has K + D inputs, label first. It is
+    called with (images, labels int [N]).
     """
