@@ -97,10 +97,7 @@ class Detector:
     def measure(self, images: ArrayLike, abnormal: ArrayLike, labels: Labels = None) -> dict[str, dict]:
         """Return `aae_tf.evaluation.detection_quality` by score; only the detector's own has rates at the threshold.
 
-        Args:
-            images: uint8 or float [N, H, W(, C)].
-            abnormal: bool [N], True for abnormal images.
-            labels: int [N], for models that read labels.
+        Images are as for `detect`, `abnormal` is bool [N].
         """
         found = self.detect(images, labels)
         limits = {self.score: self.threshold}
@@ -127,12 +124,7 @@ class Detector:
             raise InputError(f"'{path}' cannot be read ({error}); make it again: run.detector(normal)") from None
 
     def graph(self, images: tf.Tensor, labels: tf.Tensor | None = None) -> Outputs:
-        """Return the outputs of `detect` as tensors, for use in a graph.
-
-        Args:
-            images: float32 [N, H, W, C] in [0, 1].
-            labels: int32 [N], for models that read labels.
-        """
+        """Return the outputs of `detect` for images, float32 [N, H, W, C] in [0, 1], as tensors, for use in a graph."""
         raw, error_map = _raw(self.model, images, labels)
         scores = _standardised(raw, self.scales)
         score = scores[self.score]

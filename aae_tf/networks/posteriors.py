@@ -58,9 +58,6 @@ class DeterministicPosterior(_Posterior):
         norm_std: standard deviation of each dimension of a normalised code; None to learn it and the mean. A fixed one
             keeps logits of y from shrinking until their softmax is 0 and has no gradient.
         **kwargs: `kernel_initializer` (Keras name or 'normal'), `seed` of it, `name` and `dtype`.
-
-    Call arguments:
-        features: float [N, F]; training: bool; seed: ignored. Returns float32 [N, dim].
     """
 
     random = False
@@ -78,7 +75,7 @@ class DeterministicPosterior(_Posterior):
             self.norm.build((None, self.dim))
 
     def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
-        """Return codes."""
+        """Return codes, float32 [N, dim], of features [N, F]; the seed is ignored."""
         codes = self.code(features)
         if self.norm is None:
             return codes
@@ -97,9 +94,6 @@ class ConstantVariancePosterior(DeterministicPosterior):
     Args:
         posterior_std: s, in units of the code; smaller than the prior's standard deviation.
         **kwargs: as for `DeterministicPosterior`.
-
-    Call arguments:
-        features: float [N, F]; training: bool; seed: int32 [2] or None for f(x). Returns float32 [N, dim].
     """
 
     random = True
@@ -109,7 +103,7 @@ class ConstantVariancePosterior(DeterministicPosterior):
         self.posterior_std = posterior_std
 
     def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
-        """Return sampled codes, or f(x) without a seed."""
+        """Return sampled codes, float32 [N, dim], of features [N, F] and a seed, int32 [2]; f(x) without a seed."""
         codes = super().call(features, training=training)
         return codes if seed is None else codes + self.posterior_std * normal(tf.shape(codes), seed)
 
@@ -117,11 +111,7 @@ class ConstantVariancePosterior(DeterministicPosterior):
 @POSTERIORS.register("gaussian")
 @keras.saving.register_keras_serializable("aae_tf")
 class GaussianPosterior(_Posterior):
-    """z ~ N(mu(x), diag sigma(x)²), sampled by reparameterization (Kingma and Welling, arXiv 1312.6114).
-
-    Call arguments:
-        features: float [N, F]; training: bool; seed: int32 [2] or None for the mean. Returns float32 [N, dim].
-    """
+    """z ~ N(mu(x), diag sigma(x)²), sampled by reparameterization (Kingma and Welling, arXiv 1312.6114)."""
 
     def build(self, input_shape: tuple) -> None:
         """Make the layers of mean and log-variance."""
@@ -134,7 +124,7 @@ class GaussianPosterior(_Posterior):
         return self.mean(features), 10.0 * tf.tanh(self.log_variance(features) / 10.0)
 
     def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
-        """Return sampled codes, or means without a seed."""
+        """Return sampled codes, float32 [N, dim], of features [N, F] and a seed, int32 [2]; means without a seed."""
         mean, log_variance = self.parameters(features)
         return mean if seed is None else self.draw(mean, log_variance, seed)
 
@@ -155,9 +145,6 @@ class UniversalPosterior(_Posterior):
         noise_dim: dimension of eta.
         units: units of the hidden layer over features and noise.
         **kwargs: as for `DeterministicPosterior`.
-
-    Call arguments:
-        features: float [N, F]; training: bool; seed: int32 [2] or None for eta = 0. Returns float32 [N, dim].
     """
 
     def __init__(self, dim: int, noise_dim: int = 16, units: int = 256, **kwargs: Any):
@@ -171,7 +158,7 @@ class UniversalPosterior(_Posterior):
         self.code = self._dense((None, self.units), self.dim, second, "code")
 
     def call(self, features: Any, seed: Any = None, training: bool = False) -> "tf.Tensor":
-        """Return codes for one draw of the noise."""
+        """Return codes, float32 [N, dim], of features [N, F] and a seed, int32 [2]; those of eta = 0 without a seed."""
         shape = [tf.shape(features)[0], self.noise_dim]
         noise = tf.zeros(shape) if seed is None else normal(shape, seed)
         return self.code(self.mix(tf.concat([tf.cast(features, tf.float32), noise], -1)))

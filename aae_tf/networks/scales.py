@@ -87,9 +87,6 @@ class ImageScale(Scale):
         kind: 'unit' (unchanged), 'signed' ([-1, 1]), 'centred' (mean 0 in each dimension of the training images) or
             'standardized' (mean 0 and variance 1).
 
-    Call arguments:
-        images: float32 [N, H, W, C] in [0, 1]. Returns float32 of the same shape.
-
     Raises:
         InputError: an unknown kind.
     """
@@ -122,7 +119,7 @@ class ImageScale(Scale):
         self.spread.assign(np.maximum(std, 0.1 * std.mean() + 1e-6))  # rarely set pixels do not dominate the error
 
     def call(self, images: "tf.Tensor") -> "tf.Tensor":
-        """Return images in the scale of the networks."""
+        """Return images, float32 [N, H, W, C] in [0, 1], in the scale of the networks."""
         return (images - self.shift) / self.spread
 
     def invert(self, outputs: "tf.Tensor") -> "tf.Tensor":
@@ -142,9 +139,6 @@ class ColumnScale(Scale):
         kind: 'standardized' (mean 0 and standard deviation 1 over the training rows), 'robust' (median 0, and the
             interquartile range of a Gaussian of standard deviation 1), 'unit' (unchanged, in [0, 1], with a sigmoid
             output) or 'none' (unchanged). The logarithm of counts is always standardised.
-
-    Call arguments:
-        rows: float32 [N, D]. Returns float32 [N, D].
 
     Raises:
         InputError: an unknown kind, or 'unit' for other columns than real ones.
@@ -211,7 +205,7 @@ class ColumnScale(Scale):
         return tf.cast(inputs, tf.float32) if tf.is_tensor(inputs) else self.columns.encode(inputs)
 
     def call(self, rows: "tf.Tensor") -> "tf.Tensor":
-        """Return rows in the scale of the networks."""
+        """Return rows, float32 [N, D], in the scale of the networks."""
         logarithm = tf.math.log1p(tf.nn.relu(rows)) if "count" in self.kinds else rows
         return (tf.where(self._counts, logarithm, rows) - self.shift) / self.spread
 

@@ -73,12 +73,7 @@ class Client:
         return _generated(self.predict("decode", codes=np.asarray(codes, "float32"), **_labels(labels)))
 
     def reconstruct(self, images: ArrayLike, labels: ArrayLike | None = None) -> np.ndarray:
-        """Return reconstructions, float32 of the shape of `images`.
-
-        Args:
-            images: [N, H, W(, C)] or rows [N, D].
-            labels: int [N], for models whose signature has them.
-        """
+        """Return reconstructions, float32, of images [N, H, W(, C)] or rows [N, D]; labels as for `decode`."""
         return _generated(self.predict("reconstruct", **_elements(images), **_labels(labels)))
 
     def classify(self, images: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -89,9 +84,7 @@ class Client:
     def score(self, images: ArrayLike, labels: ArrayLike | None = None) -> tuple[np.ndarray, np.ndarray | None]:
         """Return reconstruction errors, float32 [N], and prior logits, float32 [N], None without a discriminator.
 
-        Args:
-            images: [N, H, W(, C)] or rows [N, D].
-            labels: int [N], for models whose signature has them.
+        Images are [N, H, W(, C)] or rows [N, D], labels as for `decode`.
         """
         outputs = self.predict("score", **_elements(images), **_labels(labels))
         return outputs["reconstruction_error"], outputs.get("prior_logit")
