@@ -47,7 +47,7 @@ def run(request, few, tmp_path_factory):
     options, metrics, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"
     adam = {"name": "adam", "learning_rate": 2e-3, "schedule": "constant"}
-    options = {**small(request.param, **options), **QUICK, "batch_size": 320, "reconstruction": adam}
+    options = {**small(request.param, **options), **QUICK, "batch_size": 80, "reconstruction": adam}
     with eager():
         made = aae_tf.train(request.param, few, out_dir=folder, report=False, **options)
         made.evaluate("validation", likelihood_samples=0)
