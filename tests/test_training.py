@@ -360,7 +360,8 @@ def test_what_a_trainer_lacks_is_said(few, monkeypatch):
         Trainer(made.model, data.Split(*few), optimizers=two)
     with pytest.raises(aae_tf.InputError, match="unknown order 'parallel'; accepted: alternating, simultaneous"):
         make_trainer(few, order="parallel")
-    monkeypatch.setattr(type(made.model), "required_inputs", ("views",))
+    spec = made.model.training_spec.extended(required_inputs=("views",))
+    monkeypatch.setattr(type(made.model), "training_spec", spec)
     with pytest.raises(aae_tf.InputError, match="trained on views of the images; set some"):
         Trainer(made.model, data.Split(*few), optimizers=made.optimizers)
 

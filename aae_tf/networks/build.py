@@ -208,7 +208,8 @@ def accepted_by(takers: Iterable[Callable], given: Mapping[str, Any], every: boo
     found = {}
     called = [maker for taker in takers if not isinstance(taker, type) for maker in getattr(taker, "builders", ())]
     for taker in (*takers, *called):
-        found = options_of(taker, getattr(taker, "given", ())) | found
+        excluded = taker.build_spec.excluded_args if hasattr(taker, "build_spec") else ()
+        found = options_of(taker, excluded) | found
     for name, option in list(found.items()):
         registry = option.registry
         if registry is not None:
