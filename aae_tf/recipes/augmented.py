@@ -79,7 +79,7 @@ VIEWS = (
     Recipe(
         "semi_supervised_views",
         "a class from few labels and augmentations: table 2",
-        model="SemiSupervisedAAE",
+        "SemiSupervisedAAE",
         labels=100,
         epochs=80,
         latent_dim=10,
@@ -94,7 +94,7 @@ VIEWS = (
     Recipe(
         "semi_supervised_vat",
         "a class from few labels and adversarial perturbations, without assumptions on the data",
-        model="SemiSupervisedAAE",
+        "SemiSupervisedAAE",
         labels=100,
         epochs=80,
         latent_dim=10,
@@ -109,7 +109,7 @@ VIEWS = (
     Recipe(
         "clustering_views",
         "clusters without labels, from augmentations: table 3",
-        model="ClusteringAAE",
+        "ClusteringAAE",
         epochs=80,
         latent_dim=5,
         options={**_OPTIONS, "overclustering": 30},
@@ -119,7 +119,7 @@ VIEWS = (
     Recipe(
         "reduction_views",
         "a map from few labels or none, with augmentations: figure 11",
-        model="DimensionalityReductionAAE",
+        "DimensionalityReductionAAE",
         labels=0,
         epochs=80,
         options={**_OPTIONS, "clusters": 20, "overclustering": 40},

@@ -8,8 +8,8 @@ from aae_tf.recipes.paper import NORMAL
 from aae_tf.recipes.recipe import Recipe
 
 _ADAM = {"epochs": 60, "optimizers": {"reconstruction": OptimizerSettings("adam", 1e-3, 0.9, "cosine")}}
-_FITTED = {"name": "fitted_gaussian"}
-_BERNOULLI = {"posterior": "gaussian", "reconstruction_loss": "binary_crossentropy"}
+_VAE = {**_ADAM, "options": {"posterior": "gaussian", "reconstruction_loss": "binary_crossentropy"}}
+_PLAIN = {**_ADAM, "prior": {"name": "fitted_gaussian"}}
 # for images that are mostly their mean; chosen on validation images of 1,965 faces (docs/results.md)
 _GAN_OF_FACES = {
     "decoder_batch_norm": False,
@@ -22,63 +22,56 @@ BASELINES = (
     Recipe(
         "linear_autoencoder",
         "an autoencoder without hidden layers: the subspace of PCA",
-        model="Autoencoder",
-        prior=_FITTED,
+        "Autoencoder",
         options={"widths": (), "image_scale": "centred"},
-        **_ADAM,
+        **_PLAIN,
     ),
     Recipe(
         "autoencoder",
         "an autoencoder without a prior, sampled from a Gaussian fitted to its codes",
-        model="Autoencoder",
-        prior=_FITTED,
-        **_ADAM,
+        "Autoencoder",
+        **_PLAIN,
     ),
     Recipe(
         "denoising",
         "a denoising autoencoder: the clean image from a corrupted one",
-        model="DenoisingAutoencoder",
-        prior=_FITTED,
+        "DenoisingAutoencoder",
         options={"input_noise": 0.5},
-        **_ADAM,
+        **_PLAIN,
     ),
     Recipe(
         "contractive",
         "a contractive autoencoder: codes that change little with the image",
-        model="ContractiveAutoencoder",
-        prior=_FITTED,
+        "ContractiveAutoencoder",
         options={"penalty_weight": 0.1},
-        **_ADAM,
+        **_PLAIN,
     ),
     Recipe(
         "vae",
         "a variational autoencoder with a Gaussian prior: figure 2c",
-        model="VariationalAutoencoder",
+        "VariationalAutoencoder",
         prior=NORMAL,
-        options=_BERNOULLI,
-        **_ADAM,
+        **_VAE,
     ),
     Recipe(
         "vae_mixture",
         "a variational autoencoder with a mixture of ten Gaussians as prior: figure 2d",
-        model="VariationalAutoencoder",
+        "VariationalAutoencoder",
         prior={"name": "mixture"},
-        options=_BERNOULLI,
-        **_ADAM,
+        **_VAE,
     ),
     Recipe(
         "conditional_vae",
         "a variational autoencoder whose decoder gets the label, to compare with 'style'",
-        model="ConditionalVAE",
+        "ConditionalVAE",
         prior=NORMAL,
         latent_dim=15,
-        options=_BERNOULLI,
-        **_ADAM,
+        **_VAE,
     ),
     Recipe(
         "gan",
         "a generative adversarial network on images, the decoder its generator",
-        model="GAN",
+        "GAN",
         prior=NORMAL,
         latent_dim=8,
         epochs=60,
@@ -90,7 +83,7 @@ BASELINES = (
     Recipe(
         "wae_mmd",
         "moment matching instead of a discriminator (GMMN + AE, WAE-MMD)",
-        model="MomentMatchingAutoencoder",
+        "MomentMatchingAutoencoder",
         prior=NORMAL,
         options={"penalty_weight": 100.0},
         **_ADAM,

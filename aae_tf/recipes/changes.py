@@ -95,9 +95,13 @@ def _with_field(recipe, name, value):
     if head == "prior":
         return replace(recipe, prior=_prior(recipe.prior, rest, value))
     if head == "columns":
-        return replace(recipe, columns=_reading(recipe.columns, rest, value))
+        from aae_tf.data.tables.options import read_options
+
+        return replace(recipe, columns=read_options(_whole("columns", "VALUE", recipe.columns, rest, value)))
     if head in NUMBERS:
-        return replace(recipe, **{head: _numbers(head, getattr(recipe, head), rest, value)})
+        whole = _whole(head, "NUMBER", getattr(recipe, head), rest, value)
+        numbers = {part: NUMBER.check(part, read(f"{head}.{part}", float, each)) for part, each in whole.items()}
+        return replace(recipe, **{head: numbers})
     if head == "optimizers" and isinstance(value, dict):
         for kind, settings in value.items():
             recipe = _with_optimizer(recipe, kind, settings)
@@ -131,7 +135,13 @@ def _with_model_options(recipe, given, every):
         names = ", ".join(given)
         raise InputError(f"the model is an object of yours, so {names} cannot be set here; set it on the model")
     if "components" in given:
-        recipe, given = _with_components(recipe, dict(given))
+        from aae_tf.priors import prior_options
+
+        prior = recipe.prior["name"]
+        parts = [part for part in ("components", "classes") if part in prior_options(prior)]
+        if not parts:
+            raise InputError(f"the prior '{prior}' has no parts, so components cannot be set")
+        recipe = _with_field(recipe, f"prior.{parts[0]}", given.pop("components"))
     accepted = replace(recipe, options={**recipe.options, **given}).accepted(every)
     for name in given:
         if name not in accepted:
@@ -139,17 +149,6 @@ def _with_model_options(recipe, given, every):
     chosen = {name: accepted[name].read(value) for name, value in given.items()}
     kept = {name: value for name, value in recipe.options.items() if name in accepted}
     return replace(recipe, options={**kept, **chosen})
-
-
-def _with_components(recipe, given):
-    """Set how many components the prior has, under the name that its constructor has for them."""
-    from aae_tf.priors import prior_options
-
-    name = recipe.prior["name"]
-    part = next((each for each in ("components", "classes") if each in prior_options(name)), None)
-    if part is None:
-        raise InputError(f"the prior '{name}' has no parts, so components cannot be set")
-    return _with_field(recipe, f"prior.{part}", given.pop("components")), given
 
 
 def _prior(prior, part, value):
@@ -167,19 +166,6 @@ def _prior(prior, part, value):
     for name in arguments:
         check_choice(f"option of prior '{value['name']}'", name, accepted)
     return {"name": value["name"], **{name: accepted[name].read(each) for name, each in arguments.items()}}
-
-
-def _reading(current, part, value):
-    """Return the options of reading a table, changed in one of them or as a whole."""
-    from aae_tf.data.tables.options import read_options
-
-    return read_options(_whole("columns", "VALUE", current, part, value))
-
-
-def _numbers(field, current, part, value):
-    """Return a dict of numbers, changed in one of them or as a whole."""
-    value = _whole(field, "NUMBER", current, part, value)
-    return {name: NUMBER.check(name, read(f"{field}.{name}", float, each)) for name, each in value.items()}
 
 
 def _whole(field, kind, current, part, value):

@@ -43,17 +43,14 @@ CONDITIONS = {
 def for_data(recipe: Recipe, dataset: Dataset, given: dict[str, Any]) -> Recipe:
     """Return the recipe with its defaults for this data; a recipe whose name is not registered stays as it is.
 
-    Args:
-        recipe: a `Recipe`.
-        dataset: the data.
-        given: options of the user, which stay. Values in which the recipe differs from the registered one of its name
-            stay as well.
+    Options of the user (`given`) stay, and so do values in which the recipe differs from the registered one.
     """
     usual = recipes().get(recipe.name)
     if usual is None:
         return recipe
     theirs = usual.flat()
-    kept = _names(given) | {name for name, value in recipe.flat().items() if theirs.get(name) != value}
+    parts = {f"{name}.{part}" for name, value in given.items() if isinstance(value, dict) for part in value}
+    kept = {*given, *parts} | {name for name, value in recipe.flat().items() if theirs.get(name) != value}
     own = [name for name in recipe.variants if CONDITIONS[name](recipe, dataset)]
     if dataset.element.defaults == "columns":
         changed = _table(recipe, dataset, kept)
@@ -91,12 +88,6 @@ def _table(recipe, dataset, kept):
     return found
 
 
-def _names(given):
-    """Return the names of options, an optimizer's with its parts: 'reconstruction.learning_rate'."""
-    parts = [f"{name}.{part}" for name, value in given.items() if isinstance(value, dict) for part in value]
-    return {*given, *parts}
-
-
 def _length(recipe, images):
     """Return up to ten times the epochs for few images, for as many updates, and a mini-batch of at most all images."""
     usual, steps = (max(1, count // recipe.batch_size) for count in (USUAL_IMAGES, images))
@@ -121,9 +112,7 @@ def _scale(recipe, dataset):
 
     The decoder's output is then linear. No single rate of SGD suits its gradients, so Adam is used.
     """
-    options = recipe.options
-    if options.get("image_scale", "unit") != "unit" or options.get("reconstruction_loss") == "binary_crossentropy":
-        return {}
-    if not _mostly_mean(dataset):
-        return {}
-    return {"image_scale": "centred", "reconstruction.name": "adam", "reconstruction.learning_rate": 1e-3}
+    unit = recipe.options.get("image_scale", "unit") == "unit"
+    if unit and recipe.options.get("reconstruction_loss") != "binary_crossentropy" and _mostly_mean(dataset):
+        return {"image_scale": "centred", "reconstruction.name": "adam", "reconstruction.learning_rate": 1e-3}
+    return {}

@@ -70,6 +70,18 @@ _UNLABELLED_MAP = {
     "input_dropout": 0.2,
 }
 
+_FUSED_ADAM = {
+    "fused": FUSED,
+    "batch_size": 250,
+    "epochs": 80,
+    "weight_ema": 0.999,
+    "optimizers": {
+        "reconstruction": OptimizerSettings("adam", 2e-3, 0.9, "cosine"),
+        "regularization": OptimizerSettings("adam", 2e-3, 0.5, "cosine"),
+    },
+}
+_LABELLED = {"model": "SupervisedAAE", "latent_dim": 15, "prior": NORMAL}
+
 # §4, chosen on MNIST's validation images for a z of 15 dimensions without information on the class (docs/results.md has
 # the steps): deterministic codes lie on a surface of fewer dimensions, whose position depends on the class.
 _STYLE = {
@@ -80,16 +92,9 @@ _STYLE = {
         "batch_norm": True,
         "decoder_batch_norm": True,
     },
-    "fused": FUSED,
-    "batch_size": 250,
     "weights": {"generator": 8.0},
-    "optimizers": {
-        "reconstruction": OptimizerSettings("adam", 2e-3, 0.9, "cosine"),
-        "regularization": OptimizerSettings("adam", 2e-3, 0.5, "cosine"),
-    },
-    "weight_ema": 0.999,
-    "epochs": 80,
     "variants": {"many": {"epochs": 30}},
+    **_FUSED_ADAM,
 }
 
 PAPER = (
@@ -120,22 +125,10 @@ PAPER = (
         "likelihood_joint",
         "6-D Gaussian prior, larger networks, one update for reconstruction and generator: table 1",
         latent_dim=6,
-        options={
-            "widths": (1000, 1000, 1000),
-            "batch_norm": True,
-            "decoder_batch_norm": True,
-            "input_noise": 0.3,
-        },
-        fused=FUSED,
-        batch_size=250,
+        options={"widths": (1000, 1000, 1000), "batch_norm": True, "decoder_batch_norm": True, "input_noise": 0.3},
         weights={"generator": 2.0},
-        optimizers={
-            "reconstruction": OptimizerSettings("adam", 2e-3, 0.9, "cosine"),
-            "regularization": OptimizerSettings("adam", 2e-3, 0.5, "cosine"),
-        },
-        weight_ema=0.999,
-        epochs=80,
         variants={"many": {"epochs": 60}},
+        **_FUSED_ADAM,
     ),
     Recipe(
         "labelled_mixture",
@@ -151,20 +144,10 @@ PAPER = (
         epochs=22,
         **SECTION_2_3,
     ),
-    Recipe(
-        "style",
-        "the decoder gets the label, the code keeps the style: figure 7",
-        model="SupervisedAAE",
-        latent_dim=15,
-        prior=NORMAL,
-        **_STYLE,
-    ),
+    Recipe("style", "the decoder gets the label, the code keeps the style: figure 7", **_LABELLED, **_STYLE),
     Recipe(
         "style_joint",
         "the same by the second published recipe: one update for reconstruction and generator",
-        model="SupervisedAAE",
-        latent_dim=15,
-        prior=NORMAL,
         epochs=40,
         options={
             "widths": (512, 512),
@@ -182,11 +165,12 @@ PAPER = (
             "reconstruction": OptimizerSettings("adam", 2e-4, 0.5),
             "regularization": OptimizerSettings("adam", 2e-4, 0.5),
         },
+        **_LABELLED,
     ),
     Recipe(
         "semi_supervised",
         "class and style, from few labels: figure 8, table 2",
-        model="SemiSupervisedAAE",
+        "SemiSupervisedAAE",
         labels=100,
         epochs=12,
         latent_dim=10,
@@ -197,7 +181,7 @@ PAPER = (
     Recipe(
         "clustering",
         "cluster and style, without labels: figure 9, table 3",
-        model="ClusteringAAE",
+        "ClusteringAAE",
         epochs=25,
         latent_dim=5,
         options={"input_dropout": 0.2, "batch_norm": True, "head_batch_norm": "both"},
@@ -206,7 +190,7 @@ PAPER = (
     Recipe(
         "reduction",
         "a low-dimensional map, cluster centroids plus style: figures 10 and 11",
-        model="DimensionalityReductionAAE",
+        "DimensionalityReductionAAE",
         labels=1000,
         epochs=12,
         options={**_WITH_LABELS, "clusters": 20},
