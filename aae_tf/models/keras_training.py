@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,7 +41,7 @@ class _Optimizers(Rates):
 
 @dataclass
 class _Step:
-    """The compiled state of a training step: updates, optimizers by key, loss means by phase, labelled images."""
+    """A training step: updates, optimizers by key, mean losses by phase, steps of an epoch, labelled images."""
 
     updates: list
     optimizers: dict
@@ -68,16 +69,15 @@ class KerasTraining:
     ) -> None:
         """Set how `fit` trains: by the updates of the model, which define its losses.
 
-        A scale that is fitted to the data ('centred', 'standardized', columns) is fitted first:
-        `model.image_scale.adapt(images)`.
+        Scales of statistics ('centred', 'standardized', columns) are fitted before: `model.image_scale.adapt(images)`.
 
         Args:
             optimizer: a Keras optimizer or its name, cloned for each update; or a dict of kind of update
                 ('reconstruction', 'regularization', 'classification') to one.
             loss: None.
-            order: 'alternating' (the paper's) or 'simultaneous'.
+            order: as the next ones, see `aae_tf.config.training.TrainingSettings`.
             weights: factor on the loss of a phase, by phase name.
-            fused: names of phases whose losses are summed into one update.
+            fused: names of phases that form one update.
             views: augmentations, for models that need them.
             seed: seed of the draws; those of a step depend on the seed and the number of the step.
             **options: as for `keras.Model.compile`.
@@ -95,7 +95,7 @@ class KerasTraining:
         if "views" in self.training_spec.required_inputs and views is None:
             raise InputError(f"{type(self).__name__} needs augmentations: compile(views=aae_tf.Views(shift=2))")
         arguments = {"optimizer": optimizer, "order": order, "weights": weights, "fused": list(fused)}
-        self._arguments = _Untracked({**arguments, "views": views, "seed": seed, **options})
+        self._arguments = SimpleNamespace(value={**arguments, "views": views, "seed": seed, **options})  # untracked
         super().compile(optimizer=None, **options)
         self._step = None
         if self.built:
@@ -165,8 +165,8 @@ class KerasTraining:
 
     def _training_batch(self, data, seed, epoch):
         """Return the batch of a step of the `Trainer`, of images or (images, labels)."""
-        images, labels = (*data, None)[:2] if isinstance(data, tuple | list) else (data, None)
-        images, pool = as_images(images), self._step.labelled
+        data = (*data, None) if isinstance(data, tuple | list) else (data, None)
+        images, labels, pool = as_images(data[0]), data[1], self._step.labelled
         rows = tf.range(tf.shape(images)[0])
         labels = tf.fill(tf.shape(rows), -1) if labels is None else tf.cast(tf.reshape(labels, [-1]), tf.int32)
         labelled = "labelled" in self.training_spec.required_inputs
@@ -190,8 +190,7 @@ class KerasTraining:
         """Train the model by its own updates.
 
         Args:
-            x: images, uint8 or float [N, H, W(, C)], or rows; or a `tf.data.Dataset` of batches of them, or of pairs
-                with labels.
+            x: images or rows, an array or a `tf.data.Dataset` of batches of them or of pairs with labels.
             y: int [N], -1 for unlabelled images, for models that learn from labels.
             batch_size: images a step, by default 100; a smaller rest of an epoch is skipped.
             epochs: number of passes over the images.
@@ -204,8 +203,10 @@ class KerasTraining:
             `keras.callbacks.History`, with the mean loss of each phase and the validation metrics.
 
         Raises:
-            InputError: labels are missing or are not integers, or too few images for a batch.
+            InputError: no `compile` before, labels that are missing or no integers, or too few images for a batch.
         """
+        if not self.compiled:
+            raise InputError("the model is not compiled; call compile() before fit()")
         given = [name for name in NOT_USED if options.pop(name, None) is not None]
         if given:
             raise InputError(f"{given[0]} was given; the losses of {type(self).__name__} are not weighted by example")
@@ -215,19 +216,14 @@ class KerasTraining:
             sample = self._split(x, y)
             if validation_split:
                 first = len(sample) - int(len(sample) * validation_split)
-                held_out = sample.take(slice(first, None))
+                held_out, sample = sample.take(slice(first, None)), sample.take(slice(first))
                 validation_data = (held_out.images, held_out.labels)
-                sample = sample.take(slice(first))
-            dataset = _batches(sample, batch_size or 100, shuffle, self._seed)
+            dataset = _batches(sample, batch_size or 100, shuffle, self._arguments.value["seed"])
         self._prepare(sample, dataset)
         history = super().fit(dataset, epochs=epochs, validation_data=validation_data, **options)
         if self.needs_finalizing:
-            self.finalize(sample.images, self._seed)
+            self.finalize(sample.images, self._arguments.value["seed"])
         return history
-
-    @property
-    def _seed(self):
-        return self._arguments.value["seed"] if self._arguments else 0
 
     def _prepare(self, sample, dataset):
         """Build the model for a sample of the images, and check that the batches have what training needs."""
@@ -237,33 +233,27 @@ class KerasTraining:
             raise InputError(f"{name} decodes with every image's label; {len(sample) - known} images have none")
         if "labelled" in spec.required_inputs and not known:
             raise InputError(f"{name} learns classes from labels, and no image has one: fit(images, labels)")
-        size = dataset.element_spec
-        size = (size[0] if isinstance(size, tuple) else size).shape[0]
+        size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
         if size is not None and size < spec.minimum_batch:
-            raise InputError(
-                f"{name} needs batches of at least {spec.minimum_batch} images; batch_size={size} was given"
-            )
-        self.build((None, *as_images(sample.images[:1]).shape[1:]))
-        if self._arguments and self._step is None:
+            raise InputError(f"batch_size={size} was given; accepted: at least {spec.minimum_batch} for {name}")
+        self.build((None, *sample.images.shape[1:]))
+        if self._step is None:
             self._make_step()
-        if self._step is not None:
-            self._step.steps.assign(max(1.0, float(dataset.cardinality())))
-            if "labelled" in spec.required_inputs:
-                found = sample.labelled()
-                self._step.labelled = Pool(found.images, found.labels, np.arange(known, dtype="int32"), known)
-                self.train_function = None  # the labelled images are constants of the compiled step
+        self._step.steps.assign(max(1.0, float(dataset.cardinality())))
+        if "labelled" in spec.required_inputs:
+            found = sample.labelled()
+            self._step.labelled = Pool(found.images, found.labels, np.arange(known, dtype="int32"), known)
+            self.train_function = None  # the labelled images are constants of the compiled step
 
     def _sample_of(self, dataset):
         """Return the first images of a dataset, and as many labelled ones as there are, up to `LABELLED`."""
-        needs_labels = {"labels", "labelled"} & {*self.training_spec.required_inputs}
-        rows = dataset.unbatch().take(LABELLED)
-        if needs_labels and isinstance(dataset.element_spec, tuple):
-            rows = dataset.unbatch().filter(lambda *row: row[1] >= 0).take(LABELLED)
-        found = list(rows.as_numpy_iterator())
+        rows = dataset.unbatch()
+        if {"labels", "labelled"} & {*self.training_spec.required_inputs} and isinstance(dataset.element_spec, tuple):
+            rows = rows.filter(lambda *row: row[1] >= 0)
+        found = list(rows.take(LABELLED).as_numpy_iterator())
         if not found:
             raise InputError("the dataset is empty, or has no labels; give batches of (images, labels)")
-        pairs = [row if isinstance(row, tuple) else (row, None) for row in found]
-        images, labels = zip(*(pair[:2] for pair in pairs), strict=True)
+        images, labels = zip(*(row[:2] if isinstance(row, tuple) else (row, None) for row in found), strict=True)
         return self._split(np.stack(images), None if labels[0] is None else np.array(labels))
 
     def evaluate(
@@ -272,7 +262,7 @@ class KerasTraining:
         """Return the validation metrics (those of `validate`, without 'val_').
 
         Args:
-            x: images, uint8 or float [N, H, W(, C)], or rows; or a `tf.data.Dataset` of batches.
+            x: images or rows, as for `fit`.
             y: int [N], -1 for unlabelled images, for metrics of classes and clusters.
             return_dict: whether to return a dict by name instead of a list, or of the one number.
             **options: other arguments of `keras.Model.evaluate`, ignored.
@@ -282,11 +272,10 @@ class KerasTraining:
             x, *labels = (np.concatenate(part) for part in zip(*parts, strict=True))
             y = labels[0] if labels else None
         split = self._split(x, y)
-        self.build((None, *as_images(split.images[:1]).shape[1:]))
+        self.build((None, *split.images.shape[1:]))
         numbers = {name.removeprefix("val_"): value for name, value in self.validate(split).items()}
-        if return_dict:
-            return numbers
-        return next(iter(numbers.values())) if len(numbers) == 1 else list(numbers.values())
+        values = list(numbers.values())
+        return numbers if return_dict else values[0] if len(values) == 1 else values
 
     def _split(self, images, labels):
         """Return images and integer labels as a `Split`."""
@@ -301,13 +290,6 @@ class KerasTraining:
                 "integers [N], -1 for unlabelled (reconstruction needs no targets: fit(images))"
             )
         return Split(images, labels.reshape(-1).astype("int32"))
-
-
-@dataclass(frozen=True)
-class _Untracked:
-    """A value that Keras does not track as a part of the model."""
-
-    value: Any
 
 
 def _batches(split, batch_size, shuffle, seed):
