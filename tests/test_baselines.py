@@ -180,7 +180,7 @@ def test_the_second_published_recipe_of_section_4_is_a_recipe():
     assert recipe.weights == {"reconstruction": 0.995, "generator": 0.005}
     assert (recipe.order, recipe.fused) == ("simultaneous", ("reconstruction", "generator"))
     model = make("style_joint", widths=(512, 512))
-    norms = [isinstance(layer, keras.layers.BatchNormalization) for layer in model.encoder.body.chain]
+    norms = [isinstance(layer, keras.layers.BatchNormalization) for layer in model.encoder.backbone.chain]
     assert norms == [False, False, False, False, True, False]  # flatten, dense, activation, dense, norm, activation
     assert float(keras.activations.leaky_relu(-1.0)) == pytest.approx(-0.2)
     assert model.decoder.output_activation == "tanh"

@@ -355,17 +355,17 @@ def test_batch_normalisation_takes_kerass_arguments(options, tmp_path):
 
 
 def test_files_of_kerass_batch_normalisation_are_read(tmp_path):
-    def make_body(seed):
-        body = networks.ConvolutionalBackbone((4, 8), (8,), batch_norm=True, seed=seed)
-        body.build((None, *SHAPE))
-        return body
+    def make_backbone(seed):
+        backbone = networks.ConvolutionalBackbone((4, 8), (8,), batch_norm=True, seed=seed)
+        backbone.build((None, *SHAPE))
+        return backbone
 
     with mock.patch("aae_tf.networks.layers.BatchNormalization", keras.layers.BatchNormalization):
-        theirs = make_body(1)
+        theirs = make_backbone(1)
     theirs(tf.random.stateless_normal((4, *SHAPE), [1, 2]), training=True)  # so that its statistics are not the first
-    theirs.save_weights(tmp_path / "body.weights.h5")
-    ours = make_body(2)
-    ours.load_weights(tmp_path / "body.weights.h5")
+    theirs.save_weights(tmp_path / "backbone.weights.h5")
+    ours = make_backbone(2)
+    ours.load_weights(tmp_path / "backbone.weights.h5")
     for mine, other in zip(ours.weights, theirs.weights, strict=True):
         np.testing.assert_array_equal(mine, other)
 

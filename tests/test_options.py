@@ -135,7 +135,7 @@ def test_a_posterior_and_an_architecture_of_ones_own_bring_their_options(monkeyp
         def __init__(self, bottleneck: int = 4):
             self.bottleneck = bottleneck
 
-        def body(self, widths, **arguments):
+        def backbone(self, widths, **arguments):
             return networks.MLPBackbone((*widths, self.bottleneck), **arguments)
 
         def decoder(self, widths, **arguments):
@@ -146,7 +146,7 @@ def test_a_posterior_and_an_architecture_of_ones_own_bring_their_options(monkeyp
         recipe.with_options(bound=2.0)
     recipe = recipe.with_options(posterior="bounded", architecture="narrow", bottleneck=7, bound="0.5")
     model = model_of(recipe)
-    assert model.encoder.body.widths == (32, 7)
+    assert model.encoder.backbone.widths == (32, 7)
     assert model.encoder.heads["z"].bound == 0.5
     assert abs(model.encode(tf.random.stateless_uniform((50, 28, 28, 1), [0, 1]))).max() <= 0.5
     with pytest.raises(aae_tf.InputError, match=r"bound=0.0 is out of range"):

@@ -79,7 +79,7 @@ def test_batch_statistics_move_once_a_step_by_the_first_pass(recipe, order, batc
     else:
         norms = {"batch_norm": True, "decoder_batch_norm": True, "head_batch_norm": "both"}
         model = make(recipe, **norms, posterior="deterministic", widths=(32, 32))
-        networks = [model.encoder.body, model.decoder]
+        networks = [model.encoder.backbone, model.decoder]
     norms = [layer for layer in layers_of(*networks) if isinstance(layer, NORM)]
     norms += [] if recipe == "gan" else [head.norm for head in model.encoder.heads.values()]
     assert len(norms) == (2 if recipe == "gan" else 6)

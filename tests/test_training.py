@@ -424,7 +424,7 @@ def test_schedules_reach_the_optimizers(few):
 def test_hidden_layers_compute_in_the_policy_and_what_comes_out_is_float32(batch, precision):
     recipe = aae_tf.recipes()["semi_supervised"].with_options(**small("semi_supervised"))
     model = model_of(recipe, dtype=dtype_policy(precision))
-    for chain in (model.encoder.body, model.decoder, model.discriminator, model.discriminator_y):
+    for chain in (model.encoder.backbone, model.decoder, model.discriminator, model.discriminator_y):
         hidden = [layer for layer in chain.chain if isinstance(layer, keras.layers.Dense)]
         hidden = [layer for layer in hidden if layer.units == 32]
         assert [layer.compute_dtype for layer in hidden] == [precision.removeprefix("mixed_")]

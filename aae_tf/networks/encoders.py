@@ -45,11 +45,11 @@ class ConvolutionalBackbone(SequentialNetwork):
 
 @keras.saving.register_keras_serializable("aae_tf")
 class Encoder(keras.Model):
-    """q(·|x): a body and one head for each code.
+    """q(·|x): a backbone and one head for each code.
 
     Args:
-        body: Keras model from images [N, H, W, C] to features [N, F] (or to the code, without heads).
-        heads: dict of code name to a posterior layer; None: the body's output is the code 'z'.
+        backbone: Keras model from images [N, H, W, C] to features [N, F] (or to the code, without heads).
+        heads: dict of code name to a posterior layer; None: the backbone's output is the code 'z'.
         input_noise: standard deviation of Gaussian noise added to the images when a seed is given.
         input_dropout: share of image values set to 0 (the others scaled up) when a seed is given.
 
@@ -60,15 +60,15 @@ class Encoder(keras.Model):
     """
 
     def __init__(
-        self, body: Any, heads: Any = None, input_noise: float = 0.0, input_dropout: float = 0.0, **kwargs: Any
+        self, backbone: Any, heads: Any = None, input_noise: float = 0.0, input_dropout: float = 0.0, **kwargs: Any
     ):
-        kwargs.setdefault("dtype", "float32")  # of images and codes; the body has a policy of its own
+        kwargs.setdefault("dtype", "float32")  # of images and codes; the backbone has a policy of its own
         super().__init__(**kwargs)
-        self.body, self.heads = body, heads
+        self.backbone, self.heads = backbone, heads
         self.input_noise, self.input_dropout = input_noise, input_dropout
 
     def features(self, images: "tf.Tensor", training: bool = False, seed: Any = None) -> "tf.Tensor":
-        """Return the body's features [N, F] of images, corrupted if a seed is given.
+        """Return the backbone's features [N, F] of images, corrupted if a seed is given.
 
         Args:
             images: float [N, H, W, C], in the networks' scale.
@@ -81,7 +81,7 @@ class Encoder(keras.Model):
         if seed is not None and self.input_noise:
             noise = normal(tf.shape(images), fold(seed, 2), images.dtype)
             images = images + tf.cast(self.input_noise, images.dtype) * noise
-        return self.body(images, training=training)
+        return self.backbone(images, training=training)
 
     def call(self, images: "tf.Tensor", training: bool = False, seed: Any = None) -> "dict[str, tf.Tensor]":
         """Return the codes by name."""
@@ -95,13 +95,13 @@ class Encoder(keras.Model):
         return codes
 
     def variables_of(self, *codes: str) -> "list[keras.Variable]":
-        """Return the trainable variables that the named codes depend on: the body's and those heads'."""
+        """Return the trainable variables that the named codes depend on: the backbone's and those heads'."""
         heads = [variable for code in codes for variable in self.heads[code].trainable_variables]
-        return self.body.trainable_variables + heads
+        return self.backbone.trainable_variables + heads
 
     def build(self, input_shape: tuple) -> None:
-        """Build the body, then each head on its features."""
-        features = self.body(tf.zeros((1, *input_shape[1:]))).shape
+        """Build the backbone, then each head on its features."""
+        features = self.backbone(tf.zeros((1, *input_shape[1:]))).shape
         for head in (self.heads or {}).values():
             if not head.built:
                 head.build(features)
@@ -109,23 +109,23 @@ class Encoder(keras.Model):
 
     def compute_output_shape(self, input_shape: tuple) -> dict[str, tuple]:
         """Return the shape of each code by name."""
-        features = self.body.compute_output_shape(input_shape)
+        features = self.backbone.compute_output_shape(input_shape)
         if self.heads is None:
             return {"z": features}
         return {name: head.compute_output_shape(features) for name, head in self.heads.items()}
 
     def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this encoder again, body and heads included."""
+        """Return the arguments that make this encoder again, backbone and heads included."""
         serialize = keras.saving.serialize_keras_object
         heads = None if self.heads is None else {name: serialize(head) for name, head in self.heads.items()}
         noise = {"input_noise": self.input_noise, "input_dropout": self.input_dropout}
-        return {**super().get_config(), "body": serialize(self.body), "heads": heads, **noise}
+        return {**super().get_config(), "backbone": serialize(self.backbone), "heads": heads, **noise}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """Return the encoder that `get_config` describes."""
         restore = keras.saving.deserialize_keras_object
-        config = dict(config, body=restore(config["body"]))
+        config = dict(config, backbone=restore(config["backbone"]))
         if config["heads"] is not None:
             config["heads"] = {name: restore(head) for name, head in config["heads"].items()}
         return cls(**config)
