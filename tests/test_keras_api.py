@@ -95,7 +95,7 @@ def test_what_the_updates_cannot_use_is_refused():
         model.fit(IMAGES)
     unlabelled = semi_supervised()
     unlabelled.compile("adam")
-    with pytest.raises(aae_tf.InputError, match="no image has one"):
+    with pytest.raises(aae_tf.InputError, match="no training image has one"):
         unlabelled.fit(IMAGES, np.full(60, -1), batch_size=20)
 
 

@@ -24,9 +24,6 @@ class AdversarialModel:
         discriminator_noise: standard deviation of Gaussian noise on the discriminators' inputs, in training only.
         discriminator_steps: updates of the discriminators in a step, for each update of the encoder.
         **kwargs: as for the other base.
-
-    Raises:
-        InputError: an unknown loss.
     """
 
     submodels: ClassVar[dict[str, Any]] = {"discriminator": discriminator_builder()}
@@ -67,9 +64,6 @@ class AdversarialObjective:
         loss: a name in `ADVERSARIAL`.
         noise: standard deviation of Gaussian noise on the discriminator's inputs.
         steps: updates of the discriminator in a step.
-
-    Raises:
-        InputError: an unknown loss.
     """
 
     def __init__(
@@ -83,95 +77,57 @@ class AdversarialObjective:
         steps: int = 1,
     ):
         self.prior, self.discriminator, self.code, self.suffix = prior, discriminator, code, suffix
-        self.loss = ADVERSARIAL[loss]
-        self.noise, self.steps = noise, steps
+        self.loss, self.noise, self.steps = ADVERSARIAL[loss], noise, steps
 
     def logits(self, codes: "tf.Tensor", batch: dict[str, Any], seed: "tf.Tensor") -> "tf.Tensor":
-        """Return the discriminator's logits, float32 [N], of codes [N, D] with noise.
-
-        Args:
-            codes: float32 [N, D].
-            batch: the batch of the codes, a dict of tensors.
-            seed: int32 [2], of the noise.
-        """
+        """Return the discriminator's logits, float32 [N], of codes [N, D] with noise."""
         if self.noise:
             codes = codes + self.noise * tf.random.stateless_normal(tf.shape(codes), seed)
         inputs = self.conditioned(codes, batch)
         return tf.reshape(tf.cast(self.discriminator(inputs, training=True), tf.float32), [-1])
 
     def conditioned(self, codes: "tf.Tensor", batch: dict[str, Any]) -> "tf.Tensor":
-        """Return the discriminator's input, float32 [N, D'], of codes [N, D]: here the codes.
-
-        Args:
-            codes: float32 [N, D].
-            batch: dict of tensors, from which a subclass takes further inputs.
-        """
+        """Return the discriminator's input, float32 [N, D'], of codes [N, D] of a batch: here the codes."""
         return codes
 
     def fake(self, codes: Codes) -> "tf.Tensor":
-        """Return the fake samples, float32 [N, D].
-
-        Args:
-            codes: dict of codes, float32 [N, D].
-        """
+        """Return the fake samples, float32 [N, D]."""
         return codes[self.code]
 
     def real(self, batch: dict[str, Any], count: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
-        """Return the real samples, float32 [count, D]: here prior samples.
-
-        Args:
-            batch: dict of tensors, for objectives whose real samples depend on it.
-            count: number of samples.
-            seed: int32 [2].
-        """
+        """Return the real samples, float32 [count, D]: here prior samples, whatever the batch."""
         return self.prior.sample(count, seed)
 
     def discriminator_loss(self, batch: dict[str, Any], codes: Codes, seed: "tf.Tensor") -> "tf.Tensor":
-        """Return the discriminator's loss on fake samples and as many real ones: a scalar float32.
-
-        Args:
-            batch: dict of tensors, as for `Phase`.
-            codes: dict of codes, float32 [N, D].
-            seed: int32 [2].
-        """
+        """Return the discriminator's loss on fake samples and as many real ones: a scalar float32, as for `Phase`."""
         fake = tf.stop_gradient(self.fake(codes))
         real = self.real(batch, tf.shape(fake)[0], fold(seed, 0))
         logits = self.logits(real, batch, fold(seed, 1)), self.logits(fake, batch, fold(seed, 2))
         return self.loss.discriminator(*logits)
 
     def generator_loss(self, batch: dict[str, Any], codes: Codes, seed: "tf.Tensor") -> "tf.Tensor":
-        """Return the loss of the encoder, as the generator of the fake samples: a scalar float32.
-
-        Args:
-            batch: dict of tensors, as for `Phase`.
-            codes: dict of codes, float32 [N, D].
-            seed: int32 [2].
-        """
+        """Return the loss of the encoder, as the generator of the fake samples: a scalar float32, as for `Phase`."""
         return self.loss.generator(self.logits(self.fake(codes), batch, fold(seed, 0)))
 
     def discriminator_update(self) -> Update:
         """Return the update of the discriminator."""
-        variables = self.discriminator.trainable_variables
-        phase = Phase(f"discriminator{self.suffix}", self.discriminator_loss, variables)
+        phase = Phase(f"discriminator{self.suffix}", self.discriminator_loss, self.discriminator.trainable_variables)
         return Update(phase, optimizer="regularization", repeat=self.steps)
 
 
 class LabelConditionedObjective(AdversarialObjective):
     """The objective of §2.3: the discriminator also takes a one-hot label of K+1 entries, the last for "no label".
 
-    Real samples of class k come from the k-th part of the prior, those without label from the whole prior; the fake
-    sample is the code of an image with its label, or without. With `parts=False` the real samples of every class come
-    from the whole prior, so that the codes of each class match it: z then holds no information about the label.
-
-    The one-hot entry is `label_scale` instead of 1, a size comparable to codes that spread over several units.
+    Real samples of class k come from the k-th part of the prior, those without label from the whole prior. With
+    `parts=False` all come from the whole prior, so that the codes of each class match it: z then holds no information
+    about the label.
 
     Args:
         *args: as for `AdversarialObjective`.
         classes: K.
-        label_scale: height of the one-hot entry.
-        parts: whether each class is a part of the prior, which then must have K classes, or the whole of it.
-        labelled: whether the labelled images of each batch take part (their codes are 'labelled_z'), so that labels
-            count in every step, however few there are.
+        label_scale: height of the one-hot entry, comparable to codes that spread over several units.
+        parts: whether each class is a part of the prior, which then must have K classes.
+        labelled: whether the labelled images of each batch take part (their codes are 'labelled_z').
         **kwargs: as for `AdversarialObjective`.
     """
 
@@ -185,8 +141,7 @@ class LabelConditionedObjective(AdversarialObjective):
         **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
-        self.classes, self.label_scale = classes, label_scale
-        self.parts, self.labelled = parts, labelled
+        self.classes, self.label_scale, self.parts, self.labelled = classes, label_scale, parts, labelled
 
     def conditioned(self, codes: "tf.Tensor", batch: dict[str, Any]) -> "tf.Tensor":
         """Return codes joined with their labels, float32 [N, D + K + 1]."""
@@ -203,11 +158,7 @@ class LabelConditionedObjective(AdversarialObjective):
         return tf.concat([codes["z"], codes["labelled_z"]], 0) if self.labelled else codes["z"]
 
     def labels(self, batch: dict[str, Any]) -> "tf.Tensor":
-        """Return the labels of the fake samples, int32 [N], -1 for unlabelled images.
-
-        Args:
-            batch: dict of tensors.
-        """
+        """Return the labels of the fake samples, int32 [N], -1 for unlabelled images."""
         more = [batch["labelled_labels"]] if self.labelled and "labelled_labels" in batch else []
         return tf.concat([batch["labels"], *more], 0)
 
@@ -215,12 +166,7 @@ class LabelConditionedObjective(AdversarialObjective):
 def regularization(
     objectives: Sequence[AdversarialObjective], generator_variables: "Sequence[keras.Variable]"
 ) -> list[Update]:
-    """Return the updates of objectives that share one encoder: each discriminator, then the encoder against all.
-
-    Args:
-        objectives: list of `AdversarialObjective`.
-        generator_variables: the encoder's variables.
-    """
+    """Return the updates of objectives that share one encoder: each discriminator, then the encoder against all."""
 
     def loss(batch, codes, seed):
         return sum(each.generator_loss(batch, codes, fold(seed, number)) for number, each in enumerate(objectives))

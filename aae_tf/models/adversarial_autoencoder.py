@@ -1,8 +1,7 @@
 """The adversarial autoencoder (§2): an autoencoder whose aggregated posterior q(z) is matched to a prior p(z).
 
-Two phases a mini-batch. *Reconstruction*: encoder and decoder minimise the reconstruction error.
-*Regularization*: the discriminator learns to distinguish prior samples from codes, then the encoder, as its generator,
-learns to fool it. Decoded prior samples are then new images.
+Two phases a mini-batch. *Reconstruction*: encoder and decoder minimise the reconstruction error. *Regularization*: the
+discriminator learns to distinguish prior samples from codes, then the encoder, as its generator, learns to fool it.
 """
 
 from collections.abc import Sequence
@@ -26,14 +25,10 @@ class AdversarialAutoencoder(AdversarialModel, LatentModel):
         decoder: any Keras model from codes [N, D] to images [N, H, W, C] in the networks' scale.
         discriminator: any Keras model from codes [N, D] to one logit a row.
         prior: `aae_tf.priors.Prior` of dimension D.
-        **kwargs: `adversarial_loss`, `discriminator_noise` and `discriminator_steps`, as for `AdversarialModel`;
-            `image_scale`, `reconstruction_loss` and `name`, as for `LatentModel`.
+        **kwargs: as for `AdversarialModel` and `LatentModel`.
 
     Call arguments:
         images: float [N, H, W, C] in [0, 1], or uint8. Returns reconstructions, float32 [N, H, W, C].
-
-    Raises:
-        InputError: an unknown loss or scale; on building, networks and prior that do not fit together.
     """
 
     build_spec: ClassVar[BuildSpec] = LatentModel.build_spec.extended(submodels=AdversarialModel.submodels)
@@ -57,10 +52,8 @@ class AdversarialAutoencoder(AdversarialModel, LatentModel):
 
     def updates(self) -> list[Update]:
         """Return reconstruction, the discriminator of each objective, and the generator."""
-        return [
-            Update(self.reconstruction_phase()),
-            *regularization(self.objectives(), self.encoder.trainable_variables),
-        ]
+        matched = regularization(self.objectives(), self.encoder.trainable_variables)
+        return [Update(self.reconstruction_phase()), *matched]
 
     def scores(self, batch: dict[str, Any]) -> "dict[str, tf.Tensor]":
         """Return the reconstruction error and 'prior_logit', the discriminator's logit of z."""
@@ -69,9 +62,7 @@ class AdversarialAutoencoder(AdversarialModel, LatentModel):
     def prior_logit(self, codes: Codes, labels: "tf.Tensor | None" = None) -> "tf.Tensor":
         """Return the discriminator's logits of codes z, float32 [N]: high for those that resemble prior samples.
 
-        Args:
-            codes: dict with 'z', float32 [N, D].
-            labels: int32 [N], for label-conditioned objectives; -1, or None for all, without a label.
+        Labels, int32 [N], are for label-conditioned objectives: -1 for one without a label, None for all.
         """
         labels = tf.fill([tf.shape(codes["z"])[0]], -1) if labels is None else labels
         inputs = self.objectives()[0].conditioned(codes["z"], {"labels": labels})

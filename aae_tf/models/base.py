@@ -1,8 +1,7 @@
 """The base of every model, `GenerativeModel`: a decoder, a prior, and the updates that train them.
 
-A model declares in its own file what is built (`build_spec`), what is optimised (`updates`, `training_spec`) and what
-is reported (`report_spec`), which codes it has (`priors`, `codes`) and what it serves (`signatures`). Training, reports
-and export read these declarations; none of them tests the class of a model.
+A model declares what is built (`build_spec`), optimised (`updates`, `training_spec`) and reported (`report_spec`), its
+codes (`priors`, `codes`) and what it serves (`signatures`). Training, reports and export read these declarations.
 """
 
 from collections.abc import Mapping
@@ -49,13 +48,7 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
 
     build_spec: ClassVar[BuildSpec] = BuildSpec({"decoder": make_decoder, "prior": None, "image_scale": None})
 
-    def __init__(
-        self,
-        decoder: keras.Model,
-        prior: Prior,
-        image_scale: Annotated[str, SCALES] = "unit",
-        **kwargs: Any,
-    ):
+    def __init__(self, decoder: keras.Model, prior: Prior, image_scale: Annotated[str, SCALES] = "unit", **kwargs: Any):
         kwargs.setdefault("dtype", "float32")  # codes, losses and images; each network has a policy of its own
         super().__init__(**kwargs)
         if prior.fitted_after and not self.build_spec.accepts_fitted_prior:
@@ -82,26 +75,20 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
         """Return the model that a recipe describes.
 
         Args:
-            recipe: `aae_tf.Recipe`.
+            recipe: options and dimensions.
             image_shape: (H, W, C), or (D,) of rows.
-            prior: `aae_tf.priors.Prior` of dimension `recipe.latent_dim`.
+            prior: of dimension `recipe.latent_dim`.
             dtype: Keras dtype policy of the networks.
             classes: number of classes of the data, 0 without labels.
-            columns: `aae_tf.data.Columns` of rows, None for images.
+            columns: those of rows, None for images.
 
         Raises:
             InputError: the model needs labels and the data has none, or an option that does not fit.
         """
         options = recipe.options
         more = make(cls.from_data, options, recipe, classes, prior)
-        spec = NetworkSpec(
-            element_of(image_shape, columns),
-            recipe.latent_dim,
-            more.get("classes", 0),
-            code_std=prior.code_std,
-            seed=recipe.seed,
-            dtype=dtype,
-        )
+        element, classes = element_of(image_shape, columns), more.get("classes", 0)
+        spec = NetworkSpec(element, recipe.latent_dim, classes, prior.code_std, recipe.seed, dtype)
         builders = {name: builder for name, builder in cls.build_spec.submodels.items() if builder is not None}
         networks = {name: make(builder, options, spec) for name, builder in builders.items()}
         scale = spec.scale(options.get("image_scale", "unit"))
@@ -109,24 +96,15 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
 
     @classmethod
     def from_data(cls, recipe: "Recipe", classes: int, prior: Prior) -> dict[str, Any]:
-        """Return the constructor's arguments that depend on the data: here none.
-
-        Args:
-            recipe: `aae_tf.Recipe`.
-            classes: number of classes of the data, 0 without labels.
-            prior: the prior of z.
-
-        Raises:
-            InputError: data that does not fit the model.
-        """
+        """Return the constructor's arguments that depend on the data: here none. `classes` is 0 without labels."""
         return {}
 
     @classmethod
     def accepts(cls, options: Mapping[str, Any], every: bool = False) -> dict[str, Option]:
-        """Return the options that a recipe may set for this model and its networks, by name.
+        """Return the options of a recipe of this model by name, with those of the things that `options` name.
 
         Args:
-            options: dict of the options that are set; some name things with options themselves (an architecture).
+            options: options that are set; an architecture, for example, has options itself.
             every: whether to include the options of every architecture and posterior.
         """
         builders = [builder for builder in cls.build_spec.submodels.values() if builder is not None]
@@ -175,27 +153,14 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
         return self.prior.fitted_after
 
     def finalize(self, images: ArrayLike, seed: int) -> None:
-        """Fit what follows from the trained weights: here nothing.
-
-        Args:
-            images: training images, uint8 or float [N, H, W(, C)].
-            seed: int.
-        """
+        """Fit to the training images, uint8 or float [N, H, W(, C)], what follows from the weights: here nothing."""
 
     def updates(self) -> "list[Update]":
-        """Return the updates of one training step of this model, which is built.
-
-        Raises:
-            InputError: a subclass that does not define its updates.
-        """
+        """Return the updates of one training step of this model, which is built; a subclass defines them."""
         raise InputError(f"{type(self).__name__} does not define its updates()")
 
     def validate(self, split: "Split") -> dict[str, float]:
-        """Return the validation metrics, by names that begin with 'val_'; lower is better. The model is not changed.
-
-        Args:
-            split: validation images, an `aae_tf.data.Split`.
-        """
+        """Return the validation metrics by names that begin with 'val_'; lower is better. The model is not changed."""
         return {}
 
     # Codes and images -----------------------------------------------------------------------------------------
@@ -207,28 +172,16 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
             batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and, in training, the required inputs.
             seed: int32 [2] for noise and sampling, None for representatives.
             training: whether layers act as in training.
-
-        Raises:
-            InputError: a subclass that does not define its codes.
         """
         raise InputError(f"{type(self).__name__} does not define its codes()")
 
     def decoder_input(self, codes: Codes) -> "tf.Tensor":
-        """Return the decoder's input, float32 [N, D'], of codes: y where there is one, then z, then any others.
-
-        Args:
-            codes: dict of codes, float32 [N, D].
-        """
+        """Return the decoder's input, float32 [N, D'], of codes: y where there is one, then z, then any others."""
         names = sorted(self.priors, key=lambda name: name != "y")
         return codes["z"] if names == ["z"] else tf.concat([codes[name] for name in names], -1)
 
     def to_images(self, codes: Codes, training: bool = False) -> "tf.Tensor":
-        """Return images, float32 tensor [N, H, W, C] in [0, 1], of codes.
-
-        Args:
-            codes: dict of codes, float32 [N, D].
-            training: whether layers act as in training.
-        """
+        """Return images, float32 tensor [N, H, W, C] in [0, 1], of codes, float32 [N, D] by name."""
         return self.image_scale.invert(tf.cast(self.decoder(self.decoder_input(codes), training=training), tf.float32))
 
     def call(self, inputs: Any, training: bool = False) -> "tf.Tensor":
@@ -261,15 +214,12 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
         self.image_scale(images)
         codes = self.codes({"images": images, "labels": tf.zeros(2, tf.int32)})
         for name, prior in self.priors.items():
-            if codes[name].shape[-1] != prior.dim:
-                raise InputError(
-                    f"the encoder gives codes {name} of dimension {codes[name].shape[-1]} but the prior has {prior.dim}"
-                )
-        outputs = self.decoder(self.decoder_input(codes))
-        if outputs.shape[1:] != images.shape[1:]:
-            raise InputError(
-                f"the decoder gives images of shape {tuple(outputs.shape[1:])}, not {tuple(images.shape[1:])}"
-            )
+            given = codes[name].shape[-1]
+            if given != prior.dim:
+                raise InputError(f"the encoder gives codes {name} of dimension {given} but the prior has {prior.dim}")
+        given, shape = (tuple(each.shape[1:]) for each in (self.decoder(self.decoder_input(codes)), images))
+        if given != shape:
+            raise InputError(f"the decoder gives images of shape {given}, not {shape}")
         self.built = True
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:

@@ -39,33 +39,17 @@ class BatchedFunctions:
         labels: np.ndarray | None = None,
         seed: int | None = None,
     ) -> Any:
-        """Return `function` of all rows as one array [N, ...], or as a dict of arrays where it returns a dict.
-
-        Args:
-            name: the compiled function is cached under this name.
-            function: function (rows float32 [n, ...], labels int32 [n] if given, seed int32 [2] if given) to a tensor
-                or a dict of tensors.
-            row_shape: shape of a row; a last axis of 1 may be missing in `inputs`.
-            batch_size: rows per call.
-            inputs: images, uint8 or float [N, H, W(, C)], or codes, float [N, D].
-            labels: int [N] or None.
-            seed: int or None.
-
-        Raises:
-            InputError: no rows, or rows of another shape.
-        """
+        """Return a function (rows, labels if given, seed if given) of all rows: an array [N, ...] or a dict of them."""
         inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
         check_shape(tuple(inputs.shape), row_shape)
         if name not in self._compiled:
             specs = [tf.TensorSpec((None, *row_shape), tf.float32)]
             specs += [] if labels is None else [tf.TensorSpec((None,), tf.int32)]
             specs += [] if seed is None else [tf.TensorSpec((2,), tf.int32)]
-            compiled = tf.function(function, input_signature=specs, autograph=False)
-            self._compiled[name] = compiled.get_concrete_function()
+            self._compiled[name] = tf.function(function, specs, autograph=False).get_concrete_function()
         results = []
         for start in range(0, len(inputs), batch_size):
             rows = as_images(inputs[start : start + batch_size])
             more = [] if labels is None else [labels[start : start + batch_size]]
-            more += [] if seed is None else [fold(seed, start)]
-            results.append(self._compiled[name](rows, *more))
+            results.append(self._compiled[name](rows, *more, *([] if seed is None else [fold(seed, start)])))
         return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *results)

@@ -1,7 +1,6 @@
 """`compile`, `fit` and `evaluate` of Keras, by a model's own updates and validation metrics."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +9,12 @@ from numpy.typing import ArrayLike
 
 from aae_tf.backend import keras, tf
 from aae_tf.config.training import ORDERS
-from aae_tf.data.dataset import Split, labelled_rows
+from aae_tf.data.dataset import Split
 from aae_tf.errors import InputError
 from aae_tf.models.batching import as_images
 from aae_tf.training.batches import make_batch
 from aae_tf.training.callbacks import Rates
+from aae_tf.training.checks import check_batch_size, check_labels
 from aae_tf.training.data_source import Chunk, Pool
 from aae_tf.training.optimizers import build_optimizers
 from aae_tf.training.step import check_order
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from aae_tf.networks.augmentation import Views
 
 LABELLED = 10_000  # labelled images that are kept of a `tf.data.Dataset`
-NOT_USED = ("loss_weights", "metrics", "weighted_metrics", "sample_weight", "class_weight")
+NOT_USED = ("loss", "loss_weights", "metrics", "weighted_metrics", "sample_weight", "class_weight")
 
 
 class _Optimizers(Rates):
@@ -35,25 +35,13 @@ class _Optimizers(Rates):
 
     @property
     def variables(self):
-        """The variables of all optimizers."""
         return [variable for each in self._optimizers.values() for variable in each.variables]
-
-
-@dataclass
-class _Step:
-    """A training step: updates, optimizers by key, mean losses by phase, steps of an epoch, labelled images."""
-
-    updates: list
-    optimizers: dict
-    losses: dict
-    steps: tf.Variable
-    labelled: Pool | None = None
 
 
 class KerasTraining:
     """The part of a model that Keras trains and evaluates."""
 
-    _arguments = _step = None
+    _arguments = _step = None  # namespaces, as Keras would track their dicts and lists
 
     def compile(
         self,
@@ -69,41 +57,27 @@ class KerasTraining:
     ) -> None:
         """Set how `fit` trains: by the updates of the model, which define its losses.
 
-        Scales of statistics ('centred', 'standardized', columns) are fitted before: `model.image_scale.adapt(images)`.
-
-        Args:
-            optimizer: a Keras optimizer or its name, cloned for each update; or a dict of kind of update
-                ('reconstruction', 'regularization', 'classification') to one.
-            loss: None.
-            order: as the next ones, see `aae_tf.config.training.TrainingSettings`.
-            weights: factor on the loss of a phase, by phase name.
-            fused: names of phases that form one update.
-            views: augmentations, for models that need them.
-            seed: seed of the draws; those of a step depend on the seed and the number of the step.
-            **options: as for `keras.Model.compile`.
+        The optimizer, or its name, is cloned for each update; a dict has one for each kind of update
+        ('reconstruction', 'regularization', 'classification'). `order`, `weights`, `fused`, `views` and `seed` are
+        those of `aae_tf.config.training.TrainingSettings`, other options those of `keras.Model.compile`. Scales of
+        statistics ('centred', 'standardized', columns) are fitted before: `model.image_scale.adapt(images)`.
 
         Raises:
             InputError: a loss or metrics, an unknown order, or missing views.
         """
-        given = [name for name in NOT_USED if options.pop(name, None) is not None]
-        if loss is not None or given:
-            raise InputError(
-                f"{'loss' if loss is not None else given[0]} was given; {type(self).__name__} has its own losses and "
-                "validation metrics: compile(optimizer)"
-            )
+        _refuse_unused({"loss": loss, **options}, f"{type(self).__name__} has its own losses and metrics")
         ORDERS.check("order", order)
         if "views" in self.training_spec.required_inputs and views is None:
             raise InputError(f"{type(self).__name__} needs augmentations: compile(views=aae_tf.Views(shift=2))")
-        arguments = {"optimizer": optimizer, "order": order, "weights": weights, "fused": list(fused)}
-        self._arguments = SimpleNamespace(value={**arguments, "views": views, "seed": seed, **options})  # untracked
+        own = {"optimizer": optimizer, "order": order, "weights": weights, "fused": list(fused), "views": views}
         super().compile(optimizer=None, **options)
-        self._step = None
+        self._arguments, self._step = SimpleNamespace(**own, seed=seed, **options), None
         if self.built:
             self._make_step()
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """Return the arguments of `compile`; None before it."""
-        return dict(self._arguments.value) if self.compiled and self._arguments else None
+        return dict(vars(self._arguments)) if self.compiled else None
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """Compile by what `get_compile_config` returned."""
@@ -120,20 +94,20 @@ class KerasTraining:
         return [] if self._step is None else list(self._step.losses.values())
 
     def _make_step(self):
-        arguments = self._arguments.value
-        disabled = self.training_spec.disabled_phases
-        updates = configured(self.updates(), arguments["weights"], arguments["fused"], None, disabled)
-        check_order(arguments["order"], updates)
+        given, disabled = self._arguments, self.training_spec.disabled_phases
+        updates = configured(self.updates(), given.weights, given.fused, None, disabled)
+        check_order(given.order, updates)
         kinds = {update.optimizer_key: update.optimizer for update in updates}
         optimizers = {key: self._make_optimizer(kind) for key, kind in kinds.items()}
         build_optimizers(updates, optimizers)
         losses = {name: keras.metrics.Mean(name=name) for name in phases_of(updates)}
-        self._step = _Step(updates, optimizers, losses, tf.Variable(1.0, trainable=False))
+        steps = tf.Variable(1.0, trainable=False)  # of an epoch
+        self._step = SimpleNamespace(updates=updates, optimizers=optimizers, losses=losses, steps=steps, labelled=None)
         self.optimizer = _Optimizers(optimizers, {})
 
     def _make_optimizer(self, kind):
         """Return a new optimizer for a kind of update."""
-        given = self._arguments.value["optimizer"]
+        given = self._arguments.optimizer
         if isinstance(given, Mapping):
             if kind not in given:
                 raise InputError(f"there is no optimizer for updates of kind '{kind}'; given: {', '.join(given)}")
@@ -154,11 +128,11 @@ class KerasTraining:
 
     def train_step(self, data: Any) -> "dict[str, tf.Tensor]":
         """Take one step by the model's updates; returns the mean loss of each phase so far in the epoch."""
-        arguments, step = self._arguments.value, self._step
+        step = self._step
         count = next(iter(step.optimizers.values())).iterations
-        seed = fold(as_seed(arguments["seed"]), tf.convert_to_tensor(count))
+        seed = fold(as_seed(self._arguments.seed), tf.convert_to_tensor(count))
         batch = self._training_batch(data, seed, tf.cast(count, tf.float32) / step.steps)
-        losses = ORDERS[arguments["order"]](self, step.updates, step.optimizers, batch, seed)
+        losses = ORDERS[self._arguments.order](self, step.updates, step.optimizers, batch, seed)
         for name, loss in losses.items():
             step.losses[name].update_state(loss)
         return {name: metric.result() for name, metric in step.losses.items()}
@@ -173,7 +147,7 @@ class KerasTraining:
         if labelled and pool is None:
             raise InputError(f"{type(self).__name__} learns classes from labels: fit(images, labels)")
         chunk = Chunk(images, labels, pool, rows, 0, 0, 1)
-        return make_batch(chunk, rows, seed, epoch, self._arguments.value["views"], labelled)
+        return make_batch(chunk, rows, seed, epoch, self._arguments.views, labelled)
 
     def fit(
         self,
@@ -187,7 +161,7 @@ class KerasTraining:
         shuffle: bool = True,
         **options: Any,
     ) -> "keras.callbacks.History":
-        """Train the model by its own updates.
+        """Train by the updates of the model; the history has the mean loss of each phase and the validation metrics.
 
         Args:
             x: images or rows, an array or a `tf.data.Dataset` of batches of them or of pairs with labels.
@@ -199,17 +173,12 @@ class KerasTraining:
             shuffle: whether to shuffle arrays before each epoch.
             **options: further arguments of `keras.Model.fit`.
 
-        Returns:
-            `keras.callbacks.History`, with the mean loss of each phase and the validation metrics.
-
         Raises:
-            InputError: no `compile` before, labels that are missing or no integers, or too few images for a batch.
+            InputError: a model that is not compiled, missing labels, or too few images for a batch.
         """
         if not self.compiled:
             raise InputError("the model is not compiled; call compile() before fit()")
-        given = [name for name in NOT_USED if options.pop(name, None) is not None]
-        if given:
-            raise InputError(f"{given[0]} was given; the losses of {type(self).__name__} are not weighted by example")
+        _refuse_unused(options, f"the losses of {type(self).__name__} are not weighted by example")
         if isinstance(x, tf.data.Dataset):
             dataset, sample = x, self._sample_of(x)
         else:
@@ -218,31 +187,27 @@ class KerasTraining:
                 first = len(sample) - int(len(sample) * validation_split)
                 held_out, sample = sample.take(slice(first, None)), sample.take(slice(first))
                 validation_data = (held_out.images, held_out.labels)
-            dataset = _batches(sample, batch_size or 100, shuffle, self._arguments.value["seed"])
+            dataset = _batches(sample, batch_size or 100, shuffle, self._arguments.seed)
         self._prepare(sample, dataset)
         history = super().fit(dataset, epochs=epochs, validation_data=validation_data, **options)
         if self.needs_finalizing:
-            self.finalize(sample.images, self._arguments.value["seed"])
+            self.finalize(sample.images, self._arguments.seed)
         return history
 
     def _prepare(self, sample, dataset):
         """Build the model for a sample of the images, and check that the batches have what training needs."""
-        spec, name = self.training_spec, type(self).__name__
-        known = len(labelled_rows(sample.labels))
-        if "labels" in spec.required_inputs and known < len(sample):
-            raise InputError(f"{name} decodes with every image's label; {len(sample) - known} images have none")
-        if "labelled" in spec.required_inputs and not known:
-            raise InputError(f"{name} learns classes from labels, and no image has one: fit(images, labels)")
-        size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
-        if size is not None and size < spec.minimum_batch:
-            raise InputError(f"batch_size={size} was given; accepted: at least {spec.minimum_batch} for {name}")
+        check_labels(self, sample)
         self.build((None, *sample.images.shape[1:]))
+        size = tf.nest.flatten(dataset.element_spec)[0].shape[0]
+        if size is not None:
+            check_batch_size(self, size, 1)
         if self._step is None:
             self._make_step()
         self._step.steps.assign(max(1.0, float(dataset.cardinality())))
-        if "labelled" in spec.required_inputs:
+        if "labelled" in self.training_spec.required_inputs:
             found = sample.labelled()
-            self._step.labelled = Pool(found.images, found.labels, np.arange(known, dtype="int32"), known)
+            rows = np.arange(len(found), dtype="int32")
+            self._step.labelled = Pool(found.images, found.labels, rows, len(found))
             self.train_function = None  # the labelled images are constants of the compiled step
 
     def _sample_of(self, dataset):
@@ -253,31 +218,21 @@ class KerasTraining:
         found = list(rows.take(LABELLED).as_numpy_iterator())
         if not found:
             raise InputError("the dataset is empty, or has no labels; give batches of (images, labels)")
-        images, labels = zip(*(row[:2] if isinstance(row, tuple) else (row, None) for row in found), strict=True)
-        return self._split(np.stack(images), None if labels[0] is None else np.array(labels))
+        return self._split(*map(np.stack, _columns(found)))
 
     def evaluate(
         self, x: Any, y: ArrayLike | None = None, *, return_dict: bool = False, **options: Any
     ) -> "dict[str, float] | list[float] | float":
-        """Return the validation metrics (those of `validate`, without 'val_').
-
-        Args:
-            x: images or rows, as for `fit`.
-            y: int [N], -1 for unlabelled images, for metrics of classes and clusters.
-            return_dict: whether to return a dict by name instead of a list, or of the one number.
-            **options: other arguments of `keras.Model.evaluate`, ignored.
-        """
+        """Return the metrics of `validate`, without 'val_', of what `fit` takes; other options are ignored."""
         if isinstance(x, tf.data.Dataset):
-            parts = [part if isinstance(part, tuple) else (part,) for part in x.as_numpy_iterator()]
-            x, *labels = (np.concatenate(part) for part in zip(*parts, strict=True))
-            y = labels[0] if labels else None
+            x, y = (*map(np.concatenate, _columns(x.as_numpy_iterator())), None)[:2]
         split = self._split(x, y)
         self.build((None, *split.images.shape[1:]))
         numbers = {name.removeprefix("val_"): value for name, value in self.validate(split).items()}
         values = list(numbers.values())
         return numbers if return_dict else values[0] if len(values) == 1 else values
 
-    def _split(self, images, labels):
+    def _split(self, images, labels=None):
         """Return images and integer labels as a `Split`."""
         images = self.element.check(images)
         images = images[..., None] if images.ndim == 3 else images
@@ -286,20 +241,30 @@ class KerasTraining:
         labels = np.asarray(labels)
         if labels.shape not in ((len(images),), (len(images), 1)) or labels.dtype.kind not in "iu":
             raise InputError(
-                f"labels {labels.dtype} of shape {labels.shape} were given for {len(images)} images; accepted: "
-                "integers [N], -1 for unlabelled (reconstruction needs no targets: fit(images))"
+                f"labels {labels.dtype} {labels.shape} were given; accepted: integers [N], -1 for unlabelled, or none"
             )
         return Split(images, labels.reshape(-1).astype("int32"))
 
 
+def _columns(rows):
+    """Return the images, and the labels if any, of what a dataset yields."""
+    return [*zip(*(row if isinstance(row, tuple) else (row,) for row in rows), strict=True)][:2]
+
+
+def _refuse_unused(options, why):
+    """Remove the arguments of Keras that are None and that no model uses; raise InputError for one that is given."""
+    given = [name for name in NOT_USED if options.pop(name, None) is not None]
+    if given:
+        raise InputError(f"{given[0]} was given; {why}; leave it out")
+
+
 def _batches(split, batch_size, shuffle, seed):
     """Return a `tf.data.Dataset` of batches of a split."""
-    if len(split) < batch_size:
-        raise InputError(
-            f"batch_size {batch_size} is larger than the {len(split)} images; use batch_size={len(split)} or smaller"
-        )
-    rows = tf.data.Dataset.range(len(split))
-    rows = rows.shuffle(len(split), seed=seed) if shuffle else rows
+    count = len(split)
+    if count < batch_size:
+        raise InputError(f"batch_size {batch_size} was given for {count} images; use batch_size={count} or smaller")
+    rows = tf.data.Dataset.range(count)
+    rows = rows.shuffle(count, seed=seed) if shuffle else rows
     parts = [tf.constant(part) for part in (split.images, split.labels) if part is not None]
     batches = rows.batch(batch_size, drop_remainder=True)
     return batches.map(lambda chosen: tuple(tf.gather(part, chosen) for part in parts)).prefetch(2)

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 class LatentModel(Predictor, GenerativeModel):
     """An encoder, a decoder and a prior, trained by updates; the base of the autoencoders.
 
-    A subclass adds networks (named in `build_spec` so that they are saved and built from a recipe) and defines
-    `updates`.
+    A subclass adds networks, which it names in `build_spec`, and defines `updates`.
 
     Args:
         encoder: `Encoder`, or a Keras model from images [N, H, W, C] to codes [N, D].
@@ -42,8 +41,7 @@ class LatentModel(Predictor, GenerativeModel):
         Returns the reconstruction, float32 [N, H, W, C] in [0, 1].
 
     Raises:
-        InputError: a prior that is fitted after training, for a model that matches it in training; an unknown loss or
-            scale.
+        InputError: a prior that does not fit the model; an unknown loss or scale.
     """
 
     build_spec: ClassVar[BuildSpec] = BuildSpec({"encoder": encoder_builder(), **GenerativeModel.build_spec.submodels})
@@ -86,8 +84,7 @@ class LatentModel(Predictor, GenerativeModel):
     @property
     def random_codes(self) -> tuple[str, ...]:
         """Names of the codes for which q(·|x) is random: an image has another code for every seed."""
-        heads = self.encoder.heads or {}
-        return tuple(name for name, head in heads.items() if getattr(head, "random", False))
+        return tuple(name for name, head in (self.encoder.heads or {}).items() if getattr(head, "random", False))
 
     def codes(self, batch: dict[str, Any], seed: Any = None, training: bool = False) -> Codes:
         """Return the encoder's codes, see `GenerativeModel.codes`."""
@@ -96,19 +93,15 @@ class LatentModel(Predictor, GenerativeModel):
     # Training ---------------------------------------------------------------------------------------------
 
     def reconstruction_phase(self, variables: "Sequence[keras.Variable]" = ()) -> Phase:
-        """Return the phase in which encoder and decoder minimise the reconstruction error of the clean image.
-
-        Args:
-            variables: further variables that it moves.
-        """
+        """Return the phase that trains encoder, decoder and further variables on the error of the clean image."""
 
         def loss(batch, codes, seed):
             outputs = tf.cast(self.decoder(self.decoder_input(codes), training=True), tf.float32)
             return self.reconstruction_cost(batch["images"], outputs)
 
-        moved = self.encoder.trainable_variables + self.decoder.trainable_variables
-        moved = moved if self.log_scale is None else [*moved, self.log_scale]
-        return Phase("reconstruction", loss, [*moved, *variables])
+        scale = [] if self.log_scale is None else [self.log_scale]
+        moved = [*self.encoder.trainable_variables, *self.decoder.trainable_variables, *scale, *variables]
+        return Phase("reconstruction", loss, moved)
 
     def reconstruction_cost(self, images: "tf.Tensor", outputs: "tf.Tensor") -> "tf.Tensor":
         """Return the reconstruction loss, a scalar float32: the sum over kinds of numbers, each with its own loss.
@@ -129,12 +122,7 @@ class LatentModel(Predictor, GenerativeModel):
         return total
 
     def finalize(self, images: ArrayLike, seed: int) -> None:
-        """Fit what follows from the trained weights: here the prior, where it is fitted after training.
-
-        Args:
-            images: training images, uint8 or float [N, H, W(, C)].
-            seed: int.
-        """
+        """Fit the prior to the codes of the training images, where it is fitted after training."""
         self.prior.fit(self.encode(images, seed=seed), seed)
 
     def validate(self, split: "Split") -> dict[str, float]:
@@ -142,14 +130,11 @@ class LatentModel(Predictor, GenerativeModel):
         return self.validation_metrics(split, self._outputs_of(split.images, split.labels))
 
     def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return the validation metrics of a split, by names that begin with 'val_'; lower is better.
-
-        Here 'val_reconstruction_error', the mean squared error per pixel, or per scaled column.
+        """Return the metrics of `validate`: here 'val_reconstruction_error', the mean squared error.
 
         Args:
-            split: validation images, an `aae_tf.data.Split`.
-            outputs: dict of the model's outputs for them: every code by its name, float32 [N, D], and
-                'reconstruction_error', float32 [N].
+            split: validation images.
+            outputs: dict of every code by its name, float32 [N, D], and 'reconstruction_error', float32 [N].
         """
         return {"val_reconstruction_error": float(np.mean(outputs["reconstruction_error"], dtype="float64"))}
 

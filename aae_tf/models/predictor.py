@@ -18,16 +18,13 @@ class Predictor:
     """The part of `LatentModel` that takes images once the model is trained."""
 
     def encode(self, images: ArrayLike, seed: int | None = None, batch_size: int = 1000, code: str = "z") -> np.ndarray:
-        """Return the codes of images.
+        """Return the codes of images, float32 array [N, D].
 
         Args:
             images: uint8 or float [N, H, W(, C)].
             seed: None for each image's representative code, an int for one sample of q(z|x).
             batch_size: images per pass.
             code: name of the code, for models with several.
-
-        Returns:
-            float32 array [N, D].
 
         Raises:
             InputError: an unknown code.
@@ -57,19 +54,13 @@ class Predictor:
         return (images, labels) if self.reads_labels else images
 
     def interpolate(self, start: ArrayLike, end: ArrayLike, n: int = 10, labels: ArrayLike | None = None) -> np.ndarray:
-        """Return the images decoded between the codes of two images.
-
-        Each code follows the interpolation of its prior (`Prior.interpolate`): around the origin for a Gaussian, else
-        a straight line.
+        """Return the images decoded between the codes of two images, float32 [n, H, W, C]; see `Prior.interpolate`.
 
         Args:
             start: uint8 or float [H, W(, C)], the first image.
             end: uint8 or float [H, W(, C)], the last.
             n: number of images, the reconstructions of both included.
-            labels: int [2], their labels, for models that read labels; ignored by others.
-
-        Returns:
-            float32 array [n, H, W, C] in [0, 1].
+            labels: int [2], for models that read labels; ignored by others.
 
         Raises:
             InputError: images of another shape, or labels are missing.
@@ -88,21 +79,11 @@ class Predictor:
     def score(
         self, images: ArrayLike, labels: ArrayLike | None = None, batch_size: int = 1000
     ) -> dict[str, np.ndarray]:
-        """Return how unusual images are: dict of name to float32 array [N].
-
-        Args:
-            images: uint8 or float [N, H, W(, C)].
-            labels: int [N], for models that read labels; ignored by others.
-            batch_size: images per pass.
-        """
+        """Return how unusual images are, float32 array [N] by name; arguments as of `reconstruct`."""
         return self.over_images("score", lambda *inputs: self.scores(self._batch(*inputs)), images, labels, batch_size)
 
     def scores(self, batch: dict[str, Any]) -> "dict[str, tf.Tensor]":
-        """Return the scores in the graph, dict of name to float32 [N]: here the reconstruction error.
-
-        Args:
-            batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and 'labels' for models that read them.
-        """
+        """Return the scores of a batch of `codes` in the graph, float32 [N] by name: here the reconstruction error."""
         return {"reconstruction_error": self._error(batch["images"], self.codes(batch))}
 
     def _error(self, images, codes):
@@ -179,15 +160,14 @@ class Predictor:
         def score(*inputs):
             return self.scores(self._batch(*inputs))
 
+        def renamed(spec):
+            return tf.TensorSpec(spec.shape, spec.dtype, f"{spec.name}_to")
+
         share = tf.TensorSpec((None,), tf.float32, "share")
         return {
             "encode": (encode, [images]),
             "reconstruct": (reconstruct, [images, *labels]),
-            "interpolate": (interpolate, [images, _renamed(images), share, *labels, *map(_renamed, labels)]),
+            "interpolate": (interpolate, [images, renamed(images), share, *labels, *map(renamed, labels)]),
             "score": (score, [images, *labels]),
             **super().signatures(),
         }
-
-
-def _renamed(spec):
-    return tf.TensorSpec(spec.shape, spec.dtype, f"{spec.name}_to")

@@ -18,34 +18,22 @@ class Sampling:
     """The part of `GenerativeModel` that decodes codes and prior samples."""
 
     def y_of(self, labels: "tf.Tensor") -> "tf.Tensor":
-        """Return the code y of classes or clusters: float32 tensor [N, K].
-
-        Args:
-            labels: int32 tensor [N].
-        """
+        """Return the code y, float32 [N, K], of classes or clusters, int32 [N]."""
         return tf.one_hot(labels, self.classes)
 
     def decode_graph(self, codes: Codes, labels: "tf.Tensor | None" = None) -> "tf.Tensor":
-        """Return images of codes, as `decode` does, in the graph.
-
-        Args:
-            codes: dict of codes, float32 tensors [N, D], without y.
-            labels: int32 tensor [N], for models whose decoder takes one.
-        """
+        """Return images of codes (without y) and labels, int32 [N], as `decode` does, in the graph."""
         return self.to_images(codes if labels is None else {**codes, "y": self.y_of(labels)})
 
     def decode(
         self, codes: ArrayLike | dict[str, ArrayLike], labels: ArrayLike | None = None, batch_size: int = 1000
     ) -> np.ndarray:
-        """Return images of codes.
+        """Return images of codes, float32 array [N, H, W, C] in [0, 1].
 
         Args:
             codes: float [N, D], codes z; for models with further codes a dict of name to float [N, D].
             labels: int [N], each row's class or cluster, for models whose decoder takes one.
             batch_size: codes per pass.
-
-        Returns:
-            float32 array [N, H, W, C] in [0, 1].
 
         Raises:
             InputError: labels or a code are missing, or labels were given to a model whose decoder takes none.
@@ -70,16 +58,13 @@ class Sampling:
         return self._over_codes("decode", run, batch_size, rows, sum(sizes))
 
     def sample(self, n: int, seed: int = 0, labels: ArrayLike | None = None, batch_size: int = 1000) -> np.ndarray:
-        """Return `n` new images: decoded prior samples.
+        """Return new images, decoded prior samples: float32 array [n, H, W, C] in [0, 1].
 
         Args:
             n: number of images.
             seed: int; the same seed gives the same images.
             labels: int [n], the class of each, for models with labels or a prior with classes; drawn if not given.
             batch_size: images per pass.
-
-        Returns:
-            float32 array [n, H, W, C] in [0, 1].
         """
         codes, labels = self.draw(n, seed, labels)
         return self.decode({name: code.numpy() for name, code in codes.items()}, labels, batch_size)
@@ -87,15 +72,12 @@ class Sampling:
     def draw(
         self, n: int, seed: "int | tf.Tensor", labels: ArrayLike | None = None
     ) -> "tuple[Codes, tf.Tensor | None]":
-        """Return samples of the priors, a dict of codes float32 [n, D], and the labels to decode them with.
+        """Return samples of the priors, a dict of codes float32 [n, D], and the labels to decode them with, if any.
 
         Args:
             n: number of samples.
             seed: int, or int32 tensor [2].
             labels: int [n], -1 to draw one; all are drawn if not given.
-
-        Returns:
-            (dict of codes, int32 [n] or None): the labels are None for models whose decoder takes none.
         """
         parts = None if self.classes else labels
         codes = {
@@ -105,15 +87,7 @@ class Sampling:
         return codes, choose_labels(n, fold(seed, 1), labels, self.classes) if self.classes else None
 
     def draw_each(self, seeds: "tf.Tensor", labels: "tf.Tensor | None" = None) -> "tuple[Codes, tf.Tensor | None]":
-        """Return what `draw` returns for each of many seeds, in the graph: a row depends on its own seed alone.
-
-        Args:
-            seeds: int32 tensor [N]; row i is that of `draw(1, seeds[i])`.
-            labels: int32 tensor [N], -1 to draw one, for models whose decoder takes one.
-
-        Returns:
-            (dict of codes, int32 [N] or None), as of `draw`.
-        """
+        """Return what `draw(1, seed, label)` returns for each of many seeds, int32 [N], and labels, in the graph."""
         given = tf.fill(tf.shape(seeds), -1) if labels is None else labels
 
         def draw(row):
@@ -127,13 +101,10 @@ class Sampling:
         return {name: found[name] for name in self.drawn}, found.get("y")
 
     def signatures(self) -> dict[str, Signature]:
-        """Return the functions to serve.
+        """Return the functions to serve by name: (function of tensors to a dict of named tensors, their specs).
 
         A model server joins the rows of several requests into one batch and splits the outputs again, so every input
         and output has the same rows, and a row's outputs depend on that row alone.
-
-        Returns:
-            dict of signature name to (function of tensors to a dict of named tensors, list of `tf.TensorSpec`).
         """
         output, codes = self.element.output_name, [self._code_spec(name) for name in self.drawn]
         labels = [tf.TensorSpec((None,), tf.int32, "labels")] if self.classes else []

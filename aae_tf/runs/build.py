@@ -10,6 +10,7 @@ from aae_tf.models import MODELS
 from aae_tf.recipes import Recipe
 from aae_tf.runs.directory import read_record
 from aae_tf.training import Trainer
+from aae_tf.training.checks import check_labels
 from aae_tf.training.distribution import broadcast
 from aae_tf.training.updates import configured
 
@@ -91,13 +92,8 @@ def _training_elements(plan, model):
         if labels not in ("all", 0):
             raise InputError(f"labels={labels!r} was asked for, but {name} trains without labels")
         return plan.dataset.train
-    train = plan.train
-    if "labels" in needed and train.known < len(train):
-        missing = len(train) - train.known
-        raise InputError(f"{name} decodes with every image's label; {missing} training images have none")
-    if "labelled" in needed and not train.known:
-        raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
-    return train
+    check_labels(model, plan.train)
+    return plan.train
 
 
 def early_stopping(recipe: Recipe, model: "LatentModel") -> list[Any]:

@@ -10,6 +10,7 @@ from aae_tf.errors import InputError, NonFiniteLossError
 from aae_tf.training.updates import Update
 
 if TYPE_CHECKING:
+    from aae_tf.data import Packed, Split, Stream
     from aae_tf.models import LatentModel
 
 
@@ -25,6 +26,15 @@ def check_batch_size(model: "LatentModel", batch_size: int, replicas: int) -> No
             f"{type(model).__name__} compares the images of a mini-batch with each other and needs {least} of them "
             "on each replica; use a larger batch"
         )
+
+
+def check_labels(model: "LatentModel", train: "Split | Packed | Stream") -> None:
+    """Raise `InputError` where training data lacks the labels that the model needs."""
+    name, needed, missing = type(model).__name__, model.training_spec.required_inputs, len(train) - train.known
+    if "labels" in needed and missing:
+        raise InputError(f"{name} decodes with every image's label; {missing} training images have none")
+    if "labelled" in needed and not train.known:
+        raise InputError(f"{name} learns classes from labels, and no training image has one; set labels")
 
 
 def check_losses(bad: np.ndarray, updates: Sequence[Update], optimizers: dict, epoch: int) -> None:
