@@ -172,6 +172,9 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
             batch: dict with 'images', float32 [N, H, W, C] in [0, 1], and, in training, the required inputs.
             seed: int32 [2] for noise and sampling, None for representatives.
             training: whether layers act as in training.
+
+        Raises:
+            InputError: a subclass that does not define its codes.
         """
         raise InputError(f"{type(self).__name__} does not define its codes()")
 

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aae_tf.backend import tf
+from aae_tf.data.dataset import Split
 from aae_tf.data.element import check_shape
+from aae_tf.errors import InputError
 from aae_tf.utils.images import max_pixel_value
 from aae_tf.utils.random import fold
 
@@ -53,3 +55,15 @@ class BatchedFunctions:
             more = [] if labels is None else [labels[start : start + batch_size]]
             results.append(self._compiled[name](rows, *more, *([] if seed is None else [fold(seed, start)])))
         return tf.nest.map_structure(lambda *parts: np.concatenate([part.numpy() for part in parts]), *results)
+
+
+def batches_of(split: Split, batch_size: int, shuffle: bool, seed: int) -> "tf.data.Dataset":
+    """Return batches of a split, images alone or pairs with labels."""
+    count = len(split)
+    if count < batch_size:
+        raise InputError(f"batch_size {batch_size} was given for {count} images; use batch_size={count} or smaller")
+    rows = tf.data.Dataset.range(count)
+    rows = rows.shuffle(count, seed=seed) if shuffle else rows
+    parts = [tf.constant(part) for part in (split.images, split.labels) if part is not None]
+    batches = rows.batch(batch_size, drop_remainder=True)
+    return batches.map(lambda chosen: tuple(tf.gather(part, chosen) for part in parts)).prefetch(2)

@@ -11,7 +11,7 @@ from aae_tf.backend import keras, tf
 from aae_tf.config.training import ORDERS
 from aae_tf.data.dataset import Split
 from aae_tf.errors import InputError
-from aae_tf.models.batching import as_images
+from aae_tf.models.batching import as_images, batches_of
 from aae_tf.training.batches import make_batch
 from aae_tf.training.callbacks import Rates
 from aae_tf.training.checks import check_batch_size, check_labels
@@ -161,7 +161,7 @@ class KerasTraining:
         shuffle: bool = True,
         **options: Any,
     ) -> "keras.callbacks.History":
-        """Train by the updates of the model; the history has the mean loss of each phase and the validation metrics.
+        """Train the model by its own updates.
 
         Args:
             x: images or rows, an array or a `tf.data.Dataset` of batches of them or of pairs with labels.
@@ -172,6 +172,9 @@ class KerasTraining:
             validation_data: images or (images, labels), see `evaluate`.
             shuffle: whether to shuffle arrays before each epoch.
             **options: further arguments of `keras.Model.fit`.
+
+        Returns:
+            `keras.callbacks.History`, with the mean loss of each phase and the validation metrics.
 
         Raises:
             InputError: a model that is not compiled, missing labels, or too few images for a batch.
@@ -187,7 +190,7 @@ class KerasTraining:
                 first = len(sample) - int(len(sample) * validation_split)
                 held_out, sample = sample.take(slice(first, None)), sample.take(slice(first))
                 validation_data = (held_out.images, held_out.labels)
-            dataset = _batches(sample, batch_size or 100, shuffle, self._arguments.seed)
+            dataset = batches_of(sample, batch_size or 100, shuffle, self._arguments.seed)
         self._prepare(sample, dataset)
         history = super().fit(dataset, epochs=epochs, validation_data=validation_data, **options)
         if self.needs_finalizing:
@@ -206,8 +209,7 @@ class KerasTraining:
         self._step.steps.assign(max(1.0, float(dataset.cardinality())))
         if "labelled" in self.training_spec.required_inputs:
             found = sample.labelled()
-            rows = np.arange(len(found), dtype="int32")
-            self._step.labelled = Pool(found.images, found.labels, rows, len(found))
+            self._step.labelled = Pool(found.images, found.labels, np.arange(len(found), dtype="int32"), len(found))
             self.train_function = None  # the labelled images are constants of the compiled step
 
     def _sample_of(self, dataset):
@@ -256,15 +258,3 @@ def _refuse_unused(options, why):
     given = [name for name in NOT_USED if options.pop(name, None) is not None]
     if given:
         raise InputError(f"{given[0]} was given; {why}; leave it out")
-
-
-def _batches(split, batch_size, shuffle, seed):
-    """Return a `tf.data.Dataset` of batches of a split."""
-    count = len(split)
-    if count < batch_size:
-        raise InputError(f"batch_size {batch_size} was given for {count} images; use batch_size={count} or smaller")
-    rows = tf.data.Dataset.range(count)
-    rows = rows.shuffle(count, seed=seed) if shuffle else rows
-    parts = [tf.constant(part) for part in (split.images, split.labels) if part is not None]
-    batches = rows.batch(batch_size, drop_remainder=True)
-    return batches.map(lambda chosen: tuple(tf.gather(part, chosen) for part in parts)).prefetch(2)

@@ -93,28 +93,14 @@ def encoder_builder(labels: bool = False, heads: dict[str, Callable] | None = No
         widths: Widths = (1000, 1000),
         activation: str = "relu",
         initializer: str = "glorot_uniform",
-        batch_norm: bool | tuple[int, ...] = False,
+        batch_norm: bool | tuple[int, ...] = False,  # in the hidden layers, or in those with these numbers (from 1)
+        # 'balanced' is both without a learned scale and shift, so that every cluster keeps its share of the images.
         head_batch_norm: Annotated[str, HEAD_NORMS] = "none",
-        input_noise: Annotated[float, Range(0.0)] = 0.0,
-        input_dropout: Annotated[float, Range(0.0, 0.99)] = 0.0,
+        input_noise: Annotated[float, Range(0.0)] = 0.0,  # its standard deviation, in training only
+        input_dropout: Annotated[float, Range(0.0, 0.99)] = 0.0,  # share of input values, in training only
         **more,
     ):
-        """Return an `Encoder`.
-
-        Args:
-            spec: a `NetworkSpec`.
-            architecture: a name in `ARCHITECTURES`.
-            posterior: q(z|x): 'deterministic', 'gaussian' or 'universal' (§2), or 'constant_variance'.
-            widths: units of the dense hidden layers.
-            activation: hidden activation, a Keras name.
-            initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
-            batch_norm: batch normalisation in all hidden layers, in none, or in those with these numbers (from 1).
-            head_batch_norm: batch normalisation on the heads: 'none', 'y', 'both' (§6), or 'balanced': both, with no
-                scale and shift learned, so that every cluster keeps its share of the images.
-            input_noise: standard deviation of Gaussian noise on the input, in training only.
-            input_dropout: share of input values dropped, in training only.
-            **more: what the architecture, the posterior and further heads take.
-        """
+        """Return an `Encoder`; further options are those of the architecture, the posterior and further heads."""
         shared = _shared(spec, activation, initializer)
         backbone = make(ARCHITECTURES[architecture], more).backbone(
             widths=widths, batch_norm=batch_norm, seed=spec.seed_of(1), **shared
@@ -144,18 +130,7 @@ def make_decoder(
     image_scale: Annotated[str, SCALES] = "unit",
     **more: Any,
 ) -> MLPDecoder | ConvolutionalDecoder:
-    """Return a decoder, its output in the image scale.
-
-    Args:
-        spec: a `NetworkSpec`.
-        architecture: a name in `ARCHITECTURES`.
-        widths: units of the encoder's dense hidden layers; the decoder has them the other way round.
-        activation: hidden activation, a Keras name.
-        initializer: kernel initializer, a Keras name, or 'normal' for the paper's N(0, 0.01).
-        decoder_batch_norm: batch normalisation in the hidden layers, as `batch_norm` in the encoder's.
-        image_scale: what the networks see of an image or a row, see `ImageScale` and `ColumnScale`.
-        **more: what the architecture takes.
-    """
+    """Return a decoder, its output in the image scale; `widths` and the architecture are those of the encoder."""
     return make(ARCHITECTURES[architecture], more).decoder(
         image_shape=spec.element.shape,
         widths=widths[::-1],
@@ -168,12 +143,7 @@ def make_decoder(
 
 
 def discriminator_builder(name: str = "discriminator", role: int = 4) -> Callable:
-    """Return a function (NetworkSpec, options) that makes a discriminator.
-
-    Args:
-        name: the network's name.
-        role: number that separates the initial weights of several discriminators.
-    """
+    """Return a function (NetworkSpec, options) to a discriminator; `role` separates the initial weights of several."""
 
     def make_discriminator(
         spec, discriminator_widths: Widths = (1000, 1000), activation: str = "relu", initializer: str = "glorot_uniform"
@@ -185,14 +155,7 @@ def discriminator_builder(name: str = "discriminator", role: int = 4) -> Callabl
 
 
 def make(maker: Callable, given: Mapping[str, Any], *arguments: Any, **named: Any) -> Any:
-    """Return what a maker makes, called with those of the given options that it takes.
-
-    Args:
-        maker: a function or a class.
-        given: dict of option name to value, of which others take some.
-        *arguments: its other arguments.
-        **named: arguments by name, which go before the given ones.
-    """
+    """Return what a function or class makes of those of the given options that it takes; `named` go before them."""
     accepted = accepted_by([maker], given)
     return maker(*arguments, **{**{name: given[name] for name in given if name in accepted}, **named})
 
