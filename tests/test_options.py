@@ -236,3 +236,12 @@ def test_second_names_are_no_options():
     for name, value in {"scale": "unit", "prior_std": 1.0, "generator_weight": 1.0, "fused": True}.items():
         with pytest.raises(aae_tf.InputError):
             recipe.with_options(**{name: value})
+
+
+@pytest.mark.parametrize(
+    "recipe, name",
+    [("semi_supervised", "clusters"), ("clustering", "groups"), ("reduction", "uses_labels")],
+)
+def test_what_a_model_or_its_data_sets_is_no_option(recipe, name):
+    with pytest.raises(aae_tf.InputError, match=f"unknown option of .* '{name}'"):
+        aae_tf.recipes()[recipe].with_options(**{name: 5})

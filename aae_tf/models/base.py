@@ -72,19 +72,7 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
         classes: int = 0,
         columns: "Columns | None" = None,
     ) -> Self:
-        """Return the model that a recipe describes.
-
-        Args:
-            recipe: options and dimensions.
-            image_shape: (H, W, C), or (D,) of rows.
-            prior: of dimension `recipe.latent_dim`.
-            dtype: Keras dtype policy of the networks.
-            classes: number of classes of the data, 0 without labels.
-            columns: those of rows, None for images.
-
-        Raises:
-            InputError: the model needs labels and the data has none, or an option that does not fit.
-        """
+        """Return the model that a recipe describes, of images (H, W, C) or rows (D,); no labels are 0 classes."""
         options = recipe.options
         more = make(cls.from_data, options, recipe, classes, prior)
         element, classes = element_of(image_shape, columns), more.get("classes", 0)
@@ -101,12 +89,7 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
 
     @classmethod
     def accepts(cls, options: Mapping[str, Any], every: bool = False) -> dict[str, Option]:
-        """Return the options of a recipe of this model by name, with those of the things that `options` name.
-
-        Args:
-            options: options that are set; an architecture, for example, has options itself.
-            every: whether to include the options of every architecture and posterior.
-        """
+        """Return the options of a recipe by name, with those of what `options` name (architectures), or of `every`."""
         builders = [builder for builder in cls.build_spec.submodels.values() if builder is not None]
         return accepted_by([cls, cls.from_data, *builders], options, every)
 

@@ -1,6 +1,5 @@
 """Functions of a model on arrays of any length: compiled once, applied batch by batch."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -31,16 +30,7 @@ class BatchedFunctions:
     def __init__(self) -> None:
         self._compiled = {}
 
-    def __call__(
-        self,
-        name: str,
-        function: Callable,
-        row_shape: tuple[int, ...],
-        batch_size: int,
-        inputs: Any,
-        labels: np.ndarray | None = None,
-        seed: int | None = None,
-    ) -> Any:
+    def __call__(self, name, function, row_shape, batch_size, inputs, labels=None, seed=None) -> Any:
         """Return a function (rows, labels if given, seed if given) of all rows: an array [N, ...] or a dict of them."""
         inputs = inputs if hasattr(inputs, "shape") else np.asarray(inputs)
         check_shape(tuple(inputs.shape), row_shape)

@@ -192,7 +192,7 @@ class KerasTraining:
                 validation_data = (held_out.images, held_out.labels)
             dataset = batches_of(sample, batch_size or 100, shuffle, self._arguments.seed)
         self._prepare(sample, dataset)
-        history = super().fit(dataset, epochs=epochs, validation_data=validation_data, **options)
+        history = super().fit(dataset, None, None, epochs, validation_data=validation_data, shuffle=False, **options)
         if self.needs_finalizing:
             self.finalize(sample.images, self._arguments.seed)
         return history

@@ -104,12 +104,7 @@ class LatentModel(Predictor, GenerativeModel):
         return Phase("reconstruction", loss, moved)
 
     def reconstruction_cost(self, images: "tf.Tensor", outputs: "tf.Tensor") -> "tf.Tensor":
-        """Return the reconstruction loss, a scalar float32: the sum over kinds of numbers, each with its own loss.
-
-        Args:
-            images: float32 [N, H, W, C] in [0, 1], or rows [N, D] in their own units.
-            outputs: float32 [N, ...] of the same shape, the decoder's outputs in the networks' scale.
-        """
+        """Return the scalar loss of images and the decoder's outputs: the sum over kinds of numbers of their losses."""
         total = 0.0
         for kind, targets, predicted, where in self.image_scale.parts(images, outputs):
             name = self.losses_by_kind[kind]
@@ -130,12 +125,7 @@ class LatentModel(Predictor, GenerativeModel):
         return self.validation_metrics(split, self._outputs_of(split.images, split.labels))
 
     def validation_metrics(self, split: "Split", outputs: dict[str, np.ndarray]) -> dict[str, float]:
-        """Return the metrics of `validate`: here 'val_reconstruction_error', the mean squared error.
-
-        Args:
-            split: validation images.
-            outputs: dict of every code by its name, float32 [N, D], and 'reconstruction_error', float32 [N].
-        """
+        """Return the metrics of `validate` from outputs, the codes [N, D] and 'reconstruction_error' [N] of a split."""
         return {"val_reconstruction_error": float(np.mean(outputs["reconstruction_error"], dtype="float64"))}
 
 

@@ -110,18 +110,14 @@ class Predictor:
         labels: ArrayLike | None = None,
         batch_size: int = 1000,
     ) -> Any:
-        """Return a function of images, compiled once and applied batch by batch: an array, or a dict of arrays.
+        """Return a function of images batch by batch, an array or a dict of arrays; compiled once under its name.
 
         Args:
-            name: the compiled function is cached under this name.
-            function: function (images float32 [n, H, W, C], labels int32 [n] for models that read labels) to a tensor
-                or a dict of tensors.
+            name: the key of the compiled function.
+            function: of images, float32 [n, H, W, C], and labels, int32 [n], where the model reads them.
             images: uint8 or float [N, H, W(, C)].
             labels: int [N], for models that read labels; ignored by others.
             batch_size: images per pass.
-
-        Raises:
-            InputError: images of another shape, or labels are missing.
         """
         return self._over_images(name, function, batch_size, images, self._checked_labels(labels, images))
 

@@ -72,13 +72,7 @@ class Sampling:
     def draw(
         self, n: int, seed: "int | tf.Tensor", labels: ArrayLike | None = None
     ) -> "tuple[Codes, tf.Tensor | None]":
-        """Return samples of the priors, a dict of codes float32 [n, D], and the labels to decode them with, if any.
-
-        Args:
-            n: number of samples.
-            seed: int, or int32 tensor [2].
-            labels: int [n], -1 to draw one; all are drawn if not given.
-        """
+        """Return prior samples, float32 [n, D] by code, and the labels to decode them with; labels of -1 are drawn."""
         parts = None if self.classes else labels
         codes = {
             name: self.priors[name].sample(n, seed if number == 0 else fold(seed, 1 + number), parts)
