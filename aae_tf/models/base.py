@@ -72,7 +72,7 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
         classes: int = 0,
         columns: "Columns | None" = None,
     ) -> Self:
-        """Return the model that a recipe describes, of images (H, W, C) or rows (D,); no labels are 0 classes."""
+        """Return the model that a recipe describes, of images (H, W, C) or rows (D,); `classes` is 0 without labels."""
         options = recipe.options
         more = make(cls.from_data, options, recipe, classes, prior)
         element, classes = element_of(image_shape, columns), more.get("classes", 0)

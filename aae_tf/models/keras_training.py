@@ -58,9 +58,9 @@ class KerasTraining:
         """Set how `fit` trains: by the updates of the model, which define its losses.
 
         The optimizer, or its name, is cloned for each update; a dict has one for each kind of update
-        ('reconstruction', 'regularization', 'classification'). `order`, `weights`, `fused`, `views` and `seed` are
-        those of `aae_tf.config.training.TrainingSettings`, other options those of `keras.Model.compile`. Scales of
-        statistics ('centred', 'standardized', columns) are fitted before: `model.image_scale.adapt(images)`.
+        ('reconstruction', 'regularization', 'classification'). `order`, `weights`, `fused` and `seed` are those of
+        `aae_tf.config.training.TrainingSettings`, `views` are the augmentations, other options those of
+        `keras.Model.compile`. Scales with statistics are fitted before: `model.image_scale.adapt(images)`.
 
         Raises:
             InputError: a loss or metrics, an unknown order, or missing views.
