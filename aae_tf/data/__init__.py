@@ -8,20 +8,5 @@ from aae_tf.data.large.packed import Packed, pack
 from aae_tf.data.loading import DATASETS, load
 from aae_tf.data.tables.columns import Column, Columns
 
-__all__ = [
-    "DATASETS",
-    "Column",
-    "Columns",
-    "Dataset",
-    "Element",
-    "ImageElement",
-    "Packed",
-    "Split",
-    "Stream",
-    "TableElement",
-    "check_images",
-    "check_labels",
-    "load",
-    "pack",
-    "prepare",
-]
+__all__ = ["DATASETS", "Dataset", "Packed", "Split", "Stream", "load", "pack", "prepare"]
+__all__ += ["Column", "Columns", "Element", "ImageElement", "TableElement", "check_images", "check_labels"]

@@ -25,24 +25,19 @@ from aae_tf.networks.posteriors import (
 )
 from aae_tf.networks.scales import ColumnScale, ImageScale
 
-__all__ = [
-    "ARCHITECTURES",
+__all__ = ["ColumnScale", "ConvolutionalBackbone", "ConvolutionalDecoder", "Encoder", "ImageScale", "as_encoder"]
+__all__ += ["MLPBackbone", "MLPDecoder", "MLPDiscriminator"]
+__all__ += [
     "POSTERIORS",
-    "ColumnScale",
     "ConstantVariancePosterior",
-    "ConvolutionalBackbone",
-    "ConvolutionalDecoder",
     "DeterministicPosterior",
-    "Encoder",
     "GaussianPosterior",
-    "ImageScale",
-    "MLPBackbone",
-    "MLPDecoder",
-    "MLPDiscriminator",
-    "NetworkSpec",
     "UniversalPosterior",
+]
+__all__ += [
+    "ARCHITECTURES",
+    "NetworkSpec",
     "accepted_by",
-    "as_encoder",
     "discriminator_builder",
     "encoder_builder",
     "make",
