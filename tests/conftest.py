@@ -39,6 +39,7 @@ TRAINED = SMALL | {
     "jit_compile": False,
     "epochs": 30,
     "widths": (128, 128),
+    "discriminator_widths": (32, 32),
     "batch_size": 20,
     "reconstruction": {"name": "adam", "learning_rate": 2e-3, "schedule": "constant"},
 }

@@ -208,7 +208,7 @@ def test_the_command_packs_a_folder(few, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("aae_tf.data.images.folders._read", interrupted)
     assert command_line.run("data", "pack", "photos", "other") == 130
-    assert capsys.readouterr().err == "interrupted; 'other' is not there: pack it again\n"
+    assert capsys.readouterr().err == "interrupted; 'other' was not written: pack it again\n"
     assert {path.name for path in tmp_path.iterdir()} == {"photos", "packed"}
 
 

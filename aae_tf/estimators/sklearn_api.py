@@ -98,7 +98,8 @@ class AAEClassifier(ClassifierMixin, RunEstimator):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class of each row, [N]."""
-        return self.classes_[self.predict_proba(X).argmax(-1)]
+        probabilities = self.predict_proba(X)  # first: it refuses an estimator that is not fitted
+        return self.classes_[probabilities.argmax(-1)]
 
 
 @dataclasses.dataclass(eq=False, repr=False)

@@ -64,10 +64,8 @@ def for_data(recipe: Recipe, dataset: Dataset, given: dict[str, Any]) -> Recipe:
 
 
 def _table(recipe, dataset, kept):
-    """Return the options for rows: scaled columns, Adam, networks by the number of columns, batches by that of rows.
-
-    Outputs are linear, see `_scale`. Wider networks and longer training overfit, by validation rows (docs/tables.md).
-    """
+    """Return the options for rows: scaled columns, Adam, networks by the number of columns, batches by that of rows."""
+    # Outputs are linear, see `_scale`. Wider networks and longer training overfit, by validation rows (docs/tables.md).
     rows, columns = len(dataset.train), len(dataset.columns)
     batch = recipe.batch_size if "batch_size" in kept else min(rows, recipe.batch_size, max(16, rows // 10))
     found = {"image_scale": "standardized", "batch_size": batch}
@@ -108,10 +106,8 @@ def _rates(recipe, image_shape):
 
 
 def _scale(recipe, dataset):
-    """Return options that subtract the mean image if it has most of the energy (faces); hidden units die otherwise.
-
-    The decoder's output is then linear. No single rate of SGD suits its gradients, so Adam is used.
-    """
+    """Return options that subtract the mean image if it has most of the energy (faces); hidden units die otherwise."""
+    # The decoder's output is then linear. No single rate of SGD suits its gradients, so Adam is used.
     unit = recipe.options.get("image_scale", "unit") == "unit"
     if unit and recipe.options.get("reconstruction_loss") != "binary_crossentropy" and _mostly_mean(dataset):
         return {"image_scale": "centred", "reconstruction.name": "adam", "reconstruction.learning_rate": 1e-3}

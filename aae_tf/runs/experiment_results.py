@@ -116,10 +116,8 @@ class Results:
         atomic_write(self.out_dir / f"{self.file}.png", lambda file: self.figure.savefig(file, format="png", dpi=150))
 
     def _table(self, heading, lines, errors=False):
-        """Return the rows of a table of `lines`, (cells, reports) each, with a column for each known metric.
-
-        With `errors`, a likelihood has the standard error of its first report.
-        """
+        """Return the rows of a table of `lines`, (cells, reports) each, with a column for each known metric."""
+        # With `errors`, a likelihood has the standard error of its first report.
         known = [each for each in COLUMNS if any(each[0] in report for _, reports in lines for report in reports)]
         rows = [[*heading, *(title for _, title, _ in known)]]
         for cells, reports in lines:

@@ -106,10 +106,8 @@ def _serialized(model):
 
 
 def _without_counters(described):
-    """Return a serialised model with the names that Keras counts up ('dense_7') replaced by their order in it.
-
-    The module of a registered class is left out: a script and a plugin import one file by two names.
-    """
+    """Return a serialised model with the names that Keras counts up ('dense_7') replaced by their order in it."""
+    # The module of a registered class is left out: a script and a plugin import one file by two names.
     names = {}
 
     def walk(value, key=None):
