@@ -108,6 +108,7 @@ def test_importing_and_asking_for_help_does_not_load_tensorflow():
     assert done.stderr == ""
 
 
+@pytest.mark.e2e
 def test_tensorflow_starts_without_noise():
     code = "import aae_tf; aae_tf.train; from aae_tf.backend import tf; print(float(tf.reduce_sum(tf.ones(3))))"
     _, done = timed(sys.executable, "-c", code)

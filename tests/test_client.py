@@ -138,6 +138,7 @@ def run_cli(*arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
+@pytest.mark.e2e
 def test_serve_refuses_what_it_cannot_serve(tmp_path, exported, monkeypatch):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken" / "1").mkdir(parents=True)

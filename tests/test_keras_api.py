@@ -99,6 +99,7 @@ def test_what_the_updates_cannot_use_is_refused():
         unlabelled.fit(IMAGES, np.full(60, -1), batch_size=20)
 
 
+@pytest.mark.e2e
 def test_a_compiled_model_is_saved_with_its_optimizers_and_loads_in_another_process(tmp_path):
     model, _ = fitted(gaussian)
     model.save(tmp_path / "model.keras")

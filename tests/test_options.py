@@ -79,7 +79,8 @@ def test_a_definition_is_registered_again_and_another_one_only_by_override(regis
         return mine
 
     define(1)
-    assert registry["mine"] is define(2)  # a cell that is run again
+    again = define(2)  # a cell that is run again
+    assert registry["mine"] is again
     with pytest.raises(aae_tf.InputError, match=r"there is a thing 'mine' already.*override=True"):
         registry.register(pytest.fixture, "mine")
     with pytest.raises(aae_tf.InputError, match="there is a thing 'pair' already"):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from aae_tf import evaluation as ev
 from aae_tf import reporting
+from aae_tf.models.specs import ReportSpec
 from aae_tf.reporting import features
 
 CHANCE = np.random.default_rng(0)
@@ -118,6 +119,7 @@ def test_the_nearest_is_that_of_plain_arithmetic(chunk):
     assert not ev.nearest(others / 255.0, others, chunk)[1].any()  # a copy is at no distance at all
 
 
+@pytest.mark.e2e
 def test_features_tell_digits_apart_and_are_kept(digits, tmp_path, monkeypatch):
     monkeypatch.setenv("AAE_TF_CACHE", str(tmp_path))
     first = features.features_of(digits)
@@ -189,7 +191,7 @@ def test_a_stale_classifier_is_not_taken_in_part(digits, tmp_path, monkeypatch):
 class Memorising:
     """A "model" that samples training images, or training images of some digits only."""
 
-    metrics, classes = ("log_likelihood", "sample_quality"), 0
+    report_spec, classes = ReportSpec(metrics=("log_likelihood", "sample_quality")), 0
     image_scale = SimpleNamespace(comparable=lambda images: images)
 
     def __init__(self, images):

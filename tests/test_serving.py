@@ -177,6 +177,7 @@ def test_a_signature_without_rows_is_not_served(tmp_path):
         assert "unknown signature_name 'sample'" in answer.json()["error"]
 
 
+@pytest.mark.e2e
 def test_other_hosts_and_too_many_connections_are_refused(exported):
     with serving(exported) as url, contextlib.ExitStack() as held:
         address = urlsplit(url)

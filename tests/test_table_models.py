@@ -300,7 +300,7 @@ def test_defaults_of_tables_go_by_rows_and_columns_and_leave_what_is_given():
     assert small.epochs > large.epochs
     assert small.batch_size < large.batch_size
     assert (small.latent_dim, large.latent_dim) == (3, 8)
-    given = {"widths": (7,), "epochs": 5, "scale": "robust", "latent_dim": 5}
+    given = {"widths": (7,), "epochs": 5, "image_scale": "robust", "latent_dim": 5}
     found = for_data(recipe.with_options(**given), few, given)
     assert (found.options["widths"], found.epochs, found.latent_dim) == ((7,), 5, 5)
     assert found.options["image_scale"] == "robust"

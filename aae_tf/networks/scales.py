@@ -151,7 +151,7 @@ class ColumnScale(Scale):
         self.kind = COLUMN_SCALES.check("scale of a table", kind)
         self.kinds = tuple(dict.fromkeys(kind for kind, _ in self.columns.parts()))
         if kind == "unit" and self.kinds != ("real",):
-            raise InputError("scale 'unit' is for tables of real columns in [0, 1]; use scale=standardized")
+            raise InputError("scale 'unit' is for tables of real columns in [0, 1]; use image_scale=standardized")
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Make the constants of each entry."""
@@ -174,7 +174,7 @@ class ColumnScale(Scale):
             shift[number], spread[number] = self._statistics(np.log1p(values) if number in counts else values)
         constant = np.array(self.columns.entries)[spread == 0]
         if len(constant):
-            unscaled = "" if (spread[counts] == 0).any() else ", or do not scale (scale=none)"
+            unscaled = "" if (spread[counts] == 0).any() else ", or do not scale (image_scale=none)"
             raise InputError(
                 f"the same number in all training rows of {listed(constant)}; leave it out "
                 f"(columns.drop={','.join(constant[:6])}){unscaled}"
@@ -198,7 +198,7 @@ class ColumnScale(Scale):
             number = int(np.flatnonzero(outside.any(0))[0])
             low, high = rows[:, number].min(), rows[:, number].max()
             given = f"column '{self.columns.entries[number]}' goes from {low:g} to {high:g}"
-            raise InputError(f"{given}; scale 'unit' takes [0, 1]: use scale=standardized")
+            raise InputError(f"{given}; scale 'unit' takes [0, 1]: use image_scale=standardized")
 
     def read(self, inputs: Any) -> Any:
         """Return rows as float32 [N, D]: tensors unchecked, other inputs by `Columns.encode`."""

@@ -37,6 +37,7 @@ def renamed(options: dict[str, Any]) -> dict[str, Any]:
     """Return options with old names of options, phases and schedules replaced, each with a `DeprecationWarning`."""
     found = {}
     for name, value in options.items():
+        name = "columns.label" if name == "label" else name
         if name.partition(".")[0] not in ("prior", "columns", "views"):
             name = ".".join(map(_new, name.split(".")))
             if isinstance(value, dict):
@@ -88,7 +89,7 @@ def settable(recipe: Recipe) -> dict[str, Option]:
 
 def _with_field(recipe, name, value):
     """Return the recipe with one field changed, or None if the name is not of a field."""
-    head, _, rest = ("columns.label" if name == "label" else name).partition(".")
+    head, _, rest = name.partition(".")
     kinds = {*DEFAULT_OPTIMIZERS, *recipe.optimizers}
     if name in FIXED:
         raise InputError(f"a recipe's {name} cannot be set; pass another recipe's name, or a Recipe")
