@@ -141,7 +141,7 @@ def test_codes_with_probable_labels_are_decoded_by_them(labelled, photos):
 
 
 def test_walks_between_images_as_a_strip_and_as_a_film(trained, photos, few):
-    files = sorted(photos.glob("*/*.png"))[:3]
+    files = [min(photos.glob(f"{digit}/*.png")) for digit in (0, 1, 7)]
     assert run("interpolate", trained.out_dir, *files, "--steps", 5, "--out", "walk.gif") == 0
     film = Image.open("walk.gif")
     assert film.n_frames == 9

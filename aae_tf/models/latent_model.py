@@ -68,7 +68,8 @@ class LatentModel(Predictor, GenerativeModel):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Build every network, see `GenerativeModel.build`."""
         if not self.built and any(map(_is_learned, self.losses_by_kind.values())):
-            self.image_scale.build(tuple(input_shape))
+            if not self.image_scale.built:
+                self.image_scale.build(tuple(input_shape))
             self.log_scale = self.add_weight(name="log_scale", shape=tuple(input_shape[1:]), initializer="zeros")
         super().build(input_shape)
 
