@@ -141,6 +141,8 @@ class Dataset:
         """
         if labels == "all":
             return self
+        if isinstance(self.train, Stream) and labels == 0:
+            return replace(self, train=replace(self.train, known=0, pool=None))
         if isinstance(self.train, Stream):
             raise InputError(
                 f"labels={labels!r} needs data in memory or packed (aae_tf.data.pack); a stream takes 'all'"

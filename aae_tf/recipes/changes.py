@@ -180,5 +180,5 @@ def _field(name, value):
         return int(value) if str(value).isdecimal() else value
     value = OWN[name].read(value)
     if name == "fused" and len(value) == 1:
-        raise InputError(f"fused={value!r} joins nothing; accepted: two or more phases, or none")
+        raise InputError(f"fused={value!r} joins nothing; accepted: two or more phases, or an empty value")
     return value

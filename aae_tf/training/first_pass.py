@@ -10,12 +10,12 @@ class FirstPass(keras.StatelessScope):
 
     The first pass is over the mini-batch itself, as in inference. Further passes (recomputed codes, labelled images,
     views) normalise by their own statistics. Weights that a layer assigns (spectral normalisation) change in each pass.
-    `moved` holds the ids of the statistics that have moved in this step; those that move here are added.
+    `moved` (ids of statistics) and `variables` (by id, as text) hold what has moved in this step.
     """
 
-    def __init__(self, moved: set):
+    def __init__(self, moved: set, variables: dict):
         super().__init__(collect_losses=True)
-        self.moved, self.added = moved, []
+        self.moved, self.variables, self.added = moved, variables, []
         self.assigned = {}  # the value to assign after the passes, by the variable's id as text
 
     def add_update(self, update: tuple) -> None:
@@ -24,6 +24,7 @@ class FirstPass(keras.StatelessScope):
         variable, value = update
         if variable.trainable or id(variable) not in self.moved:
             self.assigned[str(id(variable))] = value
+            self.variables[str(id(variable))] = variable
         if not variable.trainable:
             self.moved.add(id(variable))
 

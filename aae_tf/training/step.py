@@ -71,7 +71,7 @@ class Step:
         model, optimizers, batch, seed: as for `alternating`.
         replicas: number of replicas that the global batch is divided over; losses are averaged over them.
         compile_gradient: wraps the gradient computation (for example in `tf.function(jit_compile=True)`).
-        moved: ids of the statistics that have moved in this step, see `FirstPass`.
+        moved, variables: what has moved in this step, see `FirstPass`.
         regularized: name of the update that includes the regularizer of a variable, by the variable's id.
     """
 
@@ -82,6 +82,7 @@ class Step:
     replicas: int = 1
     compile_gradient: Callable = lambda gradient: gradient
     moved: set = field(default_factory=set)
+    variables: dict = field(default_factory=dict)
     regularized: dict = field(default_factory=dict)
 
     def apply(self, updates: Sequence[Update], repetition: int = 0) -> dict:
@@ -89,9 +90,8 @@ class Step:
         draws = fold(self.seed, 1_000_000 + repetition) if repetition else self.seed
         gradient = self.compile_gradient(functools.partial(self._gradients, updates))
         losses, gradients, assigned = gradient(self.batch, self.seed, draws)
-        variables = {str(id(variable)): variable for variable in self.model.variables} if assigned else {}
         for key, value in assigned.items():
-            variables[key].assign(mean_over_replicas(value) if self.replicas > 1 else value)
+            self.variables[key].assign(mean_over_replicas(value) if self.replicas > 1 else value)
         for update, found in zip(updates, gradients, strict=True):
             optimizer = self.optimizers[update.optimizer_key]
             if self.replicas > 1 and isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
@@ -102,7 +102,7 @@ class Step:
     def _gradients(self, updates, batch, seed, draws):
         """Return the losses by phase name, the gradients of each update, and the values that layers assign."""
         watched = [[variable.value for variable in update.variables] for update in updates]
-        scope, losses, totals, counted = FirstPass(self.moved), {}, [], 0
+        scope, losses, totals, counted = FirstPass(self.moved, self.variables), {}, [], 0
         with tf.GradientTape(persistent=len(updates) > 1, watch_accessed_variables=False) as tape, scope:
             tape.watch(watched)
             encodes = any(phase.uses_codes for update in updates for phase in update.phases)

@@ -164,14 +164,14 @@ class Trainer:
             SystemExit: SIGTERM, likewise.
             WorkerLostError: another of several workers has ended.
         """
-        model, before = self.model, getattr(self.model, "optimizer", None)
+        epochs, model = self.settings.epochs if epochs is None else epochs, self.model
+        self._callbacks, before = list(callbacks), getattr(model, "optimizer", None)
         if self.average:
             self.average.undo()
         model.stop_training, model.optimizer = self._progress is not None and self._stop_requested, self._rates
-        self._callbacks = list(callbacks)
         try:
             with interruptible() as interruption, raising_worker_lost(self.strategy):
-                return self._fit(epochs or self.settings.epochs, validate or dict, displays, interruption)
+                return self._fit(epochs, validate or dict, displays, interruption)
         finally:
             model.optimizer = before
             self._writer.wait()

@@ -1,6 +1,7 @@
 """Files that are written atomically, and folders that one process at a time works in."""
 
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -46,10 +47,9 @@ def locked(folder: str | Path, doing: str) -> Iterator[None]:
         with contextlib.suppress(OSError):
             process = f"process {owner.read_text()}"
         raise InputError(f"{process} {doing} '{folder}'; wait for it, end it, or use another folder") from None
-    except NotImplementedError:
-        pass  # a file system without locks
-    except OSError as error:
-        raise InputError(f"cannot write to '{folder}': {error.strerror or error}") from None
+    except (NotImplementedError, OSError) as error:
+        if getattr(error, "errno", errno.ENOSYS) not in (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP):  # it has locks
+            raise InputError(f"cannot write to '{folder}': {error.strerror or error}") from None
     try:
         atomic_write(owner, lambda file: file.write(str(os.getpid()).encode()))
         yield
