@@ -35,7 +35,8 @@ class StepLoop:
         self.model, self.updates, self.optimizers, self.settings = model, updates, optimizers, settings
         self.strategy, self.average, self.steps = strategy, average, steps
         self.replicas, self.seed = strategy.num_replicas_in_sync, as_seed(settings.seed)
-        self.names = list(phases_of(model.updates()))
+        phases = sorted(phases_of(updates).values(), key=lambda phase: phase.number)  # in the model's order
+        self.names = [phase.name for phase in phases]
         self.take_step = ORDERS[settings.order]
         self.views = Views(**settings.views) if settings.views else None
         if "views" in model.training_spec.required_inputs and self.views is None:
