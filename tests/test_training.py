@@ -4,7 +4,6 @@ import random
 import shutil
 import signal
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +15,7 @@ from aae_tf import data, priors
 from aae_tf.backend import keras, tf
 from aae_tf.data.large import streams
 from aae_tf.models import ORDERS
-from aae_tf.runs import run as runs
+from aae_tf.runs.load import read_history
 from aae_tf.training import Trainer, TrainingSettings, checkpoints, dtype_policy, make_optimizer
 from aae_tf.training import trainer as loop
 from aae_tf.training.data_source import Indexed, InMemory, Streamed
@@ -524,7 +523,3 @@ def test_a_run_killed_at_random_moments_and_resumed_is_bit_for_bit_one_never_kil
         for history in (read_history(tmp_path / "whole"), read_history(tmp_path / "killed"))
     )
     assert one == other
-
-
-def read_history(folder):
-    return runs.read_history(Path(folder))

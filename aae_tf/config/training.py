@@ -50,6 +50,20 @@ DEFAULT_OPTIMIZERS = {
 }
 
 
+def optimizer_of(optimizers: dict[str, OptimizerSettings], kind: str) -> OptimizerSettings:
+    """Return the settings of the optimizer for a kind of update, by default those of `DEFAULT_OPTIMIZERS`.
+
+    Raises:
+        InputError: there are none for this kind.
+    """
+    found = optimizers.get(kind) or DEFAULT_OPTIMIZERS.get(kind)
+    if found is None:
+        raise InputError(
+            f"there is no optimizer for updates of kind '{kind}'; set one: {kind}.name=adam, {kind}.learning_rate=0.001"
+        )
+    return found
+
+
 @dataclass(frozen=True)
 class TrainingSettings(Checked):
     """Every number of the training loop.
@@ -92,15 +106,5 @@ class TrainingSettings(Checked):
         return lambda epoch: self.optimizer(kind).rate(epoch, self.epochs)
 
     def optimizer(self, kind: str) -> OptimizerSettings:
-        """Return the settings of the optimizer for a kind of update.
-
-        Raises:
-            InputError: there are none for this kind.
-        """
-        found = self.optimizers.get(kind) or DEFAULT_OPTIMIZERS.get(kind)
-        if found is None:
-            raise InputError(
-                f"there is no optimizer for updates of kind '{kind}'; set one: {kind}.name=adam, "
-                f"{kind}.learning_rate=0.001"
-            )
-        return found
+        """Return the settings of the optimizer for a kind of update; errors are those of `optimizer_of`."""
+        return optimizer_of(self.optimizers, kind)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from aae_tf.config.schema import Checked, Choices, Option, Range, options_of
-from aae_tf.config.training import DEFAULT_OPTIMIZERS, OptimizerSettings
+from aae_tf.config.training import OptimizerSettings, optimizer_of
 from aae_tf.errors import InputError, check_choice
 
 FUSED = ("reconstruction", "generator")  # the second published recipe of §4
@@ -90,17 +90,8 @@ class Recipe(Checked):
             raise InputError(f"labels={labels!r} cannot be read; accepted: a number, a share such as '20%', or 'all'")
 
     def optimizer(self, kind: str) -> OptimizerSettings:
-        """Return the `OptimizerSettings` of a kind of update.
-
-        Raises:
-            InputError: the recipe has none of this kind.
-        """
-        if kind not in self.optimizers and kind not in DEFAULT_OPTIMIZERS:
-            raise InputError(
-                f"recipe '{self.name}' has no optimizer for updates of kind '{kind}'; set one: "
-                f"{kind}.name=adam, {kind}.learning_rate=0.001"
-            )
-        return self.optimizers.get(kind) or DEFAULT_OPTIMIZERS[kind]
+        """Return the settings of the optimizer for a kind of update; errors are those of `optimizer_of`."""
+        return optimizer_of(self.optimizers, kind)
 
     def accepted(self, every: bool = False) -> dict[str, Option]:
         """Return the options of the model and its networks: dict of name to `aae_tf.config.schema.Option`.
