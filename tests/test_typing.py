@@ -45,6 +45,7 @@ model = aae_tf.AdversarialAutoencoder
 prior, decoder = Gaussian(2, std=5.0), MLPDecoder
 print(prior.sample(3, seed=0).shape, table, z, clusters, labels, scores, answer, recipe.epochs)
 """
+# a misspelled method of a model is not reported: a checker does not know what keras.Model inherits
 WRONG = """
 import aae_tf
 
@@ -52,7 +53,7 @@ aae_tf.train("gaussian", epochs="two")
 aae_tf.train("gaussian", no_such_option=2)
 aae_tf.train("gaussian", report="yes")
 aae_tf.trian("gaussian")
-aae_tf.load_run("runs/gaussian").model.sampel(3)
+aae_tf.load_run("runs/gaussian").exprot("served")
 aae_tf.load_run("runs/gaussian").evaluate(splt="test")
 aae_tf.AAEClusterer(clusters=3)
 aae_tf.serving.Client("http://localhost:8501").sample("four")
