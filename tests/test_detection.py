@@ -284,7 +284,7 @@ def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_column
     table = pandas.DataFrame(draw.normal(size=(300, 3)), columns=["x", "y", "z"]).assign(species="a")
     table["y"] = table["x"] + 0.1 * table["y"]
     table.to_csv("table.csv", index=False)
-    quick = {**TINY, **QUICK, "epochs": 5, "report": False}
+    quick = {**TINY, **QUICK, "epochs": 1, "batch_size": 50, "report": False}
     run = aae_tf.train("gaussian", "table.csv", label="species", out_dir=tmp_path / "run", **quick)
     assert command_line.run("detect", run.out_dir, "table.csv", "--false-alarm", 0.2, "--out", "all.csv") == 0
     table[["z", "x", "y"]].to_csv("other.csv", index=False)
@@ -297,7 +297,6 @@ def test_what_an_export_decides_is_asked_of_it_and_a_table_is_read_by_its_column
     assert Path("run.csv").read_text() == Path("export.csv").read_text()
     found = pandas.read_csv("all.csv")
     assert len(found) == 300 and {"name", "abnormal", "score", "error_map_2"} <= set(found.columns)
-    exported = run.export(tmp_path / "served")
     served = tf.saved_model.load(str(exported)).signatures["detect"]
     rows = table[["x", "y", "z"]].to_numpy("float32")
     np.testing.assert_allclose(served(inputs=tf.constant(rows))["score"], found["score"], rtol=1e-3, atol=1e-3)
