@@ -1,13 +1,16 @@
-"""Servers in processes of their own, and what an export brings for them, for the tests of serving."""
+"""Servers in processes of their own or in a thread, and what an export brings for them, for the tests of serving."""
 
 import contextlib
 import socket
 import subprocess
 import sys
+import threading
 import time
 
+import command_line
 import httpx
 import pytest
+from uvicorn.server import Server
 
 from aae_tf.backend import tf
 
@@ -28,12 +31,33 @@ def answers(url):
         return False
 
 
+def free_port():
+    """Return a port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving_here(folder):
+    """As `serving`, by a thread of this process, which has TensorFlow already."""
+    port, made, run = free_port(), [], Server.run
+    command = ("serve", folder, "--builtin", "--port", port)
+    thread = threading.Thread(target=command_line.run, args=command, daemon=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Server, "run", lambda server, *more, **named: made.append(server) or run(server, *more, **named))
+        thread.start()
+        url = f"http://127.0.0.1:{port}/v1/models/{folder.name}"
+        wait_for(lambda: answers(url))
+    yield url
+    made[0].should_exit = True
+    thread.join(20)
+
+
 @contextlib.contextmanager
 def serving(folder):
     """Serve a folder with the built-in server on a free port; yields the model's URL."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "aae_tf", "serve", str(folder), "--builtin", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

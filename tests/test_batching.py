@@ -88,6 +88,7 @@ def test_concurrent_requests_are_mixed_and_each_gets_its_own_answer():
     for name, inputs in warm_up_requests(version).items():
         keys, outputs, sizes = sorted(inputs), sorted(served[name].structured_outputs), []
 
+        @tf.function(input_signature=[tf.TensorSpec([None, *inputs[key].shape[1:]], inputs[key].dtype) for key in keys])
         @tf.nondifferentiable_batch_function(1, 64, 30_000)
         def run(*tensors, name=name, keys=keys, outputs=outputs, sizes=sizes):
             seen = tf.numpy_function(lambda rows: sizes.append(len(rows)) or np.int32(0), tensors[:1], tf.int32)

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from serving_processes import serving
+from serving_processes import serving_here
 
 import aae_tf
 from aae_tf.serving import Client
@@ -24,7 +24,7 @@ def images(few):
 
 def test_the_client_gives_what_the_model_gives(exported, images, trained, few):
     model = trained.model
-    with serving(exported) as url, Client(url, batch_size=100) as client:
+    with serving_here(exported) as url, Client(url, batch_size=100) as client:
         np.testing.assert_allclose(client.encode(few[0]), model.encode(few[0]), atol=1e-4)  # in four parts
         np.testing.assert_allclose(client.encode(few[0][:3, :, :, 0]), model.encode(few[0][:3]), atol=1e-4)
         np.testing.assert_allclose(client.reconstruct(images), model.reconstruct(images), atol=1e-4)

@@ -26,15 +26,16 @@ def labelled(few, tmp_path_factory):
     return trained, folder / "exported"
 
 
-@pytest.fixture
-def photos(few, tmp_path):
+@pytest.fixture(scope="module")
+def photos(few, tmp_path_factory):
     """A folder of 300 digits in folders by class, one of them a larger photograph in colours."""
+    photos = tmp_path_factory.mktemp("photos")
     for number, (image, label) in enumerate(zip(few[0][:300], few[1], strict=False)):
-        folder = tmp_path / "photos" / str(label)
+        folder = photos / str(label)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[..., 0]).save(folder / f"{number:03d}.png")
-    Image.new("RGB", (60, 40), (200, 30, 30)).save(tmp_path / "photos" / "0" / "000.jpg")
-    return tmp_path / "photos"
+    Image.new("RGB", (60, 40), (200, 30, 30)).save(photos / "0" / "000.jpg")
+    return photos
 
 
 def read_table(path):
@@ -89,8 +90,8 @@ def test_codes_go_back_into_images_by_csv_and_by_npz(trained, photos, few):
         np.testing.assert_allclose(other["images"], third["images"], atol=1e-5)
 
 
-def test_reconstructions_are_drawn_or_written_one_by_one(trained, photos, few):
-    few_photos = shutil.copytree(photos / "3", photos.parent / "threes")
+def test_reconstructions_are_drawn_or_written_one_by_one(trained, photos, tmp_path):
+    few_photos = shutil.copytree(photos / "3", tmp_path / "threes")
     count = len(list(few_photos.iterdir()))
     assert run("reconstruct", trained.out_dir, few_photos, "--out", "grid.png") == 0
     grid = np.asarray(Image.open("grid.png")) / 255

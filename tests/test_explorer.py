@@ -111,7 +111,9 @@ def test_a_page_of_every_kind(name, few, runs, tmp_path, training_alone):
     from aae_tf.explorer.page import Page
 
     if name == "wine":
-        run = aae_tf.train("gaussian", "wine", out_dir=tmp_path / "run", epochs=1, latent_dim=1, progress=False)
+        run = aae_tf.train(
+            "gaussian", "wine", out_dir=tmp_path / "run", epochs=1, batch_size=100, latent_dim=1, **QUICK
+        )
     else:
         run = runs(name)
     page, document = Page(LatentSpace(run)), Document()

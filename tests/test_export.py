@@ -1,11 +1,13 @@
 import io
 import json
+import runpy
 import subprocess
 import sys
 import textwrap
 
 import numpy as np
 import pytest
+from conftest import only_signatures
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from PIL import Image
 from serving_processes import warm_up_requests
@@ -16,7 +18,7 @@ from aae_tf.backend import tf
 from aae_tf.data.images.folders import read_image
 from aae_tf.export.encoded_images import decode_files
 
-LOADER = """
+ALONE = """
     import sys
 
     from importlib.machinery import PathFinder
@@ -36,6 +38,10 @@ LOADER = """
         except ImportError:
             continue
         raise SystemExit(f"{name} could be imported: this test would prove nothing")
+"""
+LOADER = """
+    import sys
+
     import numpy as np
     import tensorflow as tf
 
@@ -57,19 +63,22 @@ LOADER = """
 """
 
 
-@pytest.fixture(scope="module")
-def served(trained, few, tmp_path_factory):
-    """The outputs of every signature, by a process that has TensorFlow alone."""
+@pytest.fixture(scope="module", params=["here", pytest.param("alone", marks=pytest.mark.e2e)])
+def served(request, trained, exported, few, tmp_path_factory):
+    """The outputs of every signature, read here or by a process that has TensorFlow alone."""
     folder = tmp_path_factory.mktemp("served")
-    version = trained.export(folder / "model")
     images = (few[0][:9] / 255.0).astype("float32")
     np.savez(folder / "given.npz", images=images, codes=trained.model.prior.sample(5, 1).numpy())
-    (folder / "loader.py").write_text(textwrap.dedent(LOADER))
-    arguments = [version, folder / "given.npz", folder / "results.npz"]
-    done = subprocess.run(
-        [sys.executable, folder / "loader.py", *arguments], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    loader, alone = folder / "loader.py", request.param == "alone"
+    loader.write_text(textwrap.dedent(ALONE) * alone + textwrap.dedent(LOADER))
+    command = [str(part) for part in (loader, exported / "1", folder / "given.npz", folder / "results.npz")]
+    if alone:
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", command)
+            runpy.run_path(command[0])
     with np.load(folder / "given.npz") as given, np.load(folder / "results.npz") as results:
         return dict(given), dict(results)
 
@@ -96,7 +105,8 @@ def test_score_tells_digits_from_noise(served, trained, few):
 
 
 def test_versions_count_up_and_a_failed_export_leaves_nothing(trained, tmp_path, monkeypatch):
-    assert [trained.export(tmp_path / "m").name for _ in range(2)] == ["1", "2"]
+    with only_signatures("encode"):
+        assert [trained.export(tmp_path / "m").name for _ in range(2)] == ["1", "2"]
 
     def fail(*_, **__):
         raise RuntimeError("disk full")
@@ -108,8 +118,11 @@ def test_versions_count_up_and_a_failed_export_leaves_nothing(trained, tmp_path,
 
 
 def test_what_lies_beside_the_graph(trained, tmp_path):
-    measured = trained.evaluate()["metrics"]["reconstruction_error"]["value"]
-    version = trained.export(tmp_path / "digits")
+    measured = trained.last_report()["metrics"]["reconstruction_error"]["value"]
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "models.config").write_text("mine")
+    with only_signatures("decode", "score"):
+        version = trained.export(tmp_path / "digits")
     described = json.loads((version / "signatures.json").read_text())
     assert described["decode"]["inputs"] == {"codes": {"dtype": "float32", "shape": [-1, 2]}}
     assert described["score"]["outputs"].keys() == {"prior_logit", "reconstruction_error"}
@@ -117,8 +130,6 @@ def test_what_lies_beside_the_graph(trained, tmp_path):
     assert f"| reconstruction_error | {measured:.4g} |" in card
     assert "`gaussian`" in card
     assert ".:/models/digits:ro" in (tmp_path / "digits" / "compose.yaml").read_text()
-    (tmp_path / "digits" / "models.config").write_text("mine")
-    trained.export(tmp_path / "digits")
     assert (tmp_path / "digits" / "models.config").read_text() == "mine"
 
 
@@ -178,7 +189,8 @@ def test_a_signature_without_rows_is_refused(trained, tmp_path, monkeypatch):
 
 
 def test_half_precision_is_half_the_size_and_says_what_it_changed(trained, few, tmp_path):
-    whole, half = (trained.export(tmp_path / precision, precision) for precision in ("float32", "float16"))
+    with only_signatures("reconstruct"):
+        whole, half = (trained.export(tmp_path / precision, precision) for precision in ("float32", "float16"))
     sizes = [sum(file.stat().st_size for file in (path / "variables").iterdir()) for path in (whole, half)]
     assert sizes[1] < 0.52 * sizes[0]
     images = tf.constant((few[0] / 255.0).astype("float32"))

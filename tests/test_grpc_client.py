@@ -36,8 +36,8 @@ class Service(apis.PredictionServiceServicer):
 
 
 @pytest.fixture
-def service(trained, tmp_path):
-    service = Service(trained.export(tmp_path / "digits"))
+def service(exported):
+    service = Service(exported / "1")
     server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
     apis.add_PredictionServiceServicer_to_server(service, server)
     service.port = server.add_insecure_port("127.0.0.1:0")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import QUICK, SMALL, eager, model_of, small
+from conftest import QUICK, SMALL, eager, model_of, only_signatures, small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,7 +82,8 @@ def run(few, decoding, tmp_path_factory):
     folder = tmp_path_factory.mktemp("merging") / "run"
     with eager():
         made = aae_tf.train("clustering_views", few, out_dir=folder, callbacks=decoding, **OPTIONS)
-        made.export()
+        with only_signatures("classify", "encode"):
+            made.export()
     return made
 
 

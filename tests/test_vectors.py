@@ -40,6 +40,7 @@ def batch():
     return {"images": vectors, "labels": labels, **brought, "epoch": tf.constant(100.0)}
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     ("recipe", "order"),
     mostly_e2e([*zip(KINDS, itertools.cycle(ORDERS))], [("gaussian", "alternating"), ("vae", "simultaneous")]),
@@ -47,16 +48,17 @@ def batch():
 def test_a_model_of_vectors_takes_steps(recipe, order, batch):
     model = make(recipe)
     updates = configured(model.updates())
-    optimizers = optimizers_of(updates, lambda update: keras.optimizers.Adam(2e-3))
+    optimizers = optimizers_of(updates, lambda update: keras.optimizers.Adam(1e-2))
     step = tf.function(lambda seed: ORDERS[order](model, updates, optimizers, batch, seed), autograph=False)
-    losses = [{name: float(loss) for name, loss in step(priors.as_seed(number)).items()} for number in range(40)]
+    losses = [{name: float(loss) for name, loss in step(priors.as_seed(number)).items()} for number in range(12)]
     assert np.isfinite([list(each.values()) for each in losses]).all()
     if "reconstruction" in losses[0]:
-        first, last = (np.mean([each["reconstruction"] for each in part]) for part in (losses[:5], losses[-5:]))
+        first, last = (np.mean([each["reconstruction"] for each in part]) for part in (losses[:3], losses[-3:]))
         assert last < first
 
 
-@pytest.mark.parametrize("recipe", mostly_e2e(KINDS, ["vae", "reduction", "gan"]))
+@pytest.mark.usefixtures("eagerly")
+@pytest.mark.parametrize("recipe", mostly_e2e(KINDS, ["vae", "gan"]))
 def test_a_model_of_vectors_encodes_decodes_saves_and_exports(recipe, tmp_path):
     model = make(recipe)
     vectors, labels = rows(), np.arange(60, dtype=np.int32) % 3
