@@ -218,6 +218,19 @@ def uncompiled(monkeypatch):
     monkeypatch.setitem(default_options(), "jit_compile", False)
 
 
+@pytest.fixture
+def no_likelihood(monkeypatch):
+    """Evaluate without the likelihood: `likelihood_samples=0` by default, also of sweeps and comparisons."""
+    without_likelihood(monkeypatch)
+
+
+def without_likelihood(patch):
+    from aae_tf.runs.run import Run
+
+    for method in (Run.evaluate, Run.report):
+        patch.setattr(method, "__defaults__", ("test", 0, None))
+
+
 def default_options():
     """Return the defaults of `aae_tf.train`, a dict that can be changed, also for the command line and sweeps."""
     from aae_tf.runs.train import train

@@ -95,8 +95,8 @@ def test_keep_best_and_patience_are_fields_of_a_recipe(few, tmp_path):
 
 
 def test_classifiers_watch_their_classes(few):
-    run = aae_tf.train("semi_supervised", few, labels=40, keep="best", **FEW)
-    assert run.report("validation", likelihood_samples=0)["kept"]["monitor"] == "val_classification_error"
+    run = aae_tf.train("semi_supervised", few, labels=40, keep="best", **{**FEW, "epochs": 1})
+    assert run.outcome["kept"]["monitor"] == "val_classification_error"
 
 
 def test_models_without_a_watched_number_are_refused(few):
@@ -192,8 +192,8 @@ def test_a_lowered_rate_keeps_its_share_of_a_schedule(few, tmp_path):
 def test_a_report_of_a_shorter_run_is_gone_when_it_was_made_longer(few, tmp_path):
     options = {**FEW, "out_dir": tmp_path / "run"}
     run = aae_tf.train("gaussian", few, **{**options, "epochs": 1})
-    for split in ("validation", "test"):
-        run.evaluate(split, likelihood_samples=0)
+    run.write_report({**run.evaluate("validation", likelihood_samples=0), "split": "test"})
+    assert run.last_report("test")
     longer = aae_tf.train("gaussian", few, **{**options, "epochs": 2})
     assert longer.last_report("test") is None
 

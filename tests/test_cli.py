@@ -21,12 +21,13 @@ def digits_file(few, tmp_path):
     return path
 
 
+@pytest.mark.usefixtures("training_alone", "uncompiled", "eagerly")
 def test_train_evaluate_figures_export(digits_file, capsys):
     assert run("train", "gaussian", "--dataset", digits_file, "--out", "run", "--seed", 3, *QUICK) == 0
     captured = capsys.readouterr()
     assert Path(captured.out.strip()) == Path("run").absolute()  # standard output is for the next program
     assert re.search(r"epoch 1/1 .*reconstruction [\d.]+", captured.err)
-    assert run("evaluate", "run") == 0
+    assert run("evaluate", "run", "--likelihood-samples", 0) == 0
     assert "prior against prior" in " ".join(capsys.readouterr().out.split())
     assert run("figures", "run") == 0
     assert "run/figures/latent_plane.png" in capsys.readouterr().out
@@ -62,6 +63,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, message, capsys, monke
     assert captured.out == ""
 
 
+@pytest.mark.usefixtures("uncompiled", "eagerly")
 def test_a_non_finite_loss_is_exit_code_1(digits_file, capsys):
     wild = ["--set", "reconstruction.learning_rate=1e30"]
     assert run("train", "--dataset", digits_file, "--out", "run", *QUICK, *wild) == 1

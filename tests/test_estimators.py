@@ -6,7 +6,7 @@ import pickle
 import joblib
 import numpy as np
 import pytest
-from conftest import mostly_e2e
+from conftest import eager, mostly_e2e
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -46,7 +46,8 @@ def classifier(rows):
 
 @pytest.fixture(scope="module")
 def clusterer(rows):
-    return aae_tf.AAEClusterer(4, image_shape=(28, 28), **QUICK).fit(rows[0])
+    with eager():
+        return aae_tf.AAEClusterer(4, image_shape=(28, 28), **TINY).fit(rows[0])
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +79,8 @@ def test_codes_and_back(transformer, rows):
 
 @pytest.mark.usefixtures("eagerly")
 def test_images_do_as_well_as_rows(rows, few):
-    images = aae_tf.AAETransformer(**QUICK).fit(few[0])
-    flat = aae_tf.AAETransformer(image_shape=(28, 28, 1), **QUICK).fit(rows[0])
+    images = aae_tf.AAETransformer(**TINY).fit(few[0])
+    flat = aae_tf.AAETransformer(image_shape=(28, 28, 1), **TINY).fit(rows[0])
     np.testing.assert_allclose(images.transform(few[0]), flat.transform(rows[0]), atol=1e-4)
     assert images.inverse_transform(images.transform(few[0][:3])).shape == (3, 28, 28, 1)
 
@@ -198,7 +199,7 @@ def test_scikit_learns_checks(estimator, check, eagerly):
 @pytest.mark.usefixtures("eagerly")
 def test_a_grid_search_takes_what_comes_back_best(rows):
     grid = {"latent_dim": [1, 4]}
-    estimator = aae_tf.AAETransformer(image_shape=(28, 28), **{**QUICK, "epochs": 1})
+    estimator = aae_tf.AAETransformer(image_shape=(28, 28), **TINY)
     search = GridSearchCV(estimator, grid, cv=[(np.arange(0, 200), np.arange(200, 400))], refit=False)
     search.fit(rows[0])
     assert search.best_params_["latent_dim"] in (1, 4)

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import mostly_e2e
 
 import aae_tf
 from aae_tf import networks, priors
@@ -43,6 +44,11 @@ def weights_of(model):
     return [weight.numpy() for weight in model.weights]
 
 
+@pytest.fixture(scope="module")
+def fitted_once():
+    return fitted(gaussian)
+
+
 def fitted(make, images=IMAGES, *labels, epochs=2, **options):
     keras.utils.set_random_seed(0)
     model = make()
@@ -50,24 +56,24 @@ def fitted(make, images=IMAGES, *labels, epochs=2, **options):
     return model, model.fit(images, *labels, batch_size=20, epochs=epochs, verbose=0)
 
 
-def test_fit_trains_every_network_by_the_models_updates_and_reports_each_phase():
+def test_fit_trains_every_network_by_the_models_updates_and_reports_each_phase(fitted_once):
     keras.utils.set_random_seed(0)
     start = gaussian()
     start.build((None, *SHAPE))
-    model, history = fitted(gaussian)
+    model, history = fitted_once
     assert set(history.history) == {"reconstruction", "discriminator", "generator"}
     assert np.isfinite(history.history["generator"]).all() and len(history.history["generator"]) == 2
     for old, new in zip(start.trainable_variables, model.trainable_variables, strict=True):
         assert np.any(old.numpy() != new.numpy()), new.path
 
 
-def test_the_same_seed_gives_the_same_weights():
-    for one, other in zip(weights_of(fitted(gaussian)[0]), weights_of(fitted(gaussian)[0]), strict=True):
+def test_the_same_seed_gives_the_same_weights(fitted_once):
+    for one, other in zip(weights_of(fitted_once[0]), weights_of(fitted(gaussian)[0]), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
 def test_evaluate_gives_the_numbers_of_validate():
-    model, history = fitted(semi_supervised, IMAGES, LABELS)
+    model, history = fitted(semi_supervised, IMAGES, LABELS, epochs=1)
     found = model.evaluate(IMAGES, LABELS, return_dict=True)
     expected = model.validate(aae_tf.data.Split(IMAGES, LABELS.astype("int32")))
     assert {f"val_{name}": value for name, value in found.items()} == expected
@@ -113,7 +119,7 @@ def test_a_compiled_model_is_saved_with_its_optimizers_and_loads_in_another_proc
     assert done.stdout.strip() == "(1, 8, 8, 1)", done.stderr[-500:]
 
 
-@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("policy", mostly_e2e(["mixed_bfloat16", "mixed_float16"], ["mixed_float16"]))
 def test_a_global_dtype_policy_is_that_of_the_networks(policy):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

@@ -45,7 +45,7 @@ def test_agrees_with_scipy():
 
 
 def test_agrees_with_float64_on_digits(digits):
-    points = digits.test.images[:60].reshape(60, -1) / 255.0
+    points = digits.test.images[:12].reshape(12, -1) / 255.0
     samples = digits.train.images[:2500].reshape(2500, -1) / 255.0  # more than one block of rows
     for bandwidth in (0.1, 0.2, 0.5):
         found = log_density(points, [samples[:2100], samples[2100:]], [bandwidth, 1.0])
@@ -55,10 +55,10 @@ def test_agrees_with_float64_on_digits(digits):
 def test_samples_of_the_true_distribution_come_near_its_entropy():
     """A density of N(0, I) in 2-D: minus its entropy, log(2 pi e), is the most any samples can reach."""
     chance = np.random.default_rng(1)
-    images, validation, samples = (chance.normal(size=(count, 2)).astype("float32") for count in (4000, 1000, 20_000))
+    images, validation, samples = (chance.normal(size=(count, 2)).astype("float32") for count in (4000, 300, 10_000))
     found = parzen_log_likelihood(images, samples, validation)
     assert found["mean"] == pytest.approx(-np.log(2 * np.pi * np.e), abs=0.06)
-    assert found["samples"] == 20_000
+    assert found["samples"] == 10_000
     shifted = parzen_log_likelihood(images, samples + 1.0, validation)
     assert shifted["mean"] < found["mean"] - 0.3
     squares = (images**2).sum(1)
@@ -112,7 +112,7 @@ def test_products_are_not_rounded_to_tf32(before):
 
 def test_memory_does_not_grow_with_the_samples():
     """Fifty thousand samples from chunks hold no more memory than five thousand."""
-    images = np.random.default_rng(4).random((50, 200), "float32")
+    images = np.random.default_rng(100).random((50, 200), "float32")  # samples of none of the chunks
 
     def peak(chunks):
         def stream():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from command_line import run as command
-from conftest import QUICK, SMALL, default_options, eager
+from conftest import QUICK, SMALL, default_options, eager, without_likelihood
 from PIL import Image
 
 import aae_tf
@@ -14,7 +14,7 @@ from aae_tf.runs.experiment_results import spread
 from aae_tf.runs.experiments import values_of
 
 NETWORKS = {name: SMALL[name] for name in ("widths", "discriminator_widths", "precision")}
-TINY = {**NETWORKS, **QUICK, "epochs": 2, "batch_size": 160}
+TINY = {**NETWORKS, **QUICK, "epochs": 2, "batch_size": 320}
 RATES = {"reconstruction.learning_rate": [1e-6, 0.02]}
 
 
@@ -24,10 +24,11 @@ def swept(few, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch, eager():
         patch.setitem(default_options(), "report", False)
+        without_likelihood(patch)
         for measured in (False, True):
             found = aae_tf.sweep(["gaussian"], few, seeds=(0, 1), grid=RATES, out_dir=folder, **TINY)
             for run in (run for setting in found.settings for run in setting.runs.values() if not measured):
-                run.evaluate("validation", likelihood_samples=0)
+                run.evaluate("validation")
     return found
 
 
@@ -60,7 +61,7 @@ def test_its_table_has_means_and_deviations_and_its_files_are_written(swept):
     assert np.asarray(Image.open(swept.out_dir / "sweep.png")).std() > 5
 
 
-@pytest.mark.usefixtures("eagerly")
+@pytest.mark.usefixtures("no_likelihood", "eagerly")
 def test_test_images_are_looked_at_for_the_chosen_setting_alone_and_nothing_is_trained_again(swept, few, monkeypatch):
     monkeypatch.setattr("aae_tf.training.trainer.Trainer.fit", None)  # would fail
     again = aae_tf.sweep(["gaussian"], few, seeds=(0, 1), grid=RATES, out_dir=swept.out_dir, split="test", **TINY)
@@ -71,7 +72,7 @@ def test_test_images_are_looked_at_for_the_chosen_setting_alone_and_nothing_is_t
     assert all(run.last_report("test") for run in fast.runs.values())
 
 
-@pytest.mark.usefixtures("training_alone", "eagerly")
+@pytest.mark.usefixtures("training_alone", "no_likelihood", "eagerly")
 def test_a_training_that_diverges_is_noted_and_the_others_go_on(few, tmp_path):
     rates = {"reconstruction.learning_rate": [1e30, 0.02]}
     found = aae_tf.sweep(["gaussian"], few, seeds=[3], grid=rates, out_dir=tmp_path / "sweep", **TINY)
@@ -81,10 +82,10 @@ def test_a_training_that_diverges_is_noted_and_the_others_go_on(few, tmp_path):
     assert found.rows()[1][2] == "0 (1 failed)"
 
 
-@pytest.mark.usefixtures("training_alone", "eagerly")
+@pytest.mark.usefixtures("training_alone", "no_likelihood", "eagerly")
 def test_errors_of_differently_scaled_columns_are_not_compared(tmp_path):
     rows = np.random.default_rng(0).normal(size=(200, 3)).astype("float32")
-    options = {**TINY, "epochs": 1, "seeds": [0], "out_dir": tmp_path / "sweep"}
+    options = {**TINY, "epochs": 1, "batch_size": 160, "seeds": [0], "out_dir": tmp_path / "sweep"}
     found = aae_tf.sweep(["gaussian"], rows, grid={"image_scale": ["standardized", "none"]}, **options)
     assert [setting.chosen for setting in found.settings] == [False, False]
     assert all(np.isfinite(setting.validated()).all() for setting in found.settings)
@@ -146,7 +147,7 @@ def test_curves_have_a_line_for_each_setting():
     assert axes.get_ylabel() == "classification error (share of images)"
 
 
-@pytest.mark.usefixtures("training_alone", "eagerly")
+@pytest.mark.usefixtures("training_alone", "no_likelihood", "eagerly")
 def test_what_watches_nothing_is_swept_beside_what_does_and_none_is_chosen_for_it(few, tmp_path):
     options = {**NETWORKS, **QUICK, "epochs": 1, "batch_size": 320}
     found = aae_tf.sweep(["gan", "gaussian"], few[0], seeds=[0], out_dir=tmp_path / "sweep", **options)

@@ -68,7 +68,7 @@ def test_how_steps_are_grouped_into_calls_does_not_matter(few, jit_compile, monk
 
 @pytest.mark.parametrize(
     ("order", "jit_compile"),
-    [("alternating", True), ("simultaneous", False), pytest.param("simultaneous", True, marks=pytest.mark.e2e)],
+    [("simultaneous", True), ("alternating", False), pytest.param("alternating", True, marks=pytest.mark.e2e)],
 )
 def test_training_lowers_the_reconstruction_error(few, order, jit_compile):
     history = make_trainer(few, order=order, jit_compile=jit_compile).fit(3)
@@ -93,22 +93,23 @@ class Asking(keras.callbacks.Callback):
 
 
 ONE_EACH = {recipe.model: name for name, recipe in reversed(aae_tf.recipes().items()) if not recipe.views}
-STRUCTURES = ("gaussian", "vae", "gan", "style_joint", "semi_supervised_views", "reduction")  # of updates
+STRUCTURES = ("gaussian", "vae", "gan", "style_joint", "reduction")  # of updates
 
 
-@pytest.mark.parametrize("recipe", mostly_e2e([*ONE_EACH.values(), *STRUCTURES[3:5]], STRUCTURES))
+@pytest.mark.parametrize("recipe", mostly_e2e([*ONE_EACH.values(), "style_joint", "semi_supervised_views"], STRUCTURES))
 def test_every_model_resumed_in_an_epoch_is_bit_for_bit_one_never_stopped(few, recipe, request, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # one step a chunk
     if recipe != "gaussian":  # which is traced: a number of Python's does not change in a graph
         request.getfixturevalue("eagerly")
     options = {"recipe": recipe, "weight_ema": 0.9, "count": 100, "checkpoint_minutes": 0.0}
     whole = make_trainer(few, **options)
-    whole.fit(2)
+    epochs = 2 if recipe == "gaussian" else 1
+    whole.fit(epochs)
     with pytest.raises(RuntimeError, match="killed"):
-        make_trainer(few, tmp_path, **options).fit(2, callbacks=[Asking(1, RuntimeError("killed"))])
+        make_trainer(few, tmp_path, **options).fit(epochs, callbacks=[Asking(1, RuntimeError("killed"))])
     resumed = make_trainer(few, tmp_path, **options)
     assert resumed.restore() == 0 and resumed.begun == "step 1 of epoch 1"
-    resumed.fit(2)
+    resumed.fit(epochs)
     for expected, found in zip(weights(whole), weights(resumed), strict=True):
         np.testing.assert_array_equal(expected, found)
 
@@ -116,11 +117,12 @@ def test_every_model_resumed_in_an_epoch_is_bit_for_bit_one_never_stopped(few, r
 @pytest.mark.parametrize(
     ("by", "ends", "source", "kept"),
     [
-        (signal.SIGINT, KeyboardInterrupt, InMemory, 4),
+        (signal.SIGINT, KeyboardInterrupt, Indexed, 4),
         (signal.SIGTERM, SystemExit, Streamed, 4),
-        (RuntimeError("killed"), RuntimeError, Indexed, 2),  # nothing is kept at the end, but after every chunk,
-        pytest.param(signal.SIGINT, KeyboardInterrupt, Indexed, 4, marks=pytest.mark.e2e),  # which is two steps here
-        pytest.param(RuntimeError("killed"), RuntimeError, InMemory, 3, marks=pytest.mark.e2e),  # and one here
+        pytest.param(signal.SIGINT, KeyboardInterrupt, InMemory, 4, marks=pytest.mark.e2e),
+        # Killed, nothing is kept at the end, but after every chunk: one step in memory, two elsewhere.
+        pytest.param(RuntimeError("killed"), RuntimeError, InMemory, 3, marks=pytest.mark.e2e),
+        pytest.param(RuntimeError("killed"), RuntimeError, Indexed, 2, marks=pytest.mark.e2e),
         pytest.param(RuntimeError("killed"), RuntimeError, Streamed, 2, marks=pytest.mark.e2e),
     ],
 )
@@ -291,7 +293,7 @@ def test_a_checkpoint_with_a_flipped_bit_is_noticed(tmp_path):
         checkpoints.write(tmp_path, epoch, 0, checkpoints.as_arrays(kept[epoch], [{"epoch": 1}] * epoch, state))
     newest = tmp_path / "epoch-000002.npz"
     whole, taken = newest.read_bytes(), set()
-    for bit in range(0, 8 * len(whole), 37):
+    for bit in range(0, 8 * len(whole), 101):
         damaged = bytearray(whole)
         damaged[bit // 8] ^= 1 << bit % 8
         newest.write_bytes(damaged)

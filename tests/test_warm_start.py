@@ -11,7 +11,7 @@ import aae_tf
 from aae_tf.backend import keras
 
 pytestmark = pytest.mark.usefixtures("training_alone")
-QUICKLY = {**TRAINED, **QUICK, "epochs": 1}
+QUICKLY = {**TRAINED, **QUICK, "epochs": 1, "batch_size": 80}  # four steps
 
 
 class Beginning(keras.callbacks.Callback):
@@ -19,6 +19,7 @@ class Beginning(keras.callbacks.Callback):
         self.encoder = [weight.numpy() for weight in self.model.encoder.weights]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_goes_on_from_all_weights_of_the_same_networks(trained, few, tmp_path):
     beginning = Beginning()
     other = few[0][:, ::-1]
@@ -50,7 +51,7 @@ def test_a_started_run_needs_its_source_no_more_and_knows_another(few, tmp_path)
 @pytest.mark.usefixtures("eagerly")
 def test_a_head_of_other_classes_is_left_and_said(few, tmp_path, capsys):
     options = {**SMALL, **QUICK, "epochs": 1, "batch_size": 90, "labels": "all"}
-    ten = aae_tf.train("semi_supervised", few, out_dir=tmp_path / "ten", **options)
+    ten = aae_tf.train("semi_supervised", few, out_dir=tmp_path / "ten", **{**options, "batch_size": 320})
     three = few[0][few[1] < 3], few[1][few[1] < 3]
     options = {**options, "epochs": 1, "progress": True, "warm_start": ten.out_dir}
     run = aae_tf.train("semi_supervised", three, out_dir=tmp_path / "three", **options)
