@@ -49,9 +49,11 @@ def serving_here(folder):
         thread.start()
         url = f"http://127.0.0.1:{port}/v1/models/{folder.name}"
         wait_for(lambda: answers(url))
-    yield url
-    made[0].should_exit = True
-    thread.join(20)
+    try:
+        yield url
+    finally:
+        made[0].should_exit = True
+        thread.join(20)
 
 
 @contextlib.contextmanager
