@@ -6,7 +6,7 @@ from conftest import QUICK, eager, model_of, mostly_e2e, small
 from scipy.spatial.distance import pdist
 
 import aae_tf
-from aae_tf import priors
+from aae_tf import priors, reporting
 from aae_tf.backend import tf
 from aae_tf.losses import centroid_distance_loss
 from aae_tf.models import LabelConditionedObjective
@@ -39,7 +39,7 @@ RECIPES = {
 }
 
 
-LONG = ("labelled_swiss_roll_views", "clustering")
+LONG = ("labelled_mixture", "labelled_swiss_roll_views", "clustering")
 
 
 @pytest.fixture(scope="module", params=mostly_e2e(RECIPES, [*RECIPES.keys() - LONG]))
@@ -47,7 +47,7 @@ def run(request, few, tmp_path_factory):
     options, metrics, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"
     adam = {"name": "adam", "learning_rate": 2e-3, "schedule": "constant"}
-    options = {**small(request.param, **options), **QUICK, "batch_size": 320, "reconstruction": adam}
+    options = {**small(request.param, **options), **QUICK, "batch_size": 160, "reconstruction": adam}
     with eager():
         made = aae_tf.train(request.param, few, out_dir=folder, report=False, **options)
         made.evaluate("validation", likelihood_samples=0)
@@ -157,7 +157,10 @@ def test_partly_labelled_data_is_measured_on_the_images_that_have_labels(recipe,
     options = {"batch_size": 320, **QUICK, "epochs": 1, "labels": "all"}
     made = aae_tf.train(recipe, mine, out_dir=tmp_path / "run", **small(recipe, **options))
     measure = "classification_error" if recipe == "semi_supervised" else "majority_error"
-    found = made.evaluate(likelihood_samples=0)["metrics"][measure]
+    metrics = made.evaluate(likelihood_samples=0)["metrics"]
+    assert RECIPES[recipe][1] <= set(metrics)
+    assert RECIPES[recipe][2] <= set(reporting.draw(made.model, made.held_out("test")))
+    found = metrics[measure]
     assert found["n"] == (made.data.test.labels >= 0).sum() < len(made.data.test)
     assert 0 <= found["value"] <= 1
 
@@ -190,6 +193,8 @@ def test_an_image_can_be_asked_to_lie_where_its_views_lie(few, tmp_path, eagerly
     options = small(recipe, mutual_information=True, weights={"mutual_information": 0.1}, batch_size=320, epochs=1)
     made = aae_tf.train(recipe, few, out_dir=tmp_path / "run", report=False, **QUICK, **options)
     assert all(np.isfinite(made.history[-1][name]) for name in ("consistency", "perturbation", "mutual_information"))
+    assert "prior_class_accuracy" in made.evaluate("validation", likelihood_samples=0)["metrics"]
+    assert {"axes", "manifold", "views"} <= set(reporting.draw(made.model, made.held_out("test", views=made.views)))
     again = aae_tf.load_run(made.out_dir, few).model
     assert again.get_config()["consistency"] is True
     np.testing.assert_array_equal(again.predict_labels(few[0][:9]), made.model.predict_labels(few[0][:9]))
