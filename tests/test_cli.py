@@ -45,6 +45,8 @@ def test_train_evaluate_figures_export(digits_file, capsys):
         (["train", "--dataset", "./nowhere"], "no folder"),
         (["train", "--set", "epochs"], "accepted: --set field=value"),
         (["train", "--set", "colour=red"], "unknown option of AdversarialAutoencoder 'colour'"),
+        (["train", "--set", "report=false"], "unknown option of AdversarialAutoencoder 'report'"),
+        (["train", "--strategy", "multi_worker", "--set", "epochz=3"], "Did you mean 'epochs'?"),
         (["train", "--set", "reconstruction.speed=1"], "unknown option 'reconstruction.speed'"),
         (["train", "--epochs", "0"], "out of range"),
         (["train", "--out", "/proc/nowhere"], "cannot write to"),

@@ -84,7 +84,7 @@ def test_evaluate_gives_the_numbers_of_validate():
 def test_datasets_and_validation_data():
     model = semi_supervised()
     model.compile({"reconstruction": "adam", "regularization": "sgd", "classification": "adam"}, jit_compile=False)
-    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(20)
+    dataset = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS[:, None])).batch(20)
     history = model.fit(dataset, epochs=1, validation_data=(IMAGES, LABELS), verbose=0).history
     assert {"val_reconstruction_error", "val_classification_error", "classification"} <= set(history)
     assert model.evaluate(dataset, return_dict=True)["reconstruction_error"] == history["val_reconstruction_error"][0]

@@ -321,6 +321,10 @@ def test_models_that_read_labels_are_asked_about_a_file_with_them(wine, tmp_path
         part.to_parquet(tmp_path / "parts" / f"{number}.parquet")
     assert run_command("encode", "run", "parts", "--out", "codes.csv") == 0
     assert len((tmp_path / "codes.csv").read_text().splitlines()) == 179
+    frame = wine.drop(columns=["cases", "target"])  # with names of categories
+    model, labels = aae_tf.load_run("run").model, np.arange(len(frame)) % 2
+    rows = model.reconstruct(model.element.check(frame), labels)
+    np.testing.assert_array_equal(model.reconstruct(frame, labels), rows)
 
 
 @pytest.mark.usefixtures("eagerly")

@@ -45,8 +45,10 @@ def train(
 ) -> None:
     """Train a recipe, then write its metrics, figures and a servable model."""
     changes = _changes(options, epochs=epochs, labels=labels, label=label, seed=seed, warm_start=warm_start)
+    from aae_tf.recipes import get_recipe
     from aae_tf.runs.train import train as train_recipe
 
+    get_recipe(recipe).with_likely(**changes)  # the text of --set names options, no other argument of train
     run_options = {"strategy": strategy, "checkpoint_minutes": checkpoint_minutes, "from_last_good": from_last_good}
     with _interruptible():
         run = train_recipe(recipe, changes.pop("dataset", dataset), out_dir=out, split=split, **run_options, **changes)

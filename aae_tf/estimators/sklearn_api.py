@@ -158,7 +158,7 @@ class AAEDetector(OutlierMixin, RunEstimator):
 
     def fit(self, X: ArrayLike, y: None = None) -> Self:
         """Train on normal rows or images, as for `AAETransformer.fit`, and set the threshold on held-out ones."""
-        callbacks = [*(self.options or {}).get("callbacks", ()), _CheckScore(self.anomaly_score)]
+        callbacks = [*keras.tree.flatten((self.options or {}).get("callbacks", ())), _CheckScore(self.anomaly_score)]
         self._train(self._elements(X, reset=True), callbacks=callbacks)
         self.run_.detector(false_alarm=self.false_alarm, score=self.anomaly_score)
         self.offset_ = -self.detector_.threshold

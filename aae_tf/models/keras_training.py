@@ -216,7 +216,7 @@ class KerasTraining:
         """Return the first images of a dataset, and as many labelled ones as there are, up to `LABELLED`."""
         rows = dataset.unbatch()
         if {"labels", "labelled"} & {*self.training_spec.required_inputs} and isinstance(dataset.element_spec, tuple):
-            rows = rows.filter(lambda *row: row[1] >= 0)
+            rows = rows.filter(lambda *row: tf.reshape(row[1], []) >= 0)
         found = list(rows.take(LABELLED).as_numpy_iterator())
         if not found:
             raise InputError("the dataset is empty, or has no labels; give batches of (images, labels)")

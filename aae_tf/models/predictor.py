@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from aae_tf.backend import tf
-from aae_tf.data.element import check_shape
 from aae_tf.errors import InputError, check_choice
 from aae_tf.models.batching import as_images
 from aae_tf.models.sampling import Signature
@@ -119,6 +118,7 @@ class Predictor:
             labels: int [N], for models that read labels; ignored by others.
             batch_size: images per pass.
         """
+        images = self.element.check(images)
         return self._over_images(name, function, batch_size, images, self._checked_labels(labels, images))
 
     def _over_images(self, name, function, batch_size, images, labels=None, seed=None):
@@ -129,7 +129,6 @@ class Predictor:
         if not self.reads_labels:
             return None
         self._check_labels_given(labels)
-        check_shape(np.shape(images), self._element_shape)
         return known_labels(labels, len(images), self.classes)
 
     @property

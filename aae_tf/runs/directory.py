@@ -139,7 +139,7 @@ def read_record(out_dir: str | Path) -> dict | None:
         record["data"]["fingerprint"]
         return record
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"'{path}' cannot be read ({error}); use another out_dir") from None
+        raise InputError(f"'{path}' is damaged or of another version ({error}); use another out_dir") from None
 
 
 def class_names(out_dir: str | Path, model: "LatentModel") -> list[str]:
