@@ -10,6 +10,7 @@ from conftest import mostly_e2e
 import aae_tf
 from aae_tf import networks, priors
 from aae_tf.backend import keras, tf
+from aae_tf.runs.plan import resolve
 
 SHAPE = (8, 8, 1)
 CHANCE = np.random.default_rng(0)
@@ -128,6 +129,7 @@ def test_a_global_dtype_policy_is_that_of_the_networks(policy):
         assert model.decoder.dtype_policy.name == policy
         assert np.isfinite(history.history["reconstruction"]).all()
         assert model.encode(IMAGES).dtype == model.reconstruct(IMAGES).dtype == np.float32
+        assert resolve("gaussian", IMAGES).precision == policy
     finally:
         keras.config.set_dtype_policy(before)
 

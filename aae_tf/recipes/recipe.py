@@ -43,7 +43,7 @@ class Recipe(Checked):
         views: ranges of the random augmentations of an image: arguments of `aae_tf.Views`; empty for none.
         fused: names of phases whose losses are summed into one update, with the optimizer of the first one.
         order: 'alternating' (as in the paper: codes are computed again before each update) or 'simultaneous'.
-        precision: 'auto', 'float32', 'mixed_bfloat16' or 'mixed_float16'.
+        precision: 'auto' (Keras' global dtype policy), 'float32', 'mixed_bfloat16' or 'mixed_float16'.
         weight_ema: decay of the exponential moving average of the weights, which is then used for evaluation, figures
             and export; 0 for none.
         keep: weights that are kept: 'last', or 'best' of all epochs by the monitored validation metric.

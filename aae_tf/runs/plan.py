@@ -40,7 +40,9 @@ class Plan:
     @functools.cached_property
     def precision(self) -> str:
         """The Keras dtype policy of the networks."""
-        return "float32" if self.recipe.precision == "auto" else self.recipe.precision
+        from aae_tf.training.optimizers import dtype_policy
+
+        return dtype_policy(self.recipe.precision)
 
     def settings(self, jit_compile: bool) -> TrainingSettings:
         """Return the settings of the training loop."""

@@ -39,10 +39,12 @@ def dtype_policy(precision: str = "auto") -> str:
     """Return the Keras dtype policy of the networks; losses, codes, logits and images stay float32.
 
     Args:
-        precision: 'auto' (float32), 'float32', 'mixed_bfloat16' or 'mixed_float16'.
+        precision: 'auto' (Keras' global policy, float32 unless it is set), 'float32', 'mixed_bfloat16' or
+            'mixed_float16'.
 
     Raises:
         InputError: an unknown precision.
     """
-    check_choice("precision", precision, PRECISIONS)
-    return "float32" if precision == "auto" else precision
+    policy = keras.config.dtype_policy().name if precision == "auto" else precision
+    check_choice("precision", policy, PRECISIONS)
+    return policy
