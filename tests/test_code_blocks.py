@@ -39,18 +39,15 @@ NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
 
 
 def blocks():
-    """Yield (language, text) of every code block but drawings; all but the README's first in Python are e2e."""
-    quick = False
+    """Yield (language, text) of every code block but drawings."""
     for page in sorted({*PAGES} - {IN_ORDER, WAYS_OUT}):
         text = page.read_text().replace(FACES, "\n" * FACES.count("\n"))
         for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
             if found[1] == "mermaid":
                 continue
             line = text[: found.start()].count("\n") + 1
-            first = not quick and page == ROOT / "README.md" and found[1] == "python"
-            quick = quick or first
-            marks = () if first else pytest.mark.e2e
-            yield pytest.param(found[1], found[2], id=f"{page.relative_to(ROOT)}:{line}", marks=marks)
+            name = f"{page.relative_to(ROOT)}:{line}"
+            yield pytest.param(found[1], found[2], id=name, marks=pytest.mark.e2e)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 import pytest
-from conftest import model_of
+from conftest import model_of, mostly_e2e
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -545,7 +545,7 @@ def test_no_held_out_image_of_a_stream_is_trained_on(few):
     assert streams.from_tf_data(other, memory_bytes=100).fingerprint() != found.fingerprint()
 
 
-@pytest.mark.parametrize("most", [10_000, 10])
+@pytest.mark.parametrize("most", mostly_e2e([10_000, 10], [10_000]))
 def test_a_stream_with_few_labels_is_traced_once_and_draws_labelled_images_alone(few, most, monkeypatch):
     """Whether all labelled images are in memory or only some, which are then for the chunks that have none."""
     monkeypatch.setattr(held_out, "KEPT", 2 * most)

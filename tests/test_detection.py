@@ -264,6 +264,7 @@ def test_rows_without_a_real_number_are_alike_by_chance_and_none_is_left_out(tmp
     assert run.detector(rows[:100], false_alarm=0.1).calibration["n"] == 100
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("eagerly")
 def test_a_model_that_reads_labels_is_asked_from_the_shell_with_them(few, tmp_path, capsys):
     np.savez("few.npz", images=few[0], labels=few[1])

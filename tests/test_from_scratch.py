@@ -71,6 +71,7 @@ def test_both_take_the_same_steps(example, batch):
                 np.testing.assert_allclose(own, other, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.e2e
 def test_it_trains_from_the_command_line(example, few, monkeypatch, capsys, tmp_path):
     np.savez("few.npz", x_train=few[0][..., 0], x_test=few[0][:50, ..., 0])
     monkeypatch.setattr(sys, "argv", [str(PATH), "few.npz", "--epochs", "1"])

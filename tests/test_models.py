@@ -39,7 +39,7 @@ RECIPES = {
 }
 
 
-LONG = ("labelled_mixture", "labelled_swiss_roll_views", "clustering")
+LONG = ("labelled_mixture", "labelled_swiss_roll_views", "clustering", "semi_supervised")
 
 
 @pytest.fixture(scope="module", params=mostly_e2e(RECIPES, [*RECIPES.keys() - LONG]))

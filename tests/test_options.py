@@ -21,11 +21,11 @@ def registry():
 
 
 @pytest.fixture
-def ring(monkeypatch):
+def hoop(monkeypatch):
     """A prior of a user's own, registered for one test."""
     monkeypatch.setattr(priors.PRIORS, "_known", dict(priors.PRIORS._known))
 
-    @priors.PRIORS.register("ring")
+    @priors.PRIORS.register("hoop")
     @keras.saving.register_keras_serializable("tests")
     class Ring(priors.Prior):
         dim = 2
@@ -43,30 +43,30 @@ def ring(monkeypatch):
     return Ring
 
 
-def test_a_registered_classs_arguments_are_options_that_are_checked(ring):
-    recipe = aae_tf.recipes()["gaussian"].with_options(prior="ring")
-    assert recipe.resolved().prior == {"name": "ring", "radius": 4.0, "turns": 1, "kind": "thin"}
+def test_a_registered_classs_arguments_are_options_that_are_checked(hoop):
+    recipe = aae_tf.recipes()["gaussian"].with_options(prior="hoop")
+    assert recipe.resolved().prior == {"name": "hoop", "radius": 4.0, "turns": 1, "kind": "thin"}
     changed = recipe.with_options(**{"prior.radius": "2.5", "prior.turns": "3"})
-    assert changed.resolved().prior == {"name": "ring", "radius": 2.5, "turns": 3, "kind": "thin"}
+    assert changed.resolved().prior == {"name": "hoop", "radius": 2.5, "turns": 3, "kind": "thin"}
     assert model_of(changed.with_options(**small("gaussian"))).prior.radius == 2.5
     for options, words in (
         ({"prior.radius": -1.0}, "radius=-1.0 is out of range; accepted: numbers at least 0"),
         ({"prior.turns": "many"}, "turns='many' cannot be read; accepted: an integer"),
-        ({"prior.std": 1.0}, "unknown option of prior 'ring' 'std'; accepted: radius, turns, kind"),
-        ({"prior": "rung"}, "unknown prior 'rung'.*Did you mean 'ring'"),
-        ({"prior": {"name": "ring", "dim": 3}}, "unknown option of prior 'ring' 'dim'"),
+        ({"prior.std": 1.0}, "unknown option of prior 'hoop' 'std'; accepted: radius, turns, kind"),
+        ({"prior": "hop"}, "unknown prior 'hop'.*Did you mean 'hoop'"),
+        ({"prior": {"name": "hoop", "dim": 3}}, "unknown option of prior 'hoop' 'dim'"),
     ):
         with pytest.raises(aae_tf.InputError, match=words):
             recipe.with_options(**options)
 
 
 @pytest.mark.usefixtures("training_alone", "eagerly")
-def test_a_registered_prior_trains_by_its_name_and_loads(ring, few, tmp_path):
+def test_a_registered_prior_trains_by_its_name_and_loads(hoop, few, tmp_path):
     options = small("gaussian", epochs=1, batch_size=320)
-    aae_tf.train("gaussian", few, prior={"name": "ring", "radius": 3.0}, out_dir=tmp_path / "run", **QUICK, **options)
+    aae_tf.train("gaussian", few, prior={"name": "hoop", "radius": 3.0}, out_dir=tmp_path / "run", **QUICK, **options)
     loaded = aae_tf.load_run(tmp_path / "run", few)
-    assert loaded.recipe.prior == {"name": "ring", "radius": 3.0, "turns": 1, "kind": "thin"}
-    assert type(loaded.model.prior) is ring
+    assert loaded.recipe.prior == {"name": "hoop", "radius": 3.0, "turns": 1, "kind": "thin"}
+    assert type(loaded.model.prior) is hoop
 
 
 def test_a_definition_is_registered_again_and_another_one_only_by_override(registry):

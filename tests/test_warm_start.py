@@ -34,6 +34,7 @@ def test_training_goes_on_from_all_weights_of_the_same_networks(trained, few, tm
         aae_tf.train("gaussian", other, out_dir=tmp_path / "cold", warm_start=trained.out_dir, **options)
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("eagerly")
 def test_a_started_run_needs_its_source_no_more_and_knows_another(few, tmp_path):
     options = {**SMALL, **QUICK, "epochs": 1, "batch_size": 320}
