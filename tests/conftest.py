@@ -183,8 +183,11 @@ def shared():
 @contextlib.contextmanager
 def only_signatures(*names):
     """Have exports hold some of the model's signatures alone, which takes less time."""
+
+    def kept(model):
+        return {name: model.signatures()[name] for name in names}
+
     with pytest.MonkeyPatch.context() as patch:
-        kept = lambda model: {name: model.signatures()[name] for name in names}  # noqa: E731
         patch.setattr("aae_tf.export.saved_model.signatures", kept)
         yield
 

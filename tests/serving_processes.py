@@ -1,4 +1,4 @@
-"""Servers in processes of their own or in a thread, and what an export brings for them, for the tests of serving."""
+"""Servers in other processes or in a thread, and what an export brings for them, for the tests of serving."""
 
 import contextlib
 import socket

@@ -39,7 +39,7 @@ NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
 
 
 def blocks():
-    """Yield (language, text) of every code block but drawings."""
+    """Yield (language, text) of every code block but drawings, each an end-to-end test."""
     for page in sorted({*PAGES} - {IN_ORDER, WAYS_OUT}):
         text = page.read_text().replace(FACES, "\n" * FACES.count("\n"))
         for found in re.finditer(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):

@@ -14,6 +14,7 @@ from aae_tf.data.large import held_out, streams
 from aae_tf.training import Trainer, TrainingSettings
 from aae_tf.training.data_source import Streamed
 
+ENDED = "has ended after about 360 training images; the first pass had 600; repair it"
 KINDS = ["in class order", "partly labelled", "without labels", "few labels"]
 SPEC = (tf.TensorSpec((4, 4, 1), tf.uint8), tf.TensorSpec((), tf.int32))
 
@@ -120,7 +121,7 @@ def never_broken(many):
     ("fault", "message"),
     [
         ("raises", "cannot be read: .*the disk is gone"),
-        pytest.param("ends", "ended after about 360 training images; the first pass had 600", marks=pytest.mark.e2e),
+        pytest.param("ends", ENDED, marks=pytest.mark.e2e),
         ("changes", "other images, or another order, at each pass.*reshuffle_each_iteration=False"),
     ],
 )

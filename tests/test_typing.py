@@ -108,7 +108,7 @@ def plain(kind):
 
 def test_the_typed_options_are_those_that_recipes_accept():
     accepted = {}
-    models = aae_tf.models.MODELS  # other tests of the process may have registered recipes with models of their own
+    models = aae_tf.models.MODELS  # other tests of the process may have registered recipes with their own models
     recipes = [each for each in aae_tf.recipes().values() if models[each.model].__module__.startswith("aae_tf.")]
     for recipe in recipes:
         accepted |= {name: each for name, each in settable(recipe).items() if "." not in name}

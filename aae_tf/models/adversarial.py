@@ -95,7 +95,7 @@ class AdversarialObjective:
         return codes[self.code]
 
     def real(self, batch: dict[str, Any], count: "tf.Tensor", seed: "tf.Tensor") -> "tf.Tensor":
-        """Return the real samples, float32 [count, D]: here prior samples, whatever the batch."""
+        """Return the real samples, float32 [count, D]: here prior samples, for any batch."""
         return self.prior.sample(count, seed)
 
     def discriminator_loss(self, batch: dict[str, Any], codes: Codes, seed: "tf.Tensor") -> "tf.Tensor":

@@ -49,7 +49,7 @@ class GenerativeModel(KerasTraining, Sampling, keras.Model):
     build_spec: ClassVar[BuildSpec] = BuildSpec({"decoder": make_decoder, "prior": None, "image_scale": None})
 
     def __init__(self, decoder: keras.Model, prior: Prior, image_scale: Annotated[str, SCALES] = "unit", **kwargs: Any):
-        kwargs.setdefault("dtype", "float32")  # codes, losses and images; each network has a policy of its own
+        kwargs.setdefault("dtype", "float32")  # codes, losses and images; each network has its own policy
         super().__init__(**kwargs)
         if prior.fitted_after and not self.build_spec.accepts_fitted_prior:
             raise InputError(

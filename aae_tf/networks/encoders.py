@@ -62,7 +62,7 @@ class Encoder(keras.Model):
     def __init__(
         self, backbone: Any, heads: Any = None, input_noise: float = 0.0, input_dropout: float = 0.0, **kwargs: Any
     ):
-        kwargs.setdefault("dtype", "float32")  # of images and codes; the backbone has a policy of its own
+        kwargs.setdefault("dtype", "float32")  # of images and codes; the backbone has its own policy
         super().__init__(**kwargs)
         self.backbone, self.heads = backbone, heads
         self.input_noise, self.input_dropout = input_noise, input_dropout
