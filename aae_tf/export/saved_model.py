@@ -80,11 +80,10 @@ def export(
     with _new_version(dest) as partial:
         module = tf.Module()
         module.stored = variables
-        module.functions = {
-            name: tf.function(wrap(function), input_signature=specs, autograph=False)
+        concrete = {
+            name: tf.function(wrap(function), autograph=False).get_concrete_function(*specs)
             for name, (function, specs) in found.items()
         }
-        concrete = {name: function.get_concrete_function() for name, function in module.functions.items()}
         table = signature_table(concrete, model.element)
         _refuse_without_rows(table)
         with _quiet():
