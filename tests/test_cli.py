@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_line import run
+from conftest import only_signatures
 
 import aae_tf
 from aae_tf.recipes.changes import settable
@@ -31,10 +32,10 @@ def test_train_evaluate_figures_export(digits_file, capsys):
     assert "prior against prior" in " ".join(capsys.readouterr().out.split())
     assert run("figures", "run") == 0
     assert "run/figures/latent_plane.png" in capsys.readouterr().out
-    assert run("export", "run", "served") == 0
-    assert capsys.readouterr().out.strip() == "served/1"
-    assert run("export", "run", "served") == 0
-    assert capsys.readouterr().out.strip() == "served/2"
+    with only_signatures("encode"):
+        for version in ("served/1", "served/2"):
+            assert run("export", "run", "served") == 0
+            assert capsys.readouterr().out.strip() == version
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from command_line import run
-from conftest import QUICK, eager, small
+from conftest import QUICK, eager, only_signatures, small
 from PIL import Image
 
 import aae_tf
@@ -22,7 +22,8 @@ def labelled(few, tmp_path_factory):
     options |= {"labels": 100, "batch_size": 320, "report": False}
     with eager():
         trained = aae_tf.train("semi_supervised", named, out_dir=folder, **QUICK, **options)
-    trained.export(folder / "exported")
+    with only_signatures("encode", "classify", "sample"):
+        trained.export(folder / "exported")
     return trained, folder / "exported"
 
 

@@ -39,10 +39,7 @@ RECIPES = {
 }
 
 
-LONG = ("labelled_mixture", "labelled_swiss_roll_views", "clustering", "semi_supervised")
-
-
-@pytest.fixture(scope="module", params=mostly_e2e(RECIPES, [*RECIPES.keys() - LONG]))
+@pytest.fixture(scope="module", params=mostly_e2e(RECIPES, ["reduction"]))
 def run(request, few, tmp_path_factory):
     options, metrics, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"

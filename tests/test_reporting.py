@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import model_of
 from scipy import stats
 
 import aae_tf
@@ -148,6 +149,14 @@ def test_titles_say_which_images_are_shown(trained, split):
     assert set(drawn) == {"samples", "latent_plane", "reconstructions", "manifold", "losses"}
     assert drawn["latent_plane"].axes[0].get_title() == f"codes of 40 {split} images over the prior"
     assert drawn["reconstructions"].get_suptitle() == f"{split} images and their reconstructions"
+
+
+@pytest.mark.usefixtures("eagerly")
+def test_styles_are_drawn_in_every_class(digits):
+    model = model_of(aae_tf.recipes()["style"].with_options(widths=(8,), discriminator_widths=(8,)))
+    (axes,) = reporting.FIGURES["style_grid"](model, reporting.HeldOut(digits), rows=3).axes
+    assert [label.get_text() for label in axes.get_xticklabels()] == list(digits.class_names)
+    assert np.asarray(axes.images[0].get_array()).shape[0] == 3 * 28
 
 
 def test_a_gaussians_manifold_is_at_its_percentiles():

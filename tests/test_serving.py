@@ -153,7 +153,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 @given(body=requests.map(lambda value: json.dumps(value).encode()) | st.binary(max_size=60))
 def test_generated_requests_never_break_the_server(http, body):
     answer = post(http, body)
