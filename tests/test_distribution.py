@@ -1,7 +1,9 @@
 """tf.distribute: Mirrored over two logical CPUs and MultiWorkerMirrored over two processes, against one device."""
 
 import json
+import multiprocessing
 import os
+import runpy
 import socket
 import subprocess
 import sys
@@ -48,6 +50,7 @@ TWO_DEVICES = """
     from aae_tf.backend import tf
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})  # graphs run for a moment only
 """
 
 STRATEGY = """
@@ -146,10 +149,11 @@ WHOLE = """
 
     with np.load("few.npz") as given:
         few = given["images"], given["labels"]
+    tf.config.run_functions_eagerly(True)
     run = aae_tf.train(
         "semi_supervised", few, labels=40, out_dir="run", strategy=two_devices,
-        widths=(32,), discriminator_widths=(32,), epochs=1, batch_size=40, weight_ema=0.9, progress=False,
-        jit_compile=False)
+        widths=(32,), discriminator_widths=(32,), epochs=1, batch_size=160, weight_ema=0.9, progress=False)
+    tf.config.run_functions_eagerly(False)
     np.savez("whole.npz", codes=run.model.encode(few[0][:5]), reconstruction=run.history[-1]["reconstruction"])
 """
 
@@ -159,9 +163,11 @@ WORKER = """
     import signal
     import sys
     import numpy as np
-    from aae_tf.backend import keras
+    from aae_tf.backend import keras, tf
     import aae_tf
     from aae_tf.training import trainer as loop
+
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
     loop.CHUNK_SECONDS = 0.0  # a step a call
     name, report, dies = sys.argv[1:]
@@ -171,7 +177,7 @@ WORKER = """
             self.epoch = epoch
 
         def on_train_batch_end(self, batch, logs=None):
-            if dies == "dies" and self.epoch == 1 and batch >= 4:
+            if dies == "dies" and self.epoch == 1 and batch >= 2:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     with np.load("../few.npz") as given:
@@ -184,8 +190,8 @@ WORKER = """
             print(error)
     run = aae_tf.train(
         "semi_supervised", few, labels=40, out_dir=name, strategy=strategy, report=report == "report",
-        widths=(16,), discriminator_widths=(16,), epochs=2, batch_size=40, weight_ema=0.9, jit_compile=False,
-        checkpoint_minutes=0, callbacks=[Dying()])
+        widths=(16,), discriminator_widths=(16,), epochs=2, batch_size=80, weight_ema=0.9, jit_compile=False,
+        order="simultaneous", checkpoint_minutes=0, callbacks=[Dying()])
     digest = hashlib.sha256()
     for weight in run.model.get_weights():
         digest.update(np.ascontiguousarray(weight))
@@ -200,14 +206,34 @@ def script(tmp_path, name, *parts):
     return path
 
 
+def perform(arguments, folder, environment, printed):
+    os.chdir(folder)
+    os.environ |= environment
+    for number, path in enumerate(printed, 1):
+        os.dup2(os.open(path, os.O_CREAT | os.O_WRONLY), number)
+    sys.argv = arguments
+    runpy.run_path(arguments[0])
+
+
+def start(arguments, folder, printed, **environment):
+    """Start a script in a process of its own, forked from one that has imported TensorFlow once for all."""
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(["test_distribution"])
+    process = processes.Process(target=perform, args=(list(map(str, arguments)), folder, environment, printed))
+    process.start()
+    return process
+
+
 @pytest.fixture(scope="module")
 def mirrored(few, tmp_path_factory):
     """The folder of what two replicas did in a process of their own."""
     folder = tmp_path_factory.mktemp("mirrored")
     np.savez(folder / "few.npz", images=few[0], labels=few[1])
     path = script(folder, "mirrored.py", TWO_DEVICES, SETUP, STRATEGY, WHOLE, MIRRORED, EQUAL)
-    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=False, cwd=folder)
-    assert done.returncode == 0, done.stderr[-3000:]
+    printed = folder / "out", folder / "err"
+    process = start([path], folder, printed)
+    process.join()
+    assert process.exitcode == 0, printed[1].read_text()[-3000:]
     return folder
 
 
@@ -294,14 +320,12 @@ def workers(few, tmp_path_factory):
         for index in range(2):
             (folder / str(index)).mkdir(exist_ok=True)
             cluster = json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
-            command = [sys.executable, path, name, report, "dies" if index == dies else "lives"]
-            how = {"env": {**os.environ, "TF_CONFIG": cluster}, "cwd": folder / str(index), "text": True}
-            started.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how))
-        outputs = [worker.communicate(timeout=300) for worker in started]
-        return [
-            (worker.returncode, output.strip(), errors)
-            for worker, (output, errors) in zip(started, outputs, strict=True)
-        ]
+            arguments = [path, name, report, "dies" if index == dies else "lives"]
+            printed = [folder / f"{index}-{name}-{dies}.{kind}" for kind in ("out", "err")]
+            started.append((start(arguments, folder / str(index), printed, TF_CONFIG=cluster), printed))
+        for worker, _ in started:
+            worker.join(300)
+        return [(worker.exitcode, *(path.read_text().strip() for path in printed)) for worker, printed in started]
 
     together.folder = folder
     return together
