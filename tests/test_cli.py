@@ -114,9 +114,10 @@ def test_importing_and_asking_for_help_does_not_load_tensorflow():
 
 
 @pytest.mark.e2e
-def test_tensorflow_starts_without_noise():
-    code = "import aae_tf; aae_tf.train; from aae_tf.backend import tf; print(float(tf.reduce_sum(tf.ones(3))))"
-    _, done = timed(sys.executable, "-c", code)
+def test_tensorflow_and_its_datasets_start_without_noise(shared, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(shared / "tfds"))
+    code = "import aae_tf; aae_tf.train; from aae_tf.backend import tf; aae_tf.data.load('mnist'); "
+    _, done = timed(sys.executable, "-c", code + "print(float(tf.reduce_sum(tf.ones(3))))")
     assert (done.stdout, done.stderr) == ("3.0\n", "")
 
 
