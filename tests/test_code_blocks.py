@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import runpy
 import shlex
 import shutil
 import subprocess
@@ -17,9 +18,9 @@ import httpx
 import numpy as np
 import pytest
 from browser import served as explored
-from conftest import QUICK
+from conftest import QUICK, eager, only_signatures
 from PIL import Image
-from serving_processes import serving
+from serving_processes import serving_here
 from sklearn.datasets import load_sample_image
 
 import aae_tf
@@ -35,6 +36,7 @@ IN_ORDER = ROOT / "docs" / "use.md"  # pages whose blocks go on from each other
 WAYS_OUT = ROOT / "docs" / "integrations.md"
 FACES = re.search(r"^## From a folder.*?(?=^## )", (ROOT / "README.md").read_text(), re.M | re.S)[0]  # and one section
 SERVER = "127.0.0.1:8501"
+BATCH = {"few_digits": 320, "mnist_5k": 700}  # for few steps
 NETWORKS = {"widths": (32,), "discriminator_widths": (32,)}
 
 
@@ -53,7 +55,7 @@ def blocks():
 @pytest.fixture(scope="module")
 def server():
     """The example of the README, served on a free port; gives its host and port."""
-    with serving(ROOT / "saved_models" / "digits") as url:
+    with serving_here(ROOT / "saved_models" / "digits") as url:
         yield url.split("/")[2]
 
 
@@ -66,18 +68,21 @@ def few_digits(few):
 
 @pytest.fixture
 def small(monkeypatch, uncompiled):
-    """Make `aae_tf.train` quick: few steps take less time than to compile them."""
+    """Make `aae_tf.train` quick: few steps take less time than to trace or compile them."""
     train = aae_tf.train
 
     def quick(*args, **options):
         networks = {} if "model" in options else NETWORKS
-        return train(*args, progress=False, **{**options, **networks, "epochs": 1})
+        whole = {} if "dataset" in options or args[1:] else {"batch_size": BATCH["mnist_5k"]}
+        with eager():
+            return train(*args, **{**options, **networks, **whole, "epochs": 1, "progress": False})
 
-    monkeypatch.setattr("aae_tf.train", quick)
+    for name in ("aae_tf.train", "aae_tf.estimators.base.train"):
+        monkeypatch.setattr(name, quick)
 
 
 @pytest.mark.parametrize(("language", "text"), blocks())
-def test_block(language, text, few, small, training_alone, request, tmp_path):
+def test_block(language, text, few, small, training_alone, no_likelihood, request, tmp_path):
     server = request.getfixturevalue("server") if SERVER in text else ""
     shutil.copytree(ROOT / "saved_models", "saved_models")
     photos = tmp_path / "photos"
@@ -95,7 +100,7 @@ def test_block(language, text, few, small, training_alone, request, tmp_path):
 
 
 @pytest.mark.e2e
-def test_the_page_of_use_from_top_to_bottom(few, tmp_path):
+def test_the_page_of_use_from_top_to_bottom(few, uncompiled, training_alone, tmp_path):
     for label in range(10):
         folder = tmp_path / "photos" / str(label)
         folder.mkdir(parents=True)
@@ -110,7 +115,7 @@ def test_the_page_of_use_from_top_to_bottom(few, tmp_path):
             for command in commands(text):
                 if command[:2] == ["aae-tf", "serve"]:
                     assert command[3:] == ["--builtin"]
-                    host = servers.enter_context(serving(Path(command[2]))).split("/")[2]
+                    host = servers.enter_context(serving_here(Path(command[2]))).split("/")[2]
                 else:
                     run(command, host)
     assert Path("classes.csv").read_text() == Path("the_same_classes.csv").read_text()
@@ -155,7 +160,8 @@ def test_a_tracker_goes_on_in_the_same_run(name, few, training_alone, tmp_path, 
     train, more = aae_tf.train, [Interrupting(2)]
 
     def quick(recipe, callbacks, **options):
-        found = train(recipe, few, callbacks=[*callbacks, *more], epochs=4, **NETWORKS, **QUICK, **options)
+        with eager():
+            found = train(recipe, few, callbacks=[*callbacks, *more], epochs=4, **NETWORKS, **QUICK, **options)
         (found.out_dir / "figures").mkdir(exist_ok=True)
         return found
 
@@ -214,12 +220,12 @@ def test_the_readme_from_a_folder_of_faces_to_an_answer(few, training_alone, unc
     found = {}
     for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", FACES, re.M | re.S):
         if language == "python":
-            with serving(Path("served/faces")) as url:
+            with serving_here(Path("served/faces")) as url:
                 exec(text.replace(SERVER, url.split("/")[2]), found)
             continue
         for command in commands(text):
             if command[:2] == ["aae-tf", "train"]:
-                assert command_line.run(*command[1:], "--epochs", "8") == 0
+                assert command_line.run(*command[1:], "--epochs", "8", "--set", "widths=128") == 0
             elif command[1] == "serve":  # what the next block asks
                 assert command[2:] == ["served/faces", "--builtin"]
             else:
@@ -249,8 +255,11 @@ def run(command, server):
         asked = [argument.replace(SERVER, server) for argument in arguments]
         done = subprocess.run(["curl", "-sS", "--fail", *asked], capture_output=True, text=True, check=True)
         assert set(json.loads(done.stdout)) & {"outputs", "model_version_status"}
-    elif program == "python":
-        subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
+    elif program == "python":  # in this process, which has TensorFlow already
+        assert arguments[0] == "-m"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", arguments[1:])
+            runpy.run_module(arguments[1], run_name="__main__")
     else:
         assert program == "aae-tf", f"'{program}' is not run by any test"
         run_ours(arguments)
@@ -261,7 +270,7 @@ def run_ours(arguments):
     if arguments[0] == "serve":
         assert arguments[2:] == ["--builtin"]
         if arguments[1] != "saved_models/digits":  # whose server answers the other blocks
-            with serving(Path(arguments[1])):
+            with serving_here(Path(arguments[1])):
                 return
         return
     if arguments[0] == "explore":
@@ -276,6 +285,12 @@ def run_ours(arguments):
         alone = arguments[0] == "train" and "discriminator_widths" in aae_tf.recipes()[recipe].accepted()
         arguments += ["--epochs", "1", "--set", "widths=32", *(["--seeds", "0"] if arguments[0] == "sweep" else [])]
         arguments += ["--set", "discriminator_widths=32"] if alone else []
+        for dataset in {*BATCH} & {*arguments}:
+            arguments += ["--set", f"batch_size={BATCH[dataset]}"]
+        few_steps = eager() if "few_digits" in arguments else contextlib.nullcontext()
+        with few_steps, only_signatures("encode"):  # exported by the reports of a comparison
+            assert command_line.run(*arguments) == 0
+        return
     assert command_line.run(*arguments) == 0
 
 

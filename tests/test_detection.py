@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import QUICK, model_of, mostly_e2e, only_signatures, small
 from PIL import Image
-from serving_processes import serving
+from serving_processes import serving_here
 
 import aae_tf
 from aae_tf import priors
@@ -318,7 +318,7 @@ def test_a_logit_is_turned_round_for_the_verdict(trained, normal):
 def test_verdicts_are_served_and_a_failed_command_leaves_the_detector(trained, normal, tmp_path, capsys):
     made = trained.detector(normal, false_alarm=0.05)
     trained.export(tmp_path / "served" / "digits")
-    with serving(tmp_path / "served" / "digits") as url, aae_tf.serving.Client(url) as client:
+    with serving_here(tmp_path / "served" / "digits") as url, aae_tf.serving.Client(url) as client:
         found = client.predict("detect", images=(normal[:50] / 255.0).astype("float32"))
     assert found["abnormal"].dtype == bool
     np.testing.assert_array_equal(found["abnormal"], made.detect(normal[:50])["abnormal"])
