@@ -210,8 +210,7 @@ def test_gan_samples_come_to_look_like_the_images(few, tmp_path):
 @pytest.mark.usefixtures("no_likelihood")
 @pytest.mark.parametrize("recipe", ["autoencoder", "conditional_vae", "wae_mmd"])
 def test_a_baseline_runs_end_to_end_and_loads(recipe, few, tmp_path):
-    with only_signatures("sample"):
-        run = aae_tf.train(recipe, few, out_dir=tmp_path / "run", **QUICK, widths=(64,), epochs=12, batch_size=20)
+    run = aae_tf.train(recipe, few, out_dir=tmp_path / "run", **QUICK, widths=(64,), epochs=12, batch_size=20)
     assert run.history[-1]["reconstruction"] < 0.9 * run.history[0]["reconstruction"]
     loaded = aae_tf.load_run(tmp_path / "run", dataset=few)
     np.testing.assert_allclose(loaded.model.sample(5, seed=1), run.model.sample(5, seed=1), atol=1e-6)
