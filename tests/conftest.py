@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from matplotlib.figure import Figure
 
 import aae_tf
@@ -157,18 +158,35 @@ def batch(few):
 
 
 @pytest.fixture(scope="session")
-def trained(few, tmp_path_factory):
-    """A small trained run on 400 digits."""
-    folder = tmp_path_factory.mktemp("runs") / "small"
-    return aae_tf.train("gaussian", few, out_dir=folder, progress=False, **TRAINED)
+def once(tmp_path_factory):
+    """Function (name, make): the folder that `make(folder)` fills, once for all processes of the tests."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def folder(name, make):
+        with FileLock(base / f"{name}.lock"):
+            if not (base / name).exists():
+                make(base / "unfinished" / name)
+                (base / "unfinished" / name).rename(base / name)
+        return base / name
+
+    return folder
 
 
 @pytest.fixture(scope="session")
-def exported(trained, tmp_path_factory):
+def trained(few, once):
+    """A small trained run on 400 digits, loaded; not to be changed."""
+
+    def train(folder):
+        aae_tf.train("gaussian", few, out_dir=folder, progress=False, **TRAINED)
+
+    return aae_tf.load_run(once("small", train), few)
+
+
+@pytest.fixture(scope="session")
+def exported(trained, once):
     """A served model's folder with version 1, PNG signatures included; not to be changed."""
-    dest = tmp_path_factory.mktemp("served") / "digits"
-    trained.export(dest, png=True)
-    return dest
+    return once("digits", lambda folder: trained.export(folder, png=True))
 
 
 @pytest.fixture(scope="session")

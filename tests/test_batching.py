@@ -85,7 +85,8 @@ def test_concurrent_requests_are_mixed_and_each_gets_its_own_answer():
     version = newest(EXAMPLE)
     loaded = tf.saved_model.load(str(version))  # which the signatures' variables live as long as
     served = loaded.signatures
-    for name, inputs in warm_up_requests(version).items():
+    requests = warm_up_requests(version)
+    for name, inputs in ((name, requests[name]) for name in ("encode", "classify", "sample")):
         keys, outputs, sizes = sorted(inputs), sorted(served[name].structured_outputs), []
 
         @tf.function(input_signature=[tf.TensorSpec([None, *inputs[key].shape[1:]], inputs[key].dtype) for key in keys])

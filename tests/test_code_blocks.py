@@ -259,6 +259,7 @@ def run(command, server):
         assert arguments[0] == "-m"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(sys, "argv", arguments[1:])
+            patch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")  # which a converter changes
             runpy.run_module(arguments[1], run_name="__main__")
     else:
         assert program == "aae-tf", f"'{program}' is not run by any test"

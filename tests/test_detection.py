@@ -315,7 +315,7 @@ def test_a_logit_is_turned_round_for_the_verdict(trained, normal):
 
 
 @pytest.mark.e2e
-def test_verdicts_are_served_and_a_failed_command_leaves_the_detector(trained, normal, tmp_path, capsys):
+def test_verdicts_are_served_and_a_failed_command_leaves_the_detector(trained, normal, tmp_path):
     made = trained.detector(normal, false_alarm=0.05)
     trained.export(tmp_path / "served" / "digits")
     with serving_here(tmp_path / "served" / "digits") as url, aae_tf.serving.Client(url) as client:
