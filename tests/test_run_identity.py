@@ -187,8 +187,23 @@ def test_a_prior_beside_a_model_of_ones_own_is_refused(few):
         own(few, own_model(8), latent_dim=9)
 
 
-def test_a_network_that_is_saved_but_not_loaded_again_is_refused_before_it_is_trained(few, tmp_path):
-    body = keras.Sequential([keras.layers.Flatten(), keras.layers.Lambda(lambda x: x * 0.5), keras.layers.Dense(2)])
+@keras.saving.register_keras_serializable()
+class SetLater(keras.layers.Layer):
+    """Its weights have a size that was set after the constructor, and is not in its config."""
+
+    size = None
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight((input_shape[-1], self.size))
+
+    def call(self, inputs):
+        return inputs @ self.kernel
+
+
+@pytest.mark.parametrize("unknown", [keras.layers.Lambda(lambda x: x * 0.5), SetLater()])
+def test_a_network_that_is_saved_but_not_loaded_again_is_refused_before_it_is_trained(unknown, few, tmp_path):
+    unknown.size = 3
+    body = keras.Sequential([keras.layers.Flatten(), unknown, keras.layers.Dense(2)])
     with pytest.raises(aae_tf.InputError, match="cannot be saved and loaded again"):
         own(few, with_encoder(body), out_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
