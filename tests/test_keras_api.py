@@ -98,6 +98,9 @@ def test_what_the_updates_cannot_use_is_refused():
     model.compile("adam")
     with pytest.raises(aae_tf.InputError, match="accepted: integers"):
         model.fit(IMAGES, IMAGES / 255.0)
+    for batches in (iter([IMAGES]), keras.utils.PyDataset()):
+        with pytest.raises(aae_tf.InputError, match="was given; accepted: an array or"):
+            model.fit(batches)
     with pytest.raises(aae_tf.InputError, match="use batch_size=60 or smaller"):
         model.fit(IMAGES)
     unlabelled = semi_supervised()

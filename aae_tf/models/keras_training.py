@@ -1,6 +1,6 @@
 """`compile`, `fit` and `evaluate` of Keras, by a model's own updates and validation metrics."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -236,6 +236,8 @@ class KerasTraining:
 
     def _split(self, images, labels=None):
         """Return images and integer labels as a `Split`."""
+        if isinstance(images, keras.utils.PyDataset | Iterator):
+            raise InputError(f"a {type(images).__name__} was given; accepted: an array or a tf.data.Dataset of batches")
         images = self.element.check(images)
         images = images[..., None] if images.ndim == 3 else images
         if labels is None:
