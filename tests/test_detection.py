@@ -242,6 +242,7 @@ def test_photographs_are_no_faces(shared, tmp_path):
     assert quality["false_positive_rate_interval"][0] < detector.calibration["guaranteed_interval"][1]
 
 
+@pytest.mark.e2e
 def test_rows_of_a_table_have_verdicts_in_the_scale_of_their_columns(tmp_path):
     """A column in the thousands does not decide alone: an odd value in the smallest one is noticed."""
     draw = np.random.default_rng(0)

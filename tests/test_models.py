@@ -39,7 +39,7 @@ RECIPES = {
 }
 
 
-@pytest.fixture(scope="module", params=mostly_e2e(RECIPES, ["reduction"]))
+@pytest.fixture(scope="module", params=mostly_e2e(RECIPES, []))
 def run(request, few, tmp_path_factory):
     options, metrics, figures = RECIPES[request.param]
     folder = tmp_path_factory.mktemp(request.param) / "run"

@@ -147,6 +147,7 @@ def test_curves_have_a_line_for_each_setting():
     assert axes.get_ylabel() == "classification error (share of images)"
 
 
+@pytest.mark.e2e
 @pytest.mark.usefixtures("training_alone", "no_likelihood", "eagerly")
 def test_what_watches_nothing_is_swept_beside_what_does_and_none_is_chosen_for_it(few, tmp_path):
     options = {**NETWORKS, **QUICK, "epochs": 1, "batch_size": 320}
