@@ -80,13 +80,15 @@ def test_the_model_server_can_batch_every_signature(version):
             assert_same(found, served[name](**alone), name)
 
 
-def test_concurrent_requests_are_mixed_and_each_gets_its_own_answer():
+@pytest.mark.parametrize("names", [("encode", "classify", "sample"), pytest.param((), id="all", marks=pytest.mark.e2e)])
+def test_concurrent_requests_are_mixed_and_each_gets_its_own_answer(names):
     """Through the kernel that batches inside TensorFlow, which takes rows from several threads' calls at once."""
     version = newest(EXAMPLE)
     loaded = tf.saved_model.load(str(version))  # which the signatures' variables live as long as
     served = loaded.signatures
     requests = warm_up_requests(version)
-    for name, inputs in ((name, requests[name]) for name in ("encode", "classify", "sample")):
+    for name in names or requests:
+        inputs = requests[name]
         keys, outputs, sizes = sorted(inputs), sorted(served[name].structured_outputs), []
 
         @tf.function(input_signature=[tf.TensorSpec([None, *inputs[key].shape[1:]], inputs[key].dtype) for key in keys])

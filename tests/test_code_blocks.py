@@ -278,21 +278,27 @@ def run_ours(arguments):
         with explored(aae_tf.load_run(*arguments[1:])) as address:
             assert "the plane" in httpx.get(address).text
         return
-    if arguments[0] in ("train", "compare", "sweep"):
-        enough = "mnist_5k" if "--labels" in arguments else "few_digits"
-        arguments = [{"mnist": enough}.get(argument, argument) for argument in arguments]
-        arguments += [] if "--dataset" in arguments else ["--dataset", "few_digits"]
-        recipe = "gaussian" if arguments[1].startswith("-") else arguments[1]
-        alone = arguments[0] == "train" and "discriminator_widths" in aae_tf.recipes()[recipe].accepted()
-        arguments += ["--epochs", "1", "--set", "widths=32", *(["--seeds", "0"] if arguments[0] == "sweep" else [])]
-        arguments += ["--set", "discriminator_widths=32"] if alone else []
-        for dataset in {*BATCH} & {*arguments}:
-            arguments += ["--set", f"batch_size={BATCH[dataset]}"]
-        few_steps = eager() if "few_digits" in arguments else contextlib.nullcontext()
-        with few_steps, only_signatures("encode"):  # exported by the reports of a comparison
-            assert command_line.run(*arguments) == 0
-        return
-    assert command_line.run(*arguments) == 0
+    with contextlib.ExitStack() as quickly:
+        if arguments[0] in ("train", "compare", "sweep"):
+            arguments = shortened(arguments)
+            quickly.enter_context(only_signatures("encode"))  # exported by the reports of a comparison
+            if "few_digits" in arguments:  # few steps
+                quickly.enter_context(eager())
+        assert command_line.run(*arguments) == 0
+
+
+def shortened(arguments):
+    """Return a command that trains with one epoch, small networks and few steps."""
+    enough = "mnist_5k" if "--labels" in arguments else "few_digits"
+    arguments = [{"mnist": enough}.get(argument, argument) for argument in arguments]
+    arguments += [] if "--dataset" in arguments else ["--dataset", "few_digits"]
+    recipe = "gaussian" if arguments[1].startswith("-") else arguments[1]
+    alone = arguments[0] == "train" and "discriminator_widths" in aae_tf.recipes()[recipe].accepted()
+    arguments += ["--epochs", "1", "--set", "widths=32", *(["--seeds", "0"] if arguments[0] == "sweep" else [])]
+    arguments += ["--set", "discriminator_widths=32"] if alone else []
+    for dataset in {*BATCH} & {*arguments}:
+        arguments += ["--set", f"batch_size={BATCH[dataset]}"]
+    return arguments
 
 
 @pytest.mark.e2e

@@ -207,6 +207,7 @@ def script(tmp_path, name, *parts):
 
 
 def perform(arguments, folder, environment, printed):
+    """Run a script as the main one of this process, in a folder, with its output in two files."""
     os.chdir(folder)
     os.environ |= environment
     for number, path in enumerate(printed, 1):
